@@ -1,0 +1,160 @@
+// swift-tools-version: 6.2
+// One target, one sentence; imports go one way, top to bottom (Tests/ArchitectureTests holds the table).
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Test targets use `#expect` and `#require`, whose expansions are not written for strict memory safety.
+let tests: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "panal",
+    products: [
+        .executable(name: "panal", targets: ["panal"]),
+        .executable(name: "panald", targets: ["panald"]),
+        .executable(name: "panal-launcher", targets: ["panal-launcher"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: [.defaults, "YAML", "CommandLineArguments"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The service: the only place that sees everything; `panal serve` starts it.
+        .executableTarget(
+            name: "panald",
+            dependencies: [
+                "PanalHTTP", "PanalStore", "PanalSandbox", "PanalService", "PanalScheduler", "PanalManifest",
+                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging, hummingbird,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        // The command line; links neither GRDB nor Hummingbird, so that it starts in milliseconds.
+        .executableTarget(
+            name: "panal",
+            dependencies: [
+                "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux",
+                "PanalCore", argumentParser,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        // The privileged process: static, one thread, no network, no database, no Foundation.
+        .executableTarget(
+            name: "panal-launcher",
+            dependencies: ["PanalLauncherProtocol", "PanalLinux"],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // Routes, sessions, form and page rendering, one table from error to status.
+        .target(
+            name: "PanalHTTP",
+            dependencies: [
+                "PanalService", "PanalManifest", "PanalCore", hummingbird, logging,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            resources: [.embedInCode("Resources")],
+            swiftSettings: strict),
+        // SQLite, migrations, content-addressed blobs.
+        .target(
+            name: "PanalStore",
+            dependencies: ["PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        // Plans a cell (pure) and runs it through the launcher.
+        .target(
+            name: "PanalSandbox",
+            dependencies: ["PanalLauncherProtocol", "PanalSeccomp", "PanalLinux", "PanalCore"],
+            swiftSettings: strict),
+        // The verbs: publish, submit, cancel, sign in; transactions and permission checks.
+        .target(
+            name: "PanalService",
+            dependencies: [
+                "PanalScheduler", "PanalManifest", "PanalCore", logging, crypto,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        // Admission, packing, fairness: a pure state machine and one actor around it.
+        .target(name: "PanalScheduler", dependencies: ["PanalCore"], swiftSettings: strict),
+        // Hardware profiles as commented YAML: read, name a mistake with its place, say whether this host is large enough.
+        .target(
+            name: "PanalProfiles",
+            dependencies: ["PanalCore", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
+        // The manifest: parse, validate a submission, JSON Schema, argv.
+        .target(name: "PanalManifest", dependencies: ["PanalCore"], swiftSettings: strict),
+        // The messages between server and launcher, as fixed layouts.
+        .target(name: "PanalLauncherProtocol", swiftSettings: strict),
+        // Syscall policy (OCI JSON) to BPF.
+        .target(name: "PanalSeccomp", dependencies: ["PanalCore", "CLibseccomp"], swiftSettings: strict),
+        // Owned descriptors, mounts, cgroup drivers, topology, pidfds.
+        .target(name: "PanalLinux", dependencies: ["CPanalSyscalls"], swiftSettings: strict),
+        // What Glibc hides from Swift; each shim returns -errno and has no logic.
+        .target(name: "CPanalSyscalls", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .systemLibrary(name: "CLibseccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        // The vocabulary: values, limits, profile, job states, outcome, ports; no I/O, no clock.
+        .target(name: "PanalCore", swiftSettings: strict),
+
+        .testTarget(name: "ArchitectureTests", swiftSettings: tests),
+        .testTarget(name: "PanalCoreTests", dependencies: ["PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalSchedulerTests", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalStoreTests", dependencies: ["PanalStore", "PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalServiceTests",
+            dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore"],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalHTTPTests",
+            dependencies: [
+                "PanalHTTP", "PanalService", "PanalStore", "PanalManifest", "PanalCore", hummingbird, logging,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalSandboxTests",
+            dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalLauncherProtocol", "PanalCore"],
+            resources: [.copy("Hostile")],
+            swiftSettings: tests),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "PanalCore", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: tests),
+    ]
+)

@@ -1,0 +1,1 @@
+int panal_placeholder(void);

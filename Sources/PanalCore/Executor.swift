@@ -1,0 +1,145 @@
+/// Number of an attempt at a job: which job, the how-manieth try, and a nonce that only this attempt's result may carry.
+package struct AttemptID: Hashable, Sendable {
+    package var job: JobID
+    /// 1 for the first attempt.
+    package var number: Int
+    package var nonce: UInt64
+
+    package init(job: JobID, number: Int, nonce: UInt64) {
+        self.job = job
+        self.number = number
+        self.nonce = nonce
+    }
+}
+
+/// What is to run. It holds nothing local: no descriptor, no process number, no path of this machine.
+package struct AttemptSpec: Hashable, Sendable {
+    package var id: AttemptID
+    package var rootfs: String
+    package var seccomp: String
+    package var limits: CellLimits
+    /// Numbers of the cores that the scheduler reserved; empty for a shared grant.
+    package var cores: [Int]
+    /// The program's folder, by content; it stands at `/program` inside. Nil when the command comes from the rootfs.
+    package var program: ContentHash?
+    /// argv, the program first. An absolute path inside the cell, or a name looked up in `PATH`. Never a shell string.
+    package var arguments: [String]
+    /// The exact environment, `NAME=value`.
+    package var environment: [String]
+    /// Blobs that stand read-only under `/input`.
+    package var inputs: [InputFile]
+    /// Bytes for standard input; nil is an empty stream.
+    package var standardInput: ContentHash?
+
+    package init(
+        id: AttemptID, rootfs: String, seccomp: String, limits: CellLimits, cores: [Int], program: ContentHash?,
+        arguments: [String], environment: [String], inputs: [InputFile], standardInput: ContentHash?
+    ) {
+        self.id = id
+        self.rootfs = rootfs
+        self.seccomp = seccomp
+        self.limits = limits
+        self.cores = cores
+        self.program = program
+        self.arguments = arguments
+        self.environment = environment
+        self.inputs = inputs
+        self.standardInput = standardInput
+    }
+
+    /// What every program finds in its environment unless its manifest says otherwise.
+    package static let standardEnvironment = [
+        "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/work", "TMPDIR=/tmp", "LANG=C.UTF-8",
+    ]
+}
+
+/// A file under `/input`: `/input/<field>/<name>`.
+package struct InputFile: Hashable, Sendable {
+    /// A field's id: `a-z`, `0-9`, `_`; 1 to 64 characters.
+    package var field: String
+    /// One path component: no `/`, no NUL, not `.` or `..`, at most 255 bytes.
+    package var name: String
+    package var content: ContentHash
+
+    package init(field: String, name: String, content: ContentHash) {
+        self.field = field
+        self.name = name
+        self.content = content
+    }
+
+    /// Where the program finds it.
+    package var path: String { "/input/\(field)/\(name)" }
+}
+
+/// What one attempt came to.
+package struct AttemptResult: Hashable, Sendable {
+    package var outcome: Outcome
+    package var usage: ResourceUsage
+    package var files: [JobFile]
+    /// What of the work folder could not be taken, and why (`huge.bin: over the limit of 64 MiB`), at most 20 lines.
+    package var skipped: [String]
+    package var output: StreamState
+    package var error: StreamState
+
+    package init(
+        outcome: Outcome, usage: ResourceUsage, files: [JobFile] = [], skipped: [String] = [],
+        output: StreamState = StreamState(),
+        error: StreamState = StreamState()
+    ) {
+        self.outcome = outcome
+        self.usage = usage
+        self.files = files
+        self.skipped = skipped
+        self.output = output
+        self.error = error
+    }
+}
+
+/// Carries attempts out. It kills what overruns its limits by itself; states, retries, quotas and files live above it and never
+/// ask which executor it is.
+package protocol Executor: Sendable {
+    /// What this executor can give to cells.
+    var capacity: HostCapacity { get }
+
+    /// Runs one attempt to its end. It never throws: what Panal did wrong is a `systemError` in the result.
+    ///
+    /// `started` is called once, when the program begins to run; not at all when it never did.
+    func run(_ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable () -> Void) async
+        -> AttemptResult
+
+    /// Ends an attempt; it then comes back as `cancelled`. Unknown attempts are ignored: cancelling twice is no error.
+    func cancel(_ attempt: AttemptID) async
+}
+
+package enum OutputStream: String, Hashable, Sendable, Codable {
+    case output = "stdout"
+    case error = "stderr"
+}
+
+/// Where an attempt's bytes come from and go to. Its calls may block on a disk and come from one thread of the executor's own.
+package protocol AttemptSink: Sendable {
+    /// Takes the next bytes that the program wrote.
+    func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws
+
+    /// Stores a result file whose bytes are read from `descriptor`, which stays the caller's; at most `limit` bytes are taken.
+    /// Throws `FileTooLong` when there are more.
+    func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int)
+}
+
+/// A result file holds more bytes than may be taken.
+package struct FileTooLong: Error, Hashable, Sendable {
+    package var limit: Int
+
+    package init(limit: Int) {
+        self.limit = limit
+    }
+}
+
+/// Where a local executor finds content by its hash, relative to the data folder that the launcher was given at start:
+/// the one place that both the store and the sandbox read.
+package enum ContentLayout {
+    /// A blob: a file of mode 0444.
+    package static func blob(_ hash: ContentHash) -> String { "blobs/\(hash.hex.prefix(2))/\(hash.hex)" }
+    /// A program version's folder, read-only: folders 0555, files 0444 or 0555.
+    package static func program(_ hash: ContentHash) -> String { "programs/\(hash.hex)" }
+}

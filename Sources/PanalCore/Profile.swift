@@ -1,0 +1,116 @@
+/// How a profile grants processor time.
+package enum CPUGrant: Hashable, Sendable {
+    /// That many whole cores, used by nobody else while the cell lives; at least 1.
+    case exclusive(cores: Int)
+    /// A part of one or more shared cores, in thousandths of a core (500 is half a core), by quota; at least 10.
+    case shared(millicores: Int)
+
+    /// Cores that the cell may keep busy at the same time, rounded up.
+    package var parallelism: Int {
+        switch self {
+        case .exclusive(let cores): cores
+        case .shared(let millicores): max(1, (millicores + 999) / 1_000)
+        }
+    }
+}
+
+/// Every limit that a cell is held to. Sizes in bytes, spans as `Duration`; no value is optional, nothing is unlimited.
+package struct CellLimits: Hashable, Sendable {
+    package var cpu: CPUGrant
+    /// Memory of the whole cell in bytes, its scratch files included; swap is always 0. At least 4 MiB.
+    package var memory: Int
+    /// Processes and threads alive at the same time, the cell's own init included. At least 2.
+    package var processes: Int
+    /// Time from the start of the program to its end.
+    package var wallTime: Duration
+    /// Processor time of all processes together.
+    package var cpuTime: Duration
+    /// Bytes of `/tmp` and the work folder together.
+    package var scratchBytes: Int
+    /// Files and folders in `/tmp` and the work folder together.
+    package var scratchFiles: Int
+    /// Bytes kept of standard output and, separately, of standard error; the run ends when either goes over.
+    package var outputBytes: Int
+    /// Result files taken out of the work folder: how many, and how many bytes together.
+    package var collectedFiles: Int
+    package var collectedBytes: Int
+    /// Open descriptors of one process.
+    package var openFiles: Int
+    /// Bytes of one file.
+    package var fileBytes: Int
+
+    package init(
+        cpu: CPUGrant, memory: Int, processes: Int, wallTime: Duration, cpuTime: Duration, scratchBytes: Int,
+        scratchFiles: Int, outputBytes: Int, collectedFiles: Int, collectedBytes: Int, openFiles: Int, fileBytes: Int
+    ) {
+        self.cpu = cpu
+        self.memory = memory
+        self.processes = processes
+        self.wallTime = wallTime
+        self.cpuTime = cpuTime
+        self.scratchBytes = scratchBytes
+        self.scratchFiles = scratchFiles
+        self.outputBytes = outputBytes
+        self.collectedFiles = collectedFiles
+        self.collectedBytes = collectedBytes
+        self.openFiles = openFiles
+        self.fileBytes = fileBytes
+    }
+}
+
+/// A hardware profile: what a run gets and what it is held to (UnaCloud's *HardwareProfile*).
+package struct Profile: Hashable, Sendable {
+    /// 1 to 40 characters of `a-z`, `0-9` and `-`, a letter first.
+    package var name: String
+    package var summary: String
+    package var limits: CellLimits
+    /// Name of the seccomp policy, a file of `Profiles/seccomp/` without its ending.
+    package var seccomp: String
+
+    package init(name: String, summary: String, limits: CellLimits, seccomp: String) {
+        self.name = name
+        self.summary = summary
+        self.limits = limits
+        self.seccomp = seccomp
+    }
+}
+
+/// What a machine can give to cells.
+package struct HostCapacity: Hashable, Sendable {
+    /// Numbers of the cores that cells may be given, ascending.
+    package var cores: [Int]
+    /// Bytes of memory that cells may be promised together.
+    package var memory: Int
+
+    package init(cores: [Int], memory: Int) {
+        self.cores = cores
+        self.memory = memory
+    }
+
+    /// Why `limits` can never run here, in words; nil when they can.
+    package func refusal(of limits: CellLimits) -> String? {
+        if limits.cpu.parallelism > cores.count {
+            return "needs \(limits.cpu.parallelism) cores, this host has \(cores.count) for cells"
+        }
+        if limits.memory > memory {
+            return "needs \(ByteCount.text(limits.memory)) of memory, this host has \(ByteCount.text(memory)) for cells"
+        }
+        return nil
+    }
+}
+
+/// Bytes for people: `1 GiB`, `512 MiB`, `1.5 KiB`.
+package enum ByteCount {
+    package static func text(_ bytes: Int) -> String {
+        let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1_024, unit < units.count - 1 {
+            value /= 1_024
+            unit += 1
+        }
+        let tenths = (value * 10).rounded() / 10
+        let number = tenths == tenths.rounded() ? String(Int(tenths)) : String(tenths)
+        return "\(number) \(units[unit])"
+    }
+}

@@ -1,0 +1,249 @@
+/// What somebody may do.
+package enum Role: String, Hashable, Sendable, Codable, CaseIterable {
+    case user
+    case administrator
+}
+
+package enum UserStatus: String, Hashable, Sendable, Codable, CaseIterable {
+    case available
+    case disabled
+    case blocked
+}
+
+/// A registered person or service. Its password hash never leaves the store and the service.
+package struct User: Hashable, Sendable, Codable, Identifiable {
+    package let id: UserID
+    /// 2 to 40 characters of `a-z`, `0-9`, `.`, `_`, `-`; unique.
+    package var name: String
+    package var role: Role
+    package var status: UserStatus
+    package var created: Timestamp
+
+    package init(id: UserID, name: String, role: Role, status: UserStatus, created: Timestamp) {
+        self.id = id
+        self.name = name
+        self.role = role
+        self.status = status
+        self.created = created
+    }
+}
+
+/// A key of a client; the secret itself is shown once and stored only as a hash.
+package struct APIKey: Hashable, Sendable, Codable, Identifiable {
+    package let id: APIKeyID
+    package var owner: UserID
+    /// What the owner calls it.
+    package var label: String
+    package var created: Timestamp
+    package var expires: Timestamp?
+
+    package init(id: APIKeyID, owner: UserID, label: String, created: Timestamp, expires: Timestamp?) {
+        self.id = id
+        self.owner = owner
+        self.label = label
+        self.created = created
+        self.expires = expires
+    }
+}
+
+/// Who asks: the result of authentication, the first argument of every verb of the service.
+package struct Principal: Hashable, Sendable {
+    package var user: UserID
+    package var name: String
+    package var role: Role
+
+    package init(user: UserID, name: String, role: Role) {
+        self.user = user
+        self.name = name
+        self.role = role
+    }
+
+    package var isAdministrator: Bool { role == .administrator }
+}
+
+/// SHA-256 of some bytes, 64 lower-case hexadecimal digits: the name of a blob or of a program version's content.
+package struct ContentHash: Hashable, Sendable, Codable, CustomStringConvertible {
+    package let hex: String
+
+    package init?(hex: String) {
+        guard hex.utf8.count == 64, hex.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else {
+            return nil
+        }
+        self.hex = hex
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let hash = ContentHash(hex: text) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "‘\(text)’ is not a SHA-256")
+        }
+        self = hash
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(hex)
+    }
+
+    package var description: String { hex }
+}
+
+/// A published program: a name, an owner, and versions.
+package struct Program: Hashable, Sendable, Codable, Identifiable {
+    package let id: ProgramID
+    /// The manifest's name as a slug, unique on this server; part of addresses.
+    package var name: String
+    package var owner: UserID
+    /// Whether every registered user may use it; else only its owner and administrators.
+    package var isPublic: Bool
+    package var created: Timestamp
+    /// Number of the newest version.
+    package var latest: Int
+
+    package init(id: ProgramID, name: String, owner: UserID, isPublic: Bool, created: Timestamp, latest: Int) {
+        self.id = id
+        self.name = name
+        self.owner = owner
+        self.isPublic = isPublic
+        self.created = created
+        self.latest = latest
+    }
+}
+
+/// One immutable version of a program: the same content and manifest are the same version.
+package struct ProgramVersion: Hashable, Sendable, Codable {
+    package var program: ProgramID
+    /// 1, 2, 3… in the order of publication.
+    package var number: Int
+    /// Hash over manifest and every file's path, mode and content.
+    package var content: ContentHash
+    /// The manifest as published, byte for byte.
+    package var manifest: String
+    /// The file that is started, relative to the program's folder.
+    package var entry: String
+    /// Bytes of all files together.
+    package var size: Int
+    package var published: Timestamp
+
+    package init(
+        program: ProgramID, number: Int, content: ContentHash, manifest: String, entry: String, size: Int,
+        published: Timestamp
+    ) {
+        self.program = program
+        self.number = number
+        self.content = content
+        self.manifest = manifest
+        self.entry = entry
+        self.size = size
+        self.published = published
+    }
+}
+
+/// One run that somebody asked for.
+package struct Job: Hashable, Sendable, Codable, Identifiable {
+    package let id: JobID
+    package var owner: UserID
+    package var program: ProgramID
+    package var programName: String
+    package var version: Int
+    /// The profile's name at submission; its limits then are in the attempt.
+    package var profile: String
+    package var state: JobState
+    package var submitted: Timestamp
+    package var started: Timestamp?
+    package var ended: Timestamp?
+    /// What was submitted, field by field, for people: file fields show the file's name, secret ones nothing.
+    package var fields: [JobField]
+    /// Set when the state is final.
+    package var outcome: Outcome?
+    package var usage: ResourceUsage?
+    /// Cores of the host that it ran on.
+    package var cores: [Int]?
+    /// Why it waits, or why it failed, in words.
+    package var message: String?
+    /// Bytes stored of each stream, and whether more was written than is kept.
+    package var output: StreamState
+    package var error: StreamState
+    /// Result files, known when the state is final.
+    package var files: [JobFile]
+
+    package init(
+        id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,
+        state: JobState,
+        submitted: Timestamp, started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
+        outcome: Outcome? = nil,
+        usage: ResourceUsage? = nil, cores: [Int]? = nil, message: String? = nil, output: StreamState = StreamState(),
+        error: StreamState = StreamState(), files: [JobFile] = []
+    ) {
+        self.id = id
+        self.owner = owner
+        self.program = program
+        self.programName = programName
+        self.version = version
+        self.profile = profile
+        self.state = state
+        self.submitted = submitted
+        self.started = started
+        self.ended = ended
+        self.fields = fields
+        self.outcome = outcome
+        self.usage = usage
+        self.cores = cores
+        self.message = message
+        self.output = output
+        self.error = error
+        self.files = files
+    }
+}
+
+/// One submitted value, as text for people.
+package struct JobField: Hashable, Sendable, Codable {
+    package var id: String
+    package var label: String
+    package var value: String
+
+    package init(id: String, label: String, value: String) {
+        self.id = id
+        self.label = label
+        self.value = value
+    }
+}
+
+/// How much of a stream is kept.
+package struct StreamState: Hashable, Sendable, Codable {
+    package var bytes: Int
+    package var truncated: Bool
+
+    package init(bytes: Int = 0, truncated: Bool = false) {
+        self.bytes = bytes
+        self.truncated = truncated
+    }
+}
+
+/// A result file that was taken out of the work folder.
+package struct JobFile: Hashable, Sendable, Codable {
+    /// Relative to the work folder, `/` between parts, valid UTF-8.
+    package var path: String
+    package var bytes: Int
+    package var content: ContentHash
+
+    package init(path: String, bytes: Int, content: ContentHash) {
+        self.path = path
+        self.bytes = bytes
+        self.content = content
+    }
+}
+
+/// A change of state, as history shows it.
+package struct JobEvent: Hashable, Sendable, Codable {
+    package var at: Timestamp
+    package var state: JobState
+    package var message: String?
+
+    package init(at: Timestamp, state: JobState, message: String?) {
+        self.at = at
+        self.state = state
+        self.message = message
+    }
+}

@@ -1,0 +1,37 @@
+/// Why a verb of the service was refused. One table in the HTTP layer maps each code to a status.
+package struct ServiceError: Error, Hashable, Sendable {
+    package enum Code: String, Hashable, Sendable, CaseIterable {
+        /// Nobody is signed in, or the key or session is not valid (any more).
+        case unauthenticated
+        /// Known, but not allowed.
+        case forbidden
+        /// Not there, or not there for this principal.
+        case notFound
+        /// The request as a whole is not understandable.
+        case malformed
+        /// Fields are wrong; `mistakes` says which.
+        case invalid
+        /// It clashes with what is there: a name that is taken, a state that moved on.
+        case conflict
+        /// Larger than is taken.
+        case tooLarge
+        /// Too many for now: try again after `retryAfter`.
+        case overloaded
+        /// The file of an upload cannot be taken.
+        case unsupported
+        /// Panal's own fault.
+        case `internal`
+    }
+
+    package var code: Code
+    package var detail: String
+    package var mistakes: [Mistake]
+    package var retryAfter: Duration?
+
+    package init(_ code: Code, _ detail: String, mistakes: [Mistake] = [], retryAfter: Duration? = nil) {
+        self.code = code
+        self.detail = detail
+        self.mistakes = mistakes
+        self.retryAfter = retryAfter
+    }
+}
