@@ -129,6 +129,9 @@ let package = Package(
 
         .testTarget(name: "ArchitectureTests", swiftSettings: tests),
         .testTarget(name: "PanalCoreTests", dependencies: ["PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalSeccompTests", dependencies: ["PanalSeccomp"], resources: [.copy("Live")],
+            swiftSettings: tests),
         .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalSchedulerTests", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: tests),
