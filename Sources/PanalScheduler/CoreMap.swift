@@ -1,7 +1,8 @@
-/// Who has which core. A core is free, belongs to one job, or is shared: then up to 1,000 thousandths of it are given out.
+/// Who has which core. A core is free, belongs to one job, or is shared: then up to 1,000 thousandths of it are given
+/// out.
 ///
-/// Whole cores are taken from the lowest numbers up and shared ones from the highest down, so that the two kinds stay apart and
-/// long runs of neighbouring cores survive.
+/// Whole cores are taken from the lowest numbers up and shared ones from the highest down, so that the two kinds stay
+/// apart and long runs of neighbouring cores survive.
 struct CoreMap: Sendable {
     private enum Use: Hashable, Sendable {
         case free
@@ -21,7 +22,8 @@ struct CoreMap: Sendable {
     var count: Int { numbers.count }
     var freeCount: Int { uses.count { $0 == .free } }
 
-    /// Thousandths of a core that a shared job could be given now: what is left of the shared cores, and all of the free ones.
+    /// Thousandths of a core that a shared job could be given now: what is left of the shared cores, and all of the
+    /// free ones.
     var freeMillicores: Int {
         uses.reduce(0) { sum, use in
             switch use {
@@ -32,8 +34,8 @@ struct CoreMap: Sendable {
         }
     }
 
-    /// The cores that `count` whole ones would be: the lowest run of neighbours, or the lowest free ones where no run is long
-    /// enough; nil when fewer are free.
+    /// The cores that `count` whole ones would be: the lowest run of neighbours, or the lowest free ones where no run
+    /// is long enough; nil when fewer are free.
     func wholeCores(_ count: Int) -> [Int]? {
         let free = numbers.indices.filter { uses[$0] == .free }.map { numbers[$0] }
         guard count >= 1, free.count >= count else { return nil }
@@ -51,8 +53,8 @@ struct CoreMap: Sendable {
         for core in cores { set(core, to: .free) }
     }
 
-    /// Where `millicores` would come from, as (core, thousandths): whole thousands from cores with nothing on them, the rest from
-    /// the fullest shared core that still has room for it; nil when there is no such place.
+    /// Where `millicores` would come from, as (core, thousandths): whole thousands from cores with nothing on them, the
+    /// rest from the fullest shared core that still has room for it; nil when there is no such place.
     func parts(millicores: Int) -> [(core: Int, millicores: Int)]? {
         let (whole, rest) = millicores.quotientAndRemainder(dividingBy: 1_000)
         var free = numbers.indices.filter { uses[$0] == .free }.map { numbers[$0] }

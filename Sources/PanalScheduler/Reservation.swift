@@ -33,8 +33,8 @@ package struct Reservation: Hashable, Sendable {
     package var cores: [Int]
     /// Thousandths of a core out of shared cores; 0 for an exclusive grant.
     package var millicores: Int
-    /// Numbers of the shared cores that `millicores` were taken from, ascending; empty for an exclusive grant. A cell that is
-    /// kept to these cores can never take time from a job with cores of its own.
+    /// Numbers of the shared cores that `millicores` were taken from, ascending; empty for an exclusive grant. A cell
+    /// that is kept to these cores can never take time from a job with cores of its own.
     package var sharedCores: [Int]
     /// Bytes.
     package var memory: Int

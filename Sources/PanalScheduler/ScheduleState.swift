@@ -2,12 +2,13 @@ package import PanalCore
 
 /// Who runs and who waits on one host: a pure value that answers each event with what is to be done.
 ///
-/// Strictly first come, first served: the job with the lowest ticket is the head, and nothing starts before it, even when it would
-/// fit. Whole cores belong to one job; shared grants take thousandths out of cores that are set aside for sharing while they are
-/// needed for it; memory is added up.
+/// Strictly first come, first served: the job with the lowest ticket is the head, and nothing starts before it, even
+/// when it would fit. Whole cores belong to one job; shared grants take thousandths out of cores that are set aside for
+/// sharing while they are needed for it; memory is added up.
 ///
-/// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started. Events about
-/// unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known ticket again.
+/// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started.
+/// Events about unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known
+/// ticket again.
 package struct ScheduleState: Sendable {
     package let capacity: HostCapacity
     /// Jobs that may wait at the same time. A job that starts at once never waits.
@@ -46,8 +47,8 @@ package struct ScheduleState: Sendable {
     /// What `ticket` holds, nil when it does not run.
     package func reservation(of ticket: Ticket) -> Reservation? { running[ticket]?.reservation }
 
-    /// Takes one event and says what follows from it. `now` is what policies with deadlines will decide by; first come, first served
-    /// needs only the order.
+    /// Takes one event and says what follows from it. `now` is what policies with deadlines will decide by; first come,
+    /// first served needs only the order.
     package mutating func apply(_ event: ScheduleEvent, at now: Timestamp) -> [ScheduleAction] {
         switch event {
         case .submit(let ticket, let request):
@@ -72,7 +73,8 @@ package struct ScheduleState: Sendable {
         var actions = startWhatFits()
         if queue.count > queueLimit, let place = place(of: ticket) {
             queue.remove(at: place)
-            actions.append(.refuse(ticket, reason: "the queue is full: \(Words.count(queue.count, "job")) already waiting"))
+            actions.append(
+                .refuse(ticket, reason: "the queue is full: \(Words.count(queue.count, "job")) already waiting"))
         }
         return actions
     }
@@ -145,7 +147,7 @@ extension ScheduleState {
         case .shared(let millicores):
             guard millicores >= 1 else { return "asks for \(millicores) thousandths of a core; at least 1 is needed" }
             if millicores > 1_000 * cores.count {
-                return "needs \(Words.cores(millicores)) of shared cores, this host has \(cores.count) for cells"
+                return "needs \(Words.cores(millicores)) shared cores, this host has \(cores.count) for cells"
             }
         }
         if request.memory > capacity.memory {
@@ -155,8 +157,8 @@ extension ScheduleState {
         return nil
     }
 
-    /// Why `ticket` waits: what it lacks, and how many jobs are ahead of it (`needs 2 whole cores, 1 is free; 3 jobs are ahead`);
-    /// nil when it does not wait.
+    /// Why `ticket` waits: what it lacks, and how many jobs are ahead of it (`needs 2 whole cores, 1 is free; 3 jobs
+    /// are ahead`); nil when it does not wait.
     package func waitingReason(_ ticket: Ticket) -> String? {
         guard let place = place(of: ticket) else { return nil }
         let ahead = "\(Words.count(place, "job")) \(place == 1 ? "is" : "are") ahead"
@@ -175,15 +177,14 @@ extension ScheduleState {
         case .shared(let millicores):
             if cores.parts(millicores: millicores) == nil {
                 lacks.append(
-                    "needs \(Words.cores(millicores)) of shared cores, "
-                        + "\(Words.cores(cores.freeMillicores)) are free in all")
+                    "needs \(Words.cores(millicores)) shared cores, \(Words.cores(cores.freeMillicores)) left in all")
             }
         }
         if request.memory > freeMemory {
             let free = freeMemory == 0 ? "none" : ByteCount.text(freeMemory)
             lacks.append("needs \(ByteCount.text(request.memory)) of memory, \(free) is free")
         }
-        return lacks.isEmpty ? nil : lacks.joined(separator: " and ")
+        return lacks.isEmpty ? nil : lacks.joined(separator: ", and ")
     }
 }
 

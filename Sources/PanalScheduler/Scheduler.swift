@@ -15,7 +15,8 @@ package actor Scheduler {
         state.apply(.submit(ticket, request), at: clock.now())
     }
 
-    /// Gives back what a job held, whichever way it ended. Unknown tickets are ignored, so telling it twice is harmless.
+    /// Gives back what a job held, whichever way it ended. Unknown tickets are ignored, so telling it twice is
+    /// harmless.
     package func finished(_ ticket: Ticket) -> [ScheduleAction] {
         state.apply(.finished(ticket), at: clock.now())
     }
