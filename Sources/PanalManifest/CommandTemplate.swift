@@ -1,0 +1,83 @@
+/// How argv is put together. There is no shell: each element is one argument, whatever stands in it.
+///
+/// | element | becomes |
+/// |---|---|
+/// | `{id}` alone | the whole of that field: flag and value, as many arguments as it has, none when it was left out |
+/// | `{id}` among other text | its value without a flag; the argument is left out when the field was |
+/// | `{@program}` | the program file, `/program/` and its name |
+/// | `{@folder}` | the program's folder, `/program` |
+/// | `{{` and `}}` | a brace itself |
+///
+/// A value that begins with `-` is passed on as it is: whether the program takes it for an option is decided by what
+/// the author puts before it (a `flag`, a `separator` that makes it part of one argument, or a literal `--` in the
+/// template).
+package struct CommandTemplate: Hashable, Sendable {
+    enum Piece: Hashable, Sendable {
+        case literal(String)
+        case program
+        case folder
+        case input(String)
+    }
+
+    /// Each element in pieces; one `.input` alone is the whole field.
+    var elements: [[Piece]]
+
+    /// The program, then the fields in order.
+    static func standard(inputs: [ManifestInput]) -> CommandTemplate {
+        CommandTemplate(
+            elements: [[.program]] + inputs.filter { $0.route == .argument }.map { [.input($0.id)] })
+    }
+
+    /// Ids of the fields that are used.
+    var inputIDs: Set<String> {
+        var ids: Set<String> = []
+        for case .input(let id) in elements.joined() { ids.insert(id) }
+        return ids
+    }
+
+    /// Takes one element apart. Throws what is wrong with it.
+    static func pieces(of element: String) throws(ValueMistake) -> [Piece] {
+        var pieces: [Piece] = []
+        var literal = ""
+        var rest = Substring(element)
+        while let character = rest.popFirst() {
+            if (character == "{" || character == "}") && rest.first == character {
+                rest.removeFirst()
+                literal.append(character)
+            } else if character == "}" {
+                throw ValueMistake("a single } stands here; a brace itself is written }}")
+            } else if character == "{" {
+                guard let end = rest.firstIndex(of: "}") else {
+                    throw ValueMistake("the placeholder has no }; a brace itself is written {{")
+                }
+                if !literal.isEmpty { pieces.append(.literal(literal)) }
+                literal = ""
+                pieces.append(try placeholder(String(rest[..<end])))
+                rest = rest[rest.index(after: end)...]
+            } else {
+                literal.append(character)
+            }
+        }
+        if !literal.isEmpty || pieces.isEmpty { pieces.append(.literal(literal)) }
+        return pieces
+    }
+
+    private static func placeholder(_ name: String) throws(ValueMistake) -> Piece {
+        switch name {
+        case "@program": return .program
+        case "@folder": return .folder
+        case _ where Slug.isFieldID(name): return .input(name)
+        default:
+            throw ValueMistake("‘{\(name)}’ is no placeholder; write {id of a field}, {@program} or {@folder}")
+        }
+    }
+}
+
+/// Why a value is not taken, and what would be right.
+struct ValueMistake: Error, Hashable, Sendable {
+    var detail: String
+
+    init(_ detail: String) {
+        self.detail = detail
+    }
+}

@@ -1,0 +1,92 @@
+package import PanalCore
+
+/// What an author says about a program: what it is called, what it takes, and what it leaves.
+///
+/// Everything but `name` has a default; a form, an endpoint, a JSON Schema and argv follow from it. Documents are read
+/// by `init(parsing:)`, which names every mistake at once.
+package struct Manifest: Hashable, Sendable {
+    /// What people read, in any language.
+    package var name: String
+    /// The name in addresses: 1 to 63 characters of `a-z`, `0-9`, `-`.
+    package var slug: String
+    package var description: String?
+    package var version: String?
+    package var author: String?
+    /// Where to read more; `http` or `https`.
+    package var url: String?
+    package var tags: [String]
+    package var command: CommandTemplate
+    package var inputs: [ManifestInput]
+    package var outputs: [ManifestOutput]
+    package var resources: ManifestResources
+    /// The file system to run in; only `host` for now.
+    package var rootfs: String
+    /// Fixed variables, sorted by name.
+    package var environment: [EnvironmentVariable]
+    /// What exit codes mean.
+    package var exitCodes: [Int: ExitCodeMeaning]
+
+    /// The profile that the author suggests.
+    package var suggestedProfile: String? { resources.profile }
+
+    /// The field with this id.
+    package func input(id: String) -> ManifestInput? { inputs.first { $0.id == id } }
+
+    /// The first announced output that a result file belongs to.
+    package func output(for path: String) -> ManifestOutput? { outputs.first { $0.matches(path) } }
+}
+
+/// A variable that every run gets.
+package struct EnvironmentVariable: Hashable, Sendable {
+    package var name: String
+    package var value: String
+}
+
+/// What an exit code means.
+package struct ExitCodeMeaning: Hashable, Sendable {
+    package var message: String
+    /// Whether the run counts as a success.
+    package var isSuccess: Bool
+}
+
+/// What the author thinks a run needs.
+package struct ManifestResources: Hashable, Sendable {
+    /// The suggested profile.
+    package var profile: String?
+    /// The smallest profile that is worth trying.
+    package var smallest: String?
+    /// Time that a run may need.
+    package var time: Duration?
+    /// Bytes of scratch space that a run may need.
+    package var disk: Int?
+
+    /// Why a run under `profile` would not have what the manifest asks for, in words; nil when it has.
+    ///
+    /// `smallest` is the profile that `self.smallest` names, as far as it is known.
+    package func refusal(of profile: Profile, smallest: Profile?) -> String? {
+        if let time, profile.limits.wallTime < time {
+            return "the program asks for \(Quantity.text(time)), profile \(profile.name) gives "
+                + Quantity.text(profile.limits.wallTime)
+        }
+        if let disk, profile.limits.scratchBytes < disk {
+            return "the program asks for \(ByteCount.text(disk)) of scratch space, profile \(profile.name) gives "
+                + ByteCount.text(profile.limits.scratchBytes)
+        }
+        guard let smallest else { return nil }
+        if profile.limits.cpu.parallelism < smallest.limits.cpu.parallelism
+            || profile.limits.memory < smallest.limits.memory
+        {
+            return "the program asks for profile \(smallest.name) or a larger one, \(profile.name) is smaller"
+        }
+        return nil
+    }
+}
+
+/// A document that is no manifest: every mistake, each with its JSON pointer, what is wrong and what would be right.
+package struct ManifestError: Error, Hashable, Sendable {
+    package var mistakes: [Mistake]
+
+    package init(mistakes: [Mistake]) {
+        self.mistakes = mistakes
+    }
+}

@@ -1,0 +1,66 @@
+package import PanalCore
+
+/// What somebody filled in, by field id. A field may be left out; unknown ids are mistakes.
+package struct Submission: Hashable, Sendable {
+    package var values: [String: [SubmittedValue]]
+
+    package init(values: [String: [SubmittedValue]] = [:]) {
+        self.values = values
+    }
+}
+
+package enum SubmittedValue: Hashable, Sendable {
+    case text(String)
+    case file(SubmittedFile)
+}
+
+/// A file that was uploaded with a submission.
+package struct SubmittedFile: Hashable, Sendable {
+    /// As the client said it; `Manifest.plan` makes one harmless path component of it.
+    package var name: String
+    package var content: ContentHash
+    package var bytes: Int
+    package var mediaType: String?
+
+    package init(name: String, content: ContentHash, bytes: Int, mediaType: String?) {
+        self.name = name
+        self.content = content
+        self.bytes = bytes
+        self.mediaType = mediaType
+    }
+}
+
+/// A submission that the manifest does not allow: every mistake, its pointer `/` and the field's id.
+package struct SubmissionError: Error, Hashable, Sendable {
+    package var mistakes: [Mistake]
+
+    package init(mistakes: [Mistake]) {
+        self.mistakes = mistakes
+    }
+}
+
+/// What a run of a program with a submission is: everything that `AttemptSpec` needs of them.
+package struct Invocation: Hashable, Sendable {
+    /// argv, the program first.
+    package var arguments: [String]
+    /// The exact environment, `NAME=value`, sorted by name.
+    package var environment: [String]
+    package var inputs: [InputFile]
+    package var standardInput: ContentHash?
+    /// What was submitted, for people: files by name, secrets empty.
+    package var fields: [JobField]
+    /// Ids of the fields whose values must not be shown or kept in the clear.
+    package var secretIDs: Set<String>
+
+    package init(
+        arguments: [String], environment: [String], inputs: [InputFile], standardInput: ContentHash?,
+        fields: [JobField], secretIDs: Set<String>
+    ) {
+        self.arguments = arguments
+        self.environment = environment
+        self.inputs = inputs
+        self.standardInput = standardInput
+        self.fields = fields
+        self.secretIDs = secretIDs
+    }
+}
