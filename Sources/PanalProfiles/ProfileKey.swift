@@ -1,0 +1,75 @@
+import PanalCore
+
+/// The settings of a profile, and what each may be.
+enum ProfileKey: String, CaseIterable {
+    case summary, cores, memory, processes, time
+    case cpuTime = "cpu-time"
+    case scratch
+    case scratchFiles = "scratch-files"
+    case output
+    case resultFiles = "result-files"
+    case results
+    case openFiles = "open-files"
+    case fileSize = "file-size"
+    case seccomp
+
+    /// What a value is.
+    enum Kind {
+        case text
+        case cores
+        case bytes(ClosedRange<Int>)
+        case count(ClosedRange<Int>)
+        /// Seconds.
+        case time(ClosedRange<Int>)
+    }
+
+    var kind: Kind {
+        let mebibyte = 1 << 20
+        return switch self {
+        case .summary, .seccomp: .text
+        case .cores: .cores
+        case .memory: .bytes(4 * mebibyte...(1 << 44))
+        case .scratch: .bytes(mebibyte...(1 << 44))
+        case .output: .bytes(1_024...(1 << 34))
+        case .results: .bytes(0...(1 << 44))
+        case .fileSize: .bytes(mebibyte...(1 << 44))
+        case .processes: .count(2...4_194_304)
+        case .scratchFiles: .count(16...100_000_000)
+        case .resultFiles: .count(0...100_000)
+        case .openFiles: .count(16...1_048_576)
+        case .time, .cpuTime: .time(1...31_536_000)
+        }
+    }
+
+    /// An example of a right value.
+    var example: String {
+        switch self {
+        case .summary: "for quick tasks"
+        case .cores: "1"
+        case .memory: "1GiB"
+        case .processes: "256"
+        case .time, .cpuTime: "10min"
+        case .scratch: "512MiB"
+        case .scratchFiles: "10000"
+        case .output: "16MiB"
+        case .resultFiles: "1000"
+        case .results: "256MiB"
+        case .openFiles: "1024"
+        case .fileSize: "256MiB"
+        case .seccomp: "default"
+        }
+    }
+
+    /// A whole host may be one profile: this many cores at most.
+    static let maximumCores = 4_096
+
+    /// What is probably meant by another word.
+    static let synonyms: [String: ProfileKey] = [
+        "cpu": .cores, "cpus": .cores, "core": .cores, "ram": .memory, "mem": .memory, "pids": .processes,
+        "process": .processes, "threads": .processes, "walltime": .time, "wall-time": .time, "timeout": .time,
+        "cputime": .cpuTime, "cpu_time": .cpuTime, "disk": .scratch, "tmp": .scratch, "scratch_files": .scratchFiles,
+        "inodes": .scratchFiles, "stdout": .output, "output-bytes": .output, "files": .resultFiles,
+        "result_files": .resultFiles, "open_files": .openFiles, "nofile": .openFiles, "file_size": .fileSize,
+        "fsize": .fileSize, "description": .summary, "policy": .seccomp,
+    ]
+}
