@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -71,6 +72,17 @@ let package = Package(
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        // What `Scripts/bench` runs: cells and the server against what else there is.
+        .executableTarget(
+            name: "panal-bench",
+            dependencies: [
+                "PanalSandbox", "PanalProfiles", "PanalSeccomp", "PanalCore", argumentParser,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         // The privileged process: static, one thread, no network, no database, no Foundation.
         .executableTarget(
             name: "panal-launcher",
@@ -84,6 +96,8 @@ let package = Package(
                 "PanalService", "PanalManifest", "PanalCore", hummingbird, logging,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             resources: [.embedInCode("Resources")],
@@ -91,7 +105,7 @@ let package = Package(
         // SQLite, migrations, content-addressed blobs.
         .target(
             name: "PanalStore",
-            dependencies: ["PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["PanalCore", "CLibarchive", crypto, .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         // Plans a cell (pure) and runs it through the launcher.
         .target(
@@ -124,6 +138,7 @@ let package = Package(
         // What Glibc hides from Swift; each shim returns -errno and has no logic.
         .target(name: "CPanalSyscalls", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CLibseccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CLibarchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         // The vocabulary: values, limits, profile, job states, outcome, ports; no I/O, no clock.
         .target(name: "PanalCore", swiftSettings: strict),
 
@@ -138,7 +153,7 @@ let package = Package(
         .testTarget(name: "PanalStoreTests", dependencies: ["PanalStore", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",
-            dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore"],
+            dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore", logging],
             swiftSettings: tests),
         .testTarget(
             name: "PanalHTTPTests",
