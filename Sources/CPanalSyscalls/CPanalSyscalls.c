@@ -1,2 +1,309 @@
+#define _GNU_SOURCE
 #include "CPanalSyscalls.h"
-int panal_placeholder(void){return 0;}
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct sock_filter) == 8, "a BPF instruction is 8 bytes");
+
+static inline int result(long value) { return value < 0 ? -errno : (int)value; }
+
+int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd) {
+    struct clone_args args = {
+        .flags = namespaces | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+    };
+    return result(syscall(SYS_clone3, &args, sizeof args));
+}
+
+int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces)); }
+int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
+
+int panal_wait_with_usage(int pid, int *status, int64_t usage[4]) {
+    struct rusage used;
+    pid_t ended;
+    do ended = wait4(pid, status, 0, &used);
+    while (ended < 0 && errno == EINTR);
+    if (ended < 0) return -errno;
+    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
+    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
+    usage[2] = used.ru_nvcsw;
+    usage[3] = used.ru_nivcsw;
+    return ended;
+}
+
+int panal_wait(int pid, int *status) {
+    pid_t ended;
+    do ended = waitpid(pid, status, 0);
+    while (ended < 0 && errno == EINTR);
+    return ended < 0 ? -errno : ended;
+}
+
+int panal_reset_signals(void) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &action, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    return result(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+int panal_ignore_signal(int number) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    return result(sigaction(number, &action, NULL));
+}
+
+int panal_set_parent_death_signal(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)); }
+int panal_setsid(void) { return result(setsid()); }
+int panal_affinity(uint8_t *mask, size_t bytes) { return result(syscall(SYS_sched_getaffinity, 0, bytes, mask)); }
+
+static int64_t nanoseconds(clockid_t clock) {
+    struct timespec now;
+    if (clock_gettime(clock, &now) < 0) return -errno;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+int64_t panal_monotonic_ns(void) { return nanoseconds(CLOCK_MONOTONIC); }
+int64_t panal_process_cpu_ns(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
+void panal_exit(int code) { _exit(code); }
+
+int panal_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data) {
+    return result(syscall(SYS_mount, source, target, type, flags, data));
+}
+int panal_unmount_detached(const char *target) { return result(syscall(SYS_umount2, target, 2 /* MNT_DETACH */)); }
+int panal_pivot_root(const char *new_root, const char *put_old) { return result(syscall(SYS_pivot_root, new_root, put_old)); }
+
+int panal_clone_tree(int folder, const char *path, int recursive) {
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE : 0);
+    return result(syscall(SYS_open_tree, folder, path, flags));
+}
+int panal_attach_tree(int tree, const char *target) {
+    return result(syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+int panal_new_tmpfs(const char *bytes, const char *inodes, const char *mode) {
+    int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0) return -errno;
+    int mount = -1;
+    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", "panal", 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "size", bytes, 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "mode", mode, 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    int failure = errno;
+    close(context);
+    return mount < 0 ? -failure : mount;
+}
+
+int panal_seal_mount(int folder, const char *path, int nodev, int recursive) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (nodev ? MOUNT_ATTR_NODEV : 0)};
+    unsigned flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE : 0);
+    return result(syscall(SYS_mount_setattr, folder, path, flags, &attributes, sizeof attributes));
+}
+
+int panal_statfs(const char *path, uint64_t out[4]) {
+    struct statfs found;
+    if (statfs(path, &found) < 0) return -errno;
+    out[0] = (uint64_t)found.f_blocks * (uint64_t)found.f_bsize;
+    out[1] = found.f_files;
+    out[2] = (uint64_t)found.f_flags;
+    out[3] = (uint64_t)found.f_type;
+    return 0;
+}
+
+int panal_open_beneath(int folder, const char *path, int flags) {
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    return result(syscall(SYS_openat2, folder, path, &how, sizeof how));
+}
+
+int panal_fstat(int descriptor, uint64_t out[5]) {
+    struct stat found;
+    if (fstat(descriptor, &found) < 0) return -errno;
+    out[0] = found.st_mode;
+    out[1] = found.st_nlink;
+    out[2] = (uint64_t)found.st_size;
+    out[3] = found.st_dev;
+    out[4] = found.st_uid;
+    return 0;
+}
+
+int panal_pipe(int out[2]) { return result(pipe2(out, O_CLOEXEC)); }
+int panal_close_range(unsigned first, unsigned last) { return result(syscall(SYS_close_range, first, last, 0)); }
+int panal_memfd(const char *name) { return result(memfd_create(name, MFD_CLOEXEC)); }
+int panal_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int panal_lock(int descriptor, int exclusive) { return result(flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
+int panal_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 ? -errno : result(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+}
+int panal_make_device(int folder, const char *name, unsigned mode, unsigned major_number, unsigned minor_number) {
+    if (mknodat(folder, name, S_IFCHR | mode, makedev(major_number, minor_number)) < 0) return -errno;
+    return result(fchmodat(folder, name, mode, 0));
+}
+
+int panal_seqpacket_pair(int out[2]) { return result(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out)); }
+
+int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags) {
+    union {
+        char space[CMSG_SPACE(8 * sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0 && count <= 8) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.space;
+        message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, (size_t)count * sizeof(int));
+    }
+    ssize_t sent;
+    do sent = sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags) {
+    union {
+        char space[CMSG_SPACE(8 * sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part = {.iov_base = bytes, .iov_len = room};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    *count = 0;
+    ssize_t got;
+    do got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return -errno;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        int number = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int i = 0; i < number && *count < 8; i++) {
+            memcpy(&descriptors[*count], CMSG_DATA(header) + (size_t)i * sizeof(int), sizeof(int));
+            *count += 1;
+        }
+    }
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        for (int i = 0; i < *count; i++) close(descriptors[i]);
+        *count = 0;
+        return -EMSGSIZE;
+    }
+    return got;
+}
+
+int panal_set_ids(uint32_t uid, uint32_t gid) {
+    // Glibc's calls, which carry the change to every thread of the process.
+    if (setresgid(gid, gid, gid) < 0) return -errno;
+    return result(setresuid(uid, uid, uid));
+}
+int panal_get_ids(uint32_t out[7]) {
+    if (getresuid(&out[0], &out[1], &out[2]) < 0 || getresgid(&out[3], &out[4], &out[5]) < 0) return -errno;
+    int groups = getgroups(0, NULL);
+    if (groups < 0) return -errno;
+    out[6] = (uint32_t)groups;
+    return 0;
+}
+int panal_clear_groups(void) { return result(setgroups(0, NULL)); }
+
+int panal_drop_bounding_set(void) {
+    for (int capability = 0; capability < 64; capability++) {
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
+        return errno == EINVAL ? 0 : -errno; // EINVAL: past the last one that this kernel knows
+    }
+    return 0;
+}
+int panal_bounding_set_size(void) {
+    int size = 0;
+    for (int capability = 0; capability < 64; capability++) {
+        int held = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+        if (held < 0) return errno == EINVAL ? size : -errno;
+        size += held;
+    }
+    return size;
+}
+int panal_clear_capabilities(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}, {0}};
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -errno;
+    return result(syscall(SYS_capset, &header, data));
+}
+int panal_get_capabilities(uint64_t out[3]) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) < 0) return -errno;
+    out[0] = data[0].effective | (uint64_t)data[1].effective << 32;
+    out[1] = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    out[2] = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
+    return 0;
+}
+int panal_set_no_new_privileges(void) { return result(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
+int panal_get_no_new_privileges(void) { return result(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)); }
+int panal_set_dumpable(int value) { return result(prctl(PR_SET_DUMPABLE, value, 0, 0, 0)); }
+int panal_load_seccomp(const void *instructions, size_t count) {
+    struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)instructions};
+    if (count == 0 || count > BPF_MAXINSNS) return -EINVAL;
+    return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+int panal_get_seccomp(void) { return result(prctl(PR_GET_SECCOMP, 0, 0, 0, 0)); }
+
+int panal_set_limit(int resource, uint64_t value) {
+    struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    return result(setrlimit((__rlimit_resource_t)resource, &limit));
+}
+int panal_get_limit(int resource, uint64_t out[2]) {
+    struct rlimit limit;
+    if (getrlimit((__rlimit_resource_t)resource, &limit) < 0) return -errno;
+    out[0] = limit.rlim_cur;
+    out[1] = limit.rlim_max;
+    return 0;
+}
+int panal_rlimit_core(void) { return RLIMIT_CORE; }
+int panal_rlimit_nofile(void) { return RLIMIT_NOFILE; }
+int panal_rlimit_fsize(void) { return RLIMIT_FSIZE; }
+int panal_rlimit_memlock(void) { return RLIMIT_MEMLOCK; }
+int panal_rlimit_msgqueue(void) { return RLIMIT_MSGQUEUE; }
+int panal_set_hostname(const char *name) { return result(sethostname(name, strlen(name))); }
+int panal_exec(const char *path, char *const arguments[], char *const environment[]) {
+    execve(path, arguments, environment);
+    return -errno;
+}
+
+uint64_t panal_clone_newns(void) { return CLONE_NEWNS; }
+uint64_t panal_clone_newpid(void) { return CLONE_NEWPID; }
+uint64_t panal_clone_newnet(void) { return CLONE_NEWNET; }
+uint64_t panal_clone_newipc(void) { return CLONE_NEWIPC; }
+uint64_t panal_clone_newuts(void) { return CLONE_NEWUTS; }
+uint64_t panal_clone_newcgroup(void) { return CLONE_NEWCGROUP; }

@@ -18,7 +18,8 @@ package struct AttemptSpec: Hashable, Sendable {
     package var rootfs: String
     package var seccomp: String
     package var limits: CellLimits
-    /// Numbers of the cores that the scheduler reserved; empty for a shared grant.
+    /// Numbers of the cores that the scheduler reserved: the cell's own for an exclusive grant, shared ones for a shared one.
+    /// Never empty.
     package var cores: [Int]
     /// The program's folder, by content; it stands at `/program` inside. Nil when the command comes from the rootfs.
     package var program: ContentHash?

@@ -1,1 +1,101 @@
-int panal_placeholder(void);
+// What Glibc's Swift module does not show: each function is one system call with fixed arguments and returns its result, or
+// -errno. There is no logic here; decisions are Swift's.
+#ifndef C_PANAL_SYSCALLS_H
+#define C_PANAL_SYSCALLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Processes
+/// fork by clone3: 0 in the child, the child's pid in the parent, whose pidfd goes to *pidfd. cgroup_fd < 0: born where the
+/// parent lives. Only for processes of one thread.
+int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
+int panal_unshare(uint64_t namespaces);
+int panal_pidfd_kill(int pidfd, int signal);
+/// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches.
+int panal_wait_with_usage(int pid, int *status, int64_t usage[4]);
+/// Reaps a child that is known to have ended or waits for it; returns its pid.
+int panal_wait(int pid, int *status);
+/// Every signal back to its default action, none blocked.
+int panal_reset_signals(void);
+int panal_ignore_signal(int signal);
+int panal_set_parent_death_signal(int signal);
+int panal_setsid(void);
+int panal_affinity(uint8_t *mask, size_t bytes);
+int64_t panal_monotonic_ns(void);
+int64_t panal_process_cpu_ns(void);
+_Noreturn void panal_exit(int code);
+
+// Mounts
+int panal_mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data);
+int panal_unmount_detached(const char *target);
+int panal_pivot_root(const char *new_root, const char *put_old);
+/// A detached clone of the mount at `path` below `folder` ("" with recursive 0: of the file that `folder` is).
+int panal_clone_tree(int folder, const char *path, int recursive);
+int panal_attach_tree(int tree, const char *target);
+/// A new, detached tmpfs: bytes and inodes as decimal text; nosuid and nodev.
+int panal_new_tmpfs(const char *bytes, const char *inodes, const char *mode);
+/// Read-only, nosuid and, when asked, nodev, on the mount `folder` (+ `path`), with all below when recursive.
+int panal_seal_mount(int folder, const char *path, int nodev, int recursive);
+/// Total bytes, total inodes, ST_* flags and magic number of the file system at `path`.
+int panal_statfs(const char *path, uint64_t out[4]);
+
+// Files
+int panal_open_beneath(int folder, const char *path, int flags);
+/// Mode, links, size, device, uid of an open file.
+int panal_fstat(int descriptor, uint64_t out[5]);
+int panal_pipe(int out[2]);
+int panal_close_range(unsigned first, unsigned last);
+int panal_memfd(const char *name);
+int panal_eventfd(void);
+/// flock without waiting: -EWOULDBLOCK when somebody else's lock excludes it.
+int panal_lock(int descriptor, int exclusive);
+int panal_set_nonblocking(int descriptor);
+int panal_make_device(int folder, const char *name, unsigned mode, unsigned major, unsigned minor);
+
+// Sockets
+int panal_seqpacket_pair(int out[2]);
+/// Sends one message with `count` descriptors (at most 8); flags as send(2).
+int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags);
+/// Receives one message; up to 8 descriptors, close-on-exec. -EMSGSIZE when it or its descriptors were cut.
+int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags);
+
+// Privileges and protections
+int panal_set_ids(uint32_t uid, uint32_t gid);
+/// real, effective, saved uid; real, effective, saved gid; number of supplementary groups.
+int panal_get_ids(uint32_t out[7]);
+int panal_clear_groups(void);
+int panal_drop_bounding_set(void);
+/// How many capabilities are left in the bounding set.
+int panal_bounding_set_size(void);
+int panal_clear_capabilities(void);
+/// Effective, permitted, inheritable.
+int panal_get_capabilities(uint64_t out[3]);
+int panal_set_no_new_privileges(void);
+int panal_get_no_new_privileges(void);
+int panal_set_dumpable(int value);
+/// Installs a filter of `count` instructions of 8 bytes.
+int panal_load_seccomp(const void *instructions, size_t count);
+/// 0 none, 2 filter.
+int panal_get_seccomp(void);
+int panal_set_limit(int resource, uint64_t value);
+int panal_get_limit(int resource, uint64_t out[2]);
+int panal_rlimit_core(void);
+int panal_rlimit_nofile(void);
+int panal_rlimit_fsize(void);
+int panal_rlimit_memlock(void);
+int panal_rlimit_msgqueue(void);
+int panal_set_hostname(const char *name);
+/// Ends like execve: returns only -errno.
+int panal_exec(const char *path, char *const arguments[], char *const environment[]);
+
+// Numbers that are macros too complex for the importer
+uint64_t panal_clone_newns(void);
+uint64_t panal_clone_newpid(void);
+uint64_t panal_clone_newnet(void);
+uint64_t panal_clone_newipc(void);
+uint64_t panal_clone_newuts(void);
+uint64_t panal_clone_newcgroup(void);
+
+#endif

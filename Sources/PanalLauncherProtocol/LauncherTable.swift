@@ -1,0 +1,84 @@
+/// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
+/// the most that it may ask for. A server that is taken over later cannot change it.
+package struct LauncherTable: Hashable, Sendable {
+    package static let version: UInt16 = 1
+
+    /// Name of the instance: 1 to 32 of `a-z`, `0-9`, `-`. Its groups are below `panal-<instance>`.
+    package var instance: String
+    /// Folder that programs and inputs are taken from; empty for none.
+    package var dataFolder: String
+    package var rootfs: [String]
+    /// Filters by index, each an array of `struct sock_filter`.
+    package var seccomp: [[UInt8]]
+    /// Host user ids for cells; half open. Never contains 0.
+    package var firstUser: UInt32
+    package var lastUser: UInt32
+    /// Cores that cells may be given.
+    package var cores: [UInt16]
+    /// Bytes of memory that one cell may be given at most.
+    package var memory: UInt64
+    /// Longest time of a run.
+    package var wallMicroseconds: UInt64
+    package var processes: UInt32
+
+    package init(
+        instance: String, dataFolder: String, rootfs: [String], seccomp: [[UInt8]], firstUser: UInt32, lastUser: UInt32,
+        cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32
+    ) {
+        self.instance = instance
+        self.dataFolder = dataFolder
+        self.rootfs = rootfs
+        self.seccomp = seccomp
+        self.firstUser = firstUser
+        self.lastUser = lastUser
+        self.cores = cores
+        self.memory = memory
+        self.wallMicroseconds = wallMicroseconds
+        self.processes = processes
+    }
+
+    package func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.put(Self.version)
+        writer.put(instance)
+        writer.put(dataFolder)
+        writer.put(rootfs)
+        writer.put(UInt32(seccomp.count))
+        for filter in seccomp { writer.put(filter) }
+        writer.put(firstUser)
+        writer.put(lastUser)
+        writer.put(UInt32(cores.count))
+        for core in cores { writer.put(core) }
+        writer.put(memory)
+        writer.put(wallMicroseconds)
+        writer.put(processes)
+        return writer.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(ProtocolError) {
+        var reader = ByteReader(bytes)
+        guard try reader.number(UInt16.self) == Self.version else { throw .wrongVersion }
+        instance = try reader.text(limit: 32)
+        dataFolder = try reader.text(limit: 4_096)
+        rootfs = try reader.texts(count: 256, length: 255)
+        let filters = Int(try reader.number(UInt32.self))
+        guard filters <= 256 else { throw .outOfRange("seccomp") }
+        seccomp = []
+        for _ in 0..<filters { seccomp.append(try reader.raw(limit: 4_096 * 8)) }
+        firstUser = try reader.number()
+        lastUser = try reader.number()
+        let coreCount = Int(try reader.number(UInt32.self))
+        guard coreCount <= RunRequest.maximumCores else { throw .outOfRange("cores") }
+        cores = []
+        for _ in 0..<coreCount { cores.append(try reader.number()) }
+        memory = try reader.number()
+        wallMicroseconds = try reader.number()
+        processes = try reader.number()
+        guard reader.isAtEnd else { throw .trailingBytes }
+        guard instance.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }),
+            !instance.isEmpty
+        else { throw .outOfRange("instance") }
+        guard firstUser > 0, lastUser > firstUser else { throw .outOfRange("users") }
+        guard seccomp.allSatisfy({ !$0.isEmpty && $0.count % 8 == 0 }) else { throw .outOfRange("seccomp") }
+    }
+}

@@ -1,0 +1,141 @@
+/// One cell that the server asks for. Everything in it is a number within the table's limits, an index into the table, or a
+/// name below the data folder; nothing is a path of the host.
+package struct RunRequest: Hashable, Sendable {
+    /// The server's number for the run; unique among those alive.
+    package var id: UInt64
+    package var rootfs: UInt16
+    package var seccomp: UInt16
+    /// Cores to run on, ascending. With `exclusive` no other cell of this launcher, and no other Panal on this host, may be
+    /// on them.
+    package var cores: [UInt16]
+    package var exclusive: Bool
+    /// Microseconds of processor time in each 100 ms; 0 for whole cores.
+    package var quota: UInt32
+    package var memory: UInt64
+    package var processes: UInt32
+    package var wallMicroseconds: UInt64
+    package var cpuMicroseconds: UInt64
+    package var scratchBytes: UInt64
+    package var scratchFiles: UInt32
+    package var collectedFiles: UInt32
+    package var collectedBytes: UInt64
+    package var openFiles: UInt32
+    package var fileBytes: UInt64
+    /// Folder below the data folder that stands at `/program`; empty for none.
+    package var program: String
+    package var inputs: [Input]
+    package var arguments: [String]
+    package var environment: [String]
+
+    /// A file below the data folder that stands at `/input/<field>/<name>`.
+    package struct Input: Hashable, Sendable {
+        package var field: String
+        package var name: String
+        package var source: String
+
+        package init(field: String, name: String, source: String) {
+            self.field = field
+            self.name = name
+            self.source = source
+        }
+    }
+
+    package init(
+        id: UInt64, rootfs: UInt16, seccomp: UInt16, cores: [UInt16], exclusive: Bool, quota: UInt32, memory: UInt64,
+        processes: UInt32, wallMicroseconds: UInt64, cpuMicroseconds: UInt64, scratchBytes: UInt64,
+        scratchFiles: UInt32,
+        collectedFiles: UInt32, collectedBytes: UInt64, openFiles: UInt32, fileBytes: UInt64, program: String,
+        inputs: [Input], arguments: [String], environment: [String]
+    ) {
+        self.id = id
+        self.rootfs = rootfs
+        self.seccomp = seccomp
+        self.cores = cores
+        self.exclusive = exclusive
+        self.quota = quota
+        self.memory = memory
+        self.processes = processes
+        self.wallMicroseconds = wallMicroseconds
+        self.cpuMicroseconds = cpuMicroseconds
+        self.scratchBytes = scratchBytes
+        self.scratchFiles = scratchFiles
+        self.collectedFiles = collectedFiles
+        self.collectedBytes = collectedBytes
+        self.openFiles = openFiles
+        self.fileBytes = fileBytes
+        self.program = program
+        self.inputs = inputs
+        self.arguments = arguments
+        self.environment = environment
+    }
+
+    /// Largest number of each; more is refused before anything is made.
+    package static let maximumCores = 1_024
+    package static let maximumInputs = 256
+    package static let maximumTexts = 8_192
+    /// Bytes of one argument or variable: the kernel's own limit is 128 KiB.
+    package static let maximumTextBytes = 131_071
+
+    func write(to writer: inout ByteWriter) {
+        writer.put(id)
+        writer.put(rootfs)
+        writer.put(seccomp)
+        writer.put(UInt32(cores.count))
+        for core in cores { writer.put(core) }
+        writer.put(UInt8(exclusive ? 1 : 0))
+        writer.put(quota)
+        writer.put(memory)
+        writer.put(processes)
+        writer.put(wallMicroseconds)
+        writer.put(cpuMicroseconds)
+        writer.put(scratchBytes)
+        writer.put(scratchFiles)
+        writer.put(collectedFiles)
+        writer.put(collectedBytes)
+        writer.put(openFiles)
+        writer.put(fileBytes)
+        writer.put(program)
+        writer.put(UInt32(inputs.count))
+        for input in inputs {
+            writer.put(input.field)
+            writer.put(input.name)
+            writer.put(input.source)
+        }
+        writer.put(arguments)
+        writer.put(environment)
+    }
+
+    init(from reader: inout ByteReader) throws(ProtocolError) {
+        id = try reader.number()
+        rootfs = try reader.number()
+        seccomp = try reader.number()
+        let coreCount = Int(try reader.number(UInt32.self))
+        guard coreCount <= Self.maximumCores else { throw .outOfRange("cores") }
+        cores = []
+        for _ in 0..<coreCount { cores.append(try reader.number()) }
+        exclusive = try reader.number(UInt8.self) == 1
+        quota = try reader.number()
+        memory = try reader.number()
+        processes = try reader.number()
+        wallMicroseconds = try reader.number()
+        cpuMicroseconds = try reader.number()
+        scratchBytes = try reader.number()
+        scratchFiles = try reader.number()
+        collectedFiles = try reader.number()
+        collectedBytes = try reader.number()
+        openFiles = try reader.number()
+        fileBytes = try reader.number()
+        program = try reader.text(limit: 255)
+        let inputCount = Int(try reader.number(UInt32.self))
+        guard inputCount <= Self.maximumInputs else { throw .outOfRange("inputs") }
+        inputs = []
+        for _ in 0..<inputCount {
+            inputs.append(
+                Input(
+                    field: try reader.text(limit: 64), name: try reader.text(limit: 255),
+                    source: try reader.text(limit: 255)))
+        }
+        arguments = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
+        environment = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
+    }
+}

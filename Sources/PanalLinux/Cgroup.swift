@@ -1,0 +1,150 @@
+/// Limits that a cell's control group holds.
+package struct GroupLimits: Hashable, Sendable {
+    /// Bytes; a multiple of the page size, since the kernel counts pages.
+    package var memory: Int
+    /// Processes and threads, the cell's init included.
+    package var processes: Int
+    /// Microseconds of processor time in each 100 ms; nil for whole cores, which `cores` alone limits.
+    package var quota: Int?
+    /// Cores that the group may run on.
+    package var cores: [Int]
+
+    package init(memory: Int, processes: Int, quota: Int?, cores: [Int]) {
+        self.memory = memory
+        self.processes = processes
+        self.quota = quota
+        self.cores = cores
+    }
+
+    package static let period = 100_000
+}
+
+/// What a group has used since it was made. Times in nanoseconds, sizes in bytes.
+package struct GroupUsage: Hashable, Sendable {
+    package var userTime: Int64 = 0
+    package var systemTime: Int64 = 0
+    package var throttledTime: Int64 = 0
+    package var peakMemory: Int64 = 0
+    /// Nil where this kernel does not count it.
+    package var peakProcesses: Int?
+    /// How many processes of the group the kernel's out-of-memory killer ended.
+    package var outOfMemoryKills: Int = 0
+
+    package init() {}
+}
+
+/// Control groups of cells on this host, below a group of Panal's own, `panal-<instance>`. Two drivers, one for the hybrid
+/// layout of v1 controllers and one for v2; each sets every limit and reads it back before it answers.
+package protocol CgroupDriver {
+    /// Makes the instance's own group and removes what an earlier process of this instance left in it.
+    func prepare() throws(StepFailure)
+
+    /// Makes an empty group that already holds the limits; read back. A group that cannot be made whole is removed again.
+    func create(_ name: String, _ limits: GroupLimits) throws(StepFailure)
+
+    /// The group's folder for `clone3(CLONE_INTO_CGROUP)`; nil where a process has to be moved with `attach`.
+    func birthplace(_ name: String) throws(StepFailure) -> Descriptor?
+
+    /// Moves a process into the group and reads its membership back.
+    func attach(_ name: String, process: Int32) throws(StepFailure)
+
+    /// A descriptor that becomes readable when the group runs out of memory; nil where the kernel itself kills the whole group.
+    func outOfMemoryEvent(_ name: String) throws(StepFailure) -> Descriptor?
+
+    func usage(_ name: String) throws(StepFailure) -> GroupUsage
+    func isEmpty(_ name: String) throws(StepFailure) -> Bool
+    func remove(_ name: String) throws(StepFailure)
+
+    /// Removes the instance's own group; called when no cell is left.
+    func close() throws(StepFailure)
+}
+
+/// Which layout this host has.
+package enum CgroupLayout {
+    /// The driver for this host. Throws where neither layout offers the controllers that every limit needs.
+    package static func driver(instance: String) throws(StepFailure) -> any CgroupDriver {
+        let mounts = try CgroupMount.list()
+        if let hybrid = HybridCgroups(mounts: mounts, instance: instance) { return hybrid }
+        for mount in mounts where mount.isUnified {
+            if let unified = try UnifiedCgroups(mount: mount, instance: instance) { return unified }
+        }
+        throw StepFailure(
+            step: "cgroup.layout",
+            detail:
+                "neither the v1 controllers cpu, cpuacct, cpuset, memory and pids nor a v2 hierarchy with cpu, cpuset, "
+                + "memory and pids is mounted", errno: 0)
+    }
+}
+
+/// A mounted control group hierarchy.
+package struct CgroupMount: Hashable, Sendable {
+    package var path: String
+    package var isUnified: Bool
+    /// v1 controllers of it.
+    package var controllers: Set<String>
+
+    /// Reads `/proc/self/mountinfo`.
+    package static func list() throws(StepFailure) -> [CgroupMount] {
+        let text = try StepFailure.naming("cgroup.layout") { () throws(SystemCallFailure) in
+            try KernelFile.read("/proc/self/mountinfo")
+        }
+        return text.split(separator: "\n").compactMap(parse)
+    }
+
+    /// One line of mountinfo: fields, ` - `, file system, source, options.
+    package static func parse(_ line: Substring) -> CgroupMount? {
+        let words = line.split(separator: " ")
+        guard let dash = words.firstIndex(of: "-"), words.count > dash + 3, words.count > 4, words[3] == "/" else {
+            return nil
+        }
+        let path = String(words[4])
+        switch words[dash + 1] {
+        case "cgroup2": return CgroupMount(path: path, isUnified: true, controllers: [])
+        case "cgroup":
+            let options = words[dash + 3].split(separator: ",").map(String.init)
+            return CgroupMount(path: path, isUnified: false, controllers: Set(options))
+        default: return nil
+        }
+    }
+}
+
+/// Reading and writing the files of one group, with the step named in every failure.
+struct GroupFolder {
+    let path: String
+
+    func read(_ file: String, step: String) throws(StepFailure) -> String {
+        try StepFailure.naming(step) { () throws(SystemCallFailure) in try KernelFile.read("\(path)/\(file)") }
+    }
+
+    func number(_ file: String, step: String) throws(StepFailure) -> Int64 {
+        let text = try read(file, step: step)
+        guard let number = Int64(text) else {
+            throw StepFailure(step: step, detail: "\(file) reads ‘\(text)’, not a number", errno: 0)
+        }
+        return number
+    }
+
+    /// The value behind `key` in a file of lines `key value`.
+    func entry(_ key: String, of file: String, step: String) throws(StepFailure) -> Int64 {
+        for line in try read(file, step: step).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == key, let value = Int64(words[1]) { return value }
+        }
+        throw StepFailure(step: step, detail: "\(file) has no line ‘\(key)’", errno: 0)
+    }
+
+    /// Writes a value and reads it back.
+    func set(_ file: String, _ value: String, step: String) throws(StepFailure) {
+        try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try KernelFile.write("\(path)/\(file)", value)
+        }
+        let found = try read(file, step: step)
+        guard found == value else {
+            throw StepFailure(step: step, detail: "\(file) was set to \(value) and reads \(found)", errno: 0)
+        }
+    }
+
+    func exists(_ file: String) -> Bool {
+        Folders.exists("\(path)/\(file)")
+    }
+}

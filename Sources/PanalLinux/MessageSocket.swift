@@ -1,0 +1,36 @@
+internal import CPanalSyscalls
+internal import Glibc
+
+/// Whole messages over a socket that keeps their boundaries, with descriptors.
+package enum MessageSocket {
+    package enum SendAnswer { case sent, full, closed }
+
+    /// Sends one message with at most 8 descriptors, which stay the caller's. Without `waiting`, a full socket is an answer.
+    package static func send(
+        _ socket: borrowing Descriptor, _ bytes: [UInt8], descriptors: [Int32], waiting: Bool
+    ) -> SendAnswer {
+        let flags = waiting ? 0 : Int32(MSG_DONTWAIT)
+        let answer = unsafe panal_send(socket.raw, bytes, bytes.count, descriptors, Int32(descriptors.count), flags)
+        if answer >= 0 { return .sent }
+        return answer == -Int64(EAGAIN) ? .full : .closed
+    }
+
+    /// One message with its descriptors, which are the caller's; nil when there is none now; empty when nobody is left on the
+    /// other side. Longer than 200,000 bytes is EMSGSIZE.
+    package static func receive(
+        _ socket: borrowing Descriptor
+    ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
+        var descriptors = [Int32](repeating: -1, count: 8)
+        var count: Int32 = 0
+        var answer: Int64 = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 200_000) { buffer, used in
+            unsafe answer = panal_receive(
+                socket.raw, buffer.baseAddress, buffer.count, &descriptors, &count, Int32(MSG_DONTWAIT))
+            used = Int(max(0, answer))
+        }
+        if answer == -Int64(EAGAIN) { return nil }
+        if answer == -Int64(ECONNRESET) { return ([], []) }
+        try SystemCallFailure.check(answer, "recvmsg")
+        return (bytes, Array(descriptors[0..<Int(count)]))
+    }
+}

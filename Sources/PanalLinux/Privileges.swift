@@ -1,0 +1,50 @@
+internal import CPanalSyscalls
+internal import Glibc
+
+/// Giving up what root may do, for good.
+package enum Privileges {
+    package static var isRoot: Bool { geteuid() == 0 }
+
+    /// Changes every thread of this process to `user`'s ids, with no group, no capability and no way back, and reads that
+    /// back from the kernel.
+    package static func drop(toUser user: String) throws(StepFailure) {
+        guard let entry = unsafe getpwnam(user) else {
+            throw StepFailure(step: "privileges.user", detail: "there is no user ‘\(user)’ on this host", errno: 0)
+        }
+        try drop(uid: unsafe entry.pointee.pw_uid, gid: unsafe entry.pointee.pw_gid)
+    }
+
+    package static func drop(uid: UInt32, gid: UInt32) throws(StepFailure) {
+        guard uid != 0, gid != 0 else {
+            throw StepFailure(step: "privileges.user", detail: "the service must not run as root", errno: 0)
+        }
+        try check(panal_drop_bounding_set(), "privileges.bounding-set")
+        try check(panal_clear_groups(), "privileges.groups")
+        try check(panal_set_ids(uid, gid), "privileges.ids")
+        try check(panal_clear_capabilities(), "privileges.capabilities")
+        try check(panal_set_no_new_privileges(), "privileges.no-new-privileges")
+        if let found = try difference(uid: uid, gid: gid) {
+            throw StepFailure(step: "privileges.read-back", detail: found, errno: 0)
+        }
+    }
+
+    /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is.
+    package static func difference(uid: UInt32, gid: UInt32) throws(StepFailure) -> String? {
+        var ids = [UInt32](repeating: .max, count: 7)
+        try check(unsafe panal_get_ids(&ids), "privileges.read-back")
+        var capabilities = [UInt64](repeating: .max, count: 3)
+        try check(unsafe panal_get_capabilities(&capabilities), "privileges.read-back")
+        if ids[0..<3] != [uid, uid, uid] { return "uid is \(ids[0..<3])" }
+        if ids[3..<6] != [gid, gid, gid] { return "gid is \(ids[3..<6])" }
+        if ids[6] != 0 { return "\(ids[6]) groups are left" }
+        if capabilities != [0, 0, 0] { return "capabilities are left: \(capabilities)" }
+        if panal_bounding_set_size() != 0 { return "the bounding set is not empty" }
+        if panal_get_no_new_privileges() != 1 { return "no_new_privs is not set" }
+        return nil
+    }
+
+    private static func check(_ answer: Int32, _ step: String) throws(StepFailure) {
+        guard answer < 0 else { return }
+        throw StepFailure(step: step, detail: SystemCallFailure.text(-answer), errno: -answer)
+    }
+}

@@ -1,0 +1,112 @@
+internal import Glibc
+
+/// The v2 layout: one hierarchy; the kernel kills the whole cell at its memory limit, and a cell is born in its group.
+package struct UnifiedCgroups: CgroupDriver {
+    private let parent: GroupFolder
+    private let root: GroupFolder
+    private static let controllers = ["cpu", "cpuset", "memory", "pids"]
+
+    /// Nil when this hierarchy does not offer every controller.
+    init?(mount: CgroupMount, instance: String) throws(StepFailure) {
+        parent = GroupFolder(path: mount.path)
+        root = GroupFolder(path: "\(mount.path)/panal-\(instance)")
+        let offered = try parent.read("cgroup.controllers", step: "cgroup.layout").split(separator: " ").map(
+            String.init)
+        guard Self.controllers.allSatisfy(offered.contains) else { return nil }
+    }
+
+    package func prepare() throws(StepFailure) {
+        try enable(in: parent)
+        try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
+            try Folders.ensure(root.path, mode: 0o755)
+            for left in try Folders.children(of: root.path) {
+                try KernelFile.write("\(root.path)/\(left)/cgroup.kill", "1")
+                try Folders.removeSettling("\(root.path)/\(left)")
+            }
+        }
+        try enable(in: root)
+    }
+
+    private func enable(in folder: GroupFolder) throws(StepFailure) {
+        try StepFailure.naming("cgroup.controllers") { () throws(SystemCallFailure) in
+            try KernelFile.write(
+                "\(folder.path)/cgroup.subtree_control", Self.controllers.map { "+\($0)" }.joined(separator: " "))
+        }
+        let found = try folder.read("cgroup.subtree_control", step: "cgroup.controllers").split(separator: " ")
+            .map(String.init)
+        guard Self.controllers.allSatisfy(found.contains) else {
+            throw StepFailure(step: "cgroup.controllers", detail: "\(folder.path) enables only \(found)", errno: 0)
+        }
+    }
+
+    private func cell(_ name: String) -> GroupFolder { GroupFolder(path: "\(root.path)/\(name)") }
+
+    package func create(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
+        let cell = cell(name)
+        try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
+            try Folders.make(cell.path, mode: 0o755)
+        }
+        do throws(StepFailure) {
+            try cell.set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
+            try cell.set("memory.max", String(limits.memory), step: "cgroup.memory.limit")
+            if cell.exists("memory.swap.max") {
+                try cell.set("memory.swap.max", "0", step: "cgroup.memory.swap")
+            } else if try HostSwap.isOn() {
+                throw StepFailure(
+                    step: "cgroup.memory.swap",
+                    detail: "this kernel does not limit swap and swap is on; run swapoff -a",
+                    errno: 0)
+            }
+            try cell.set("memory.oom.group", "1", step: "cgroup.memory.group-kill")
+            try cell.set("pids.max", String(limits.processes), step: "cgroup.pids")
+            let quota = limits.quota.map(String.init) ?? "max"
+            try cell.set("cpu.max", "\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
+        } catch {
+            try? Folders.removeSettling(cell.path)
+            throw error
+        }
+    }
+
+    package func birthplace(_ name: String) throws(StepFailure) -> Descriptor? {
+        try StepFailure.naming("cgroup.attach") { () throws(SystemCallFailure) in
+            try Descriptor.open(cell(name).path, O_RDONLY | O_DIRECTORY)
+        }
+    }
+
+    package func attach(_ name: String, process: Int32) throws(StepFailure) {
+        let found = try cell(name).read("cgroup.procs", step: "cgroup.attach")
+        guard found == String(process) else {
+            throw StepFailure(step: "cgroup.attach", detail: "\(name) holds ‘\(found)’, not \(process)", errno: 0)
+        }
+    }
+
+    package func outOfMemoryEvent(_ name: String) throws(StepFailure) -> Descriptor? { nil }
+
+    package func usage(_ name: String) throws(StepFailure) -> GroupUsage {
+        let step = "cgroup.usage"
+        let cell = cell(name)
+        var usage = GroupUsage()
+        usage.userTime = try cell.entry("user_usec", of: "cpu.stat", step: step) * 1_000
+        usage.systemTime = try cell.entry("system_usec", of: "cpu.stat", step: step) * 1_000
+        usage.throttledTime = try cell.entry("throttled_usec", of: "cpu.stat", step: step) * 1_000
+        usage.peakMemory = try cell.number("memory.peak", step: step)
+        usage.outOfMemoryKills = Int(try cell.entry("oom_kill", of: "memory.events", step: step))
+        if cell.exists("pids.peak") { usage.peakProcesses = Int(try cell.number("pids.peak", step: step)) }
+        return usage
+    }
+
+    package func isEmpty(_ name: String) throws(StepFailure) -> Bool {
+        try cell(name).entry("populated", of: "cgroup.events", step: "cgroup.empty") == 0
+    }
+
+    package func remove(_ name: String) throws(StepFailure) {
+        try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in
+            try Folders.removeSettling(cell(name).path)
+        }
+    }
+
+    package func close() throws(StepFailure) {
+        try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in try Folders.removeSettling(root.path)
+        }
+    }
+}

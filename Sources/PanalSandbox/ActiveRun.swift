@@ -1,0 +1,116 @@
+internal import Glibc
+internal import PanalCore
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// A run that the launcher has: its streams, and what is known of its end. Lives on the loop's thread alone.
+final class ActiveRun {
+    let run: CellRun
+    private(set) var output: StreamTap
+    private(set) var error: StreamTap
+    private var report: FinishReport?
+    private var files: [JobFile] = []
+    private var skipped: [String] = []
+    private var filesPending = 0
+    private var failure: SystemError?
+
+    init(_ run: CellRun, output: Int32, error: Int32) {
+        self.run = run
+        self.output = StreamTap(descriptor: output)
+        self.error = StreamTap(descriptor: error)
+    }
+
+    var id: UInt64 { run.request.id }
+
+    /// Reads what the program has written; true when it has to be ended, because of its length or of ours to keep it.
+    func drain(_ stream: OutputStream) -> KillCause? {
+        let limit = run.attempt.limits.outputBytes
+        do {
+            switch stream {
+            case .output: return try output.drain(limit: limit) { try run.sink.append($0, to: .output) }
+            case .error: return try error.drain(limit: limit) { try run.sink.append($0, to: .error) }
+            }
+        } catch {
+            failure = failure ?? SystemError(step: "output.store", detail: "output could not be stored: \(error)")
+            return .cancelled
+        }
+    }
+
+    func fileComing() { filesPending += 1 }
+
+    func fileStored(_ result: Result<JobFile, SystemError>) {
+        filesPending -= 1
+        switch result {
+        case .success(let file): files.append(file)
+        case .failure(let error): failure = failure ?? error
+        }
+    }
+
+    func skip(_ path: String, _ reason: String) { skipped.append("\(path): \(reason)") }
+
+    func finish(_ report: FinishReport) { self.report = report }
+
+    func fail(_ error: SystemError) {
+        failure = failure ?? error
+        report = report ?? FinishReport(ending: .killed)
+        filesPending = 0
+        output.close()
+        self.error.close()
+    }
+
+    /// The result, once the launcher has reported, both streams have ended and all files are stored.
+    var result: AttemptResult? {
+        guard let report, filesPending == 0, output.isClosed, error.isClosed else { return nil }
+        let command = run.attempt.arguments.first ?? ""
+        return AttemptResult(
+            outcome: failure.map { .systemError($0) } ?? OutcomeReading.outcome(report, command: command),
+            usage: OutcomeReading.usage(report), files: files.sorted { $0.path < $1.path }, skipped: skipped,
+            output: output.state, error: error.state)
+    }
+}
+
+/// The reading end of one of a program's streams: passes on at most the limit, then counts as truncated and discards.
+struct StreamTap {
+    private(set) var descriptor: Int32
+    private(set) var state = StreamState()
+
+    init(descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    var isClosed: Bool { descriptor < 0 }
+
+    mutating func close() {
+        if descriptor >= 0 { Glibc.close(descriptor) }
+        descriptor = -1
+    }
+
+    /// Reads once, at most 64 KiB. Answers `.output` at the moment at which the limit is first passed.
+    mutating func drain(limit: Int, _ keep: (borrowing RawSpan) throws -> Void) throws -> KillCause? {
+        var failed = false
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+            let got = unsafe read(descriptor, buffer.baseAddress, buffer.count)
+            count = max(0, got)
+            failed = got < 0 && (errno == EAGAIN || errno == EINTR)
+        }
+        if failed { return nil }
+        guard !bytes.isEmpty else {
+            close()
+            return nil
+        }
+        guard !state.truncated else { return nil }
+        let room = min(bytes.count, limit - state.bytes)
+        if room > 0 {
+            state.bytes += room
+            do {
+                try keep(unsafe bytes.span.bytes.extracting(first: room))
+            } catch {
+                state.truncated = true
+                throw error
+            }
+        }
+        guard room < bytes.count else { return nil }
+        state.truncated = true
+        return .output
+    }
+}

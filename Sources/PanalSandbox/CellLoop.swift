@@ -1,0 +1,226 @@
+internal import Glibc
+internal import PanalCore
+internal import PanalLauncherProtocol
+internal import PanalLinux
+internal import Synchronization
+
+/// The thread that speaks with the launcher: sends runs, takes the programs' output, puts results together. Everything but
+/// the mailbox belongs to that thread.
+final class CellLoop: Sendable {
+    private enum Letter: Sendable {
+        case run(CellRun)
+        case cancel(AttemptID)
+        case stored(UInt64, Result<JobFile, SystemError>)
+        case stop(@Sendable () -> Void)
+    }
+
+    private struct Mailbox {
+        var letters: [Letter] = []
+        var lastID: UInt64 = 0
+        var isUsable = true
+    }
+
+    private let mailbox = Mutex(Mailbox())
+    private let wake: Descriptor
+
+    init(_ launcher: consuming LauncherProcess) throws(SystemError) {
+        do throws(SystemCallFailure) {
+            wake = try Descriptor.event()
+        } catch {
+            throw SystemError(step: "executor.event", errno: Int(error.errno), detail: error.reason)
+        }
+        let keeper = try FileKeeper()
+        let process = launcher.process
+        // The thread closes it.
+        let socket = dup(launcher.socket.raw)
+        try CellThread.start { [self] in
+            var state = LoopState(socket: Descriptor(owning: socket), keeper: keeper)
+            serve(&state)
+            var status: Int32 = 0
+            while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+            for done in state.stopped { done() }
+            refuseForever()
+        }
+    }
+
+    func nextID() -> UInt64 {
+        mailbox.withLock { box in
+            box.lastID += 1
+            return box.lastID
+        }
+    }
+
+    var isUsable: Bool { mailbox.withLock { $0.isUsable } }
+
+    func submit(_ run: CellRun) { post(.run(run)) }
+    func cancel(_ attempt: AttemptID) { post(.cancel(attempt)) }
+    func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
+
+    private func post(_ letter: Letter) {
+        let isTaken = mailbox.withLock { box in
+            if box.isUsable { box.letters.append(letter) }
+            return box.isUsable
+        }
+        if isTaken { WakeUp.ring(wake) } else { refuse(letter) }
+    }
+
+    private func refuse(_ letter: Letter) {
+        switch letter {
+        case .run(let run):
+            close(run.input)
+            let error = SystemError(
+                step: "launcher.lost", detail: "the launcher is gone; Panal has to be started again")
+            run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
+        case .stop(let done): done()
+        case .cancel, .stored: break
+        }
+    }
+
+    private func refuseForever() {
+        let left = mailbox.withLock { box in
+            box.isUsable = false
+            defer { box.letters = [] }
+            return box.letters
+        }
+        for letter in left { refuse(letter) }
+    }
+
+    /// What belongs to the thread.
+    private struct LoopState: ~Copyable {
+        let socket: Descriptor
+        let keeper: FileKeeper
+        var runs: [UInt64: ActiveRun] = [:]
+        var stopped: [@Sendable () -> Void] = []
+
+        init(socket: consuming Descriptor, keeper: FileKeeper) {
+            self.socket = socket
+            self.keeper = keeper
+        }
+    }
+
+    /// Returns when the launcher has closed its side.
+    private func serve(_ state: inout LoopState) {
+        while true {
+            let active = Array(state.runs.values)
+            var polled = [
+                pollfd(fd: wake.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: state.socket.raw, events: Int16(POLLIN), revents: 0),
+            ]
+            for run in active {
+                polled.append(pollfd(fd: run.output.descriptor, events: Int16(POLLIN), revents: 0))
+                polled.append(pollfd(fd: run.error.descriptor, events: Int16(POLLIN), revents: 0))
+            }
+            guard unsafe poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
+            for (index, run) in active.enumerated() {
+                if polled[2 + index * 2].revents != 0 { drain(run, .output, state) }
+                if polled[3 + index * 2].revents != 0 { drain(run, .error, state) }
+                complete(run, &state)
+            }
+            if polled[1].revents != 0, !takeReports(&state) { return lose(&state) }
+            if polled[0].revents != 0 { takeLetters(&state) }
+        }
+    }
+
+    private func drain(_ run: ActiveRun, _ stream: OutputStream, _ state: borrowing LoopState) {
+        if let cause = run.drain(stream) { send(.kill(id: run.id, cause: cause), [], state) }
+    }
+
+    private func complete(_ run: ActiveRun, _ state: inout LoopState) {
+        guard let result = run.result else { return }
+        state.runs[run.id] = nil
+        run.run.finished(result)
+    }
+
+    private func send(_ command: Command, _ descriptors: [Int32], _ state: borrowing LoopState) {
+        // A closed socket shows in the next poll, and ends every run there.
+        _ = MessageSocket.send(state.socket, command.encoded(), descriptors: descriptors, waiting: true)
+    }
+
+    private func takeLetters(_ state: inout LoopState) {
+        WakeUp.clear(wake)
+        let letters = mailbox.withLock { box in
+            defer { box.letters = [] }
+            return box.letters
+        }
+        for letter in letters {
+            switch letter {
+            case .run(let run): begin(run, &state)
+            case .cancel(let attempt):
+                for run in state.runs.values where run.run.attempt.id == attempt {
+                    send(.kill(id: run.id, cause: .cancelled), [], state)
+                }
+            case .stored(let id, let result):
+                guard let run = state.runs[id] else { continue }
+                run.fileStored(result)
+                complete(run, &state)
+            case .stop(let done):
+                state.stopped.append(done)
+                send(.stop, [], state)
+            }
+        }
+    }
+
+    private func begin(_ run: CellRun, _ state: inout LoopState) {
+        defer { close(run.input) }
+        do throws(SystemCallFailure) {
+            let output = try Descriptor.pipe()
+            let outputWrite = Descriptor(owning: output.second)
+            let error: DescriptorPair
+            do throws(SystemCallFailure) {
+                error = try Descriptor.pipe()
+            } catch {
+                close(output.first)
+                throw error
+            }
+            let errorWrite = Descriptor(owning: error.second)
+            state.runs[run.request.id] = ActiveRun(run, output: output.first, error: error.first)
+            send(.run(run.request), [run.input, outputWrite.raw, errorWrite.raw], state)
+        } catch {
+            let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
+            run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
+        }
+    }
+
+    /// False when the launcher is gone.
+    private func takeReports(_ state: inout LoopState) -> Bool {
+        do {
+            while let message = try MessageSocket.receive(state.socket) {
+                if message.bytes.isEmpty { return false }
+                take(try Report(decoding: message.bytes), message.descriptors, &state)
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func take(_ report: Report, _ descriptors: [Int32], _ state: inout LoopState) {
+        switch report {
+        case .started(let id): state.runs[id]?.run.started()
+        case .file(let id, let path, _):
+            guard let run = state.runs[id], let descriptor = descriptors.first else {
+                for number in descriptors { close(number) }
+                return
+            }
+            run.fileComing()
+            state.keeper.store(
+                FileKeeper.Work(
+                    descriptor: descriptor, path: path, limit: run.run.attempt.limits.collectedBytes,
+                    sink: run.run.sink,
+                    done: { [self] in post(.stored(id, $0)) }))
+        case .skipped(let id, let path, let reason): state.runs[id]?.skip(path, reason)
+        case .finished(let id, let report):
+            guard let run = state.runs[id] else { return }
+            run.finish(report)
+            complete(run, &state)
+        case .ready, .unusable: break
+        }
+    }
+
+    private func lose(_ state: inout LoopState) {
+        for run in state.runs.values {
+            run.fail(SystemError(step: "launcher.lost", detail: "the launcher ended while the program ran"))
+            complete(run, &state)
+        }
+    }
+}

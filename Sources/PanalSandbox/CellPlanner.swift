@@ -1,0 +1,60 @@
+internal import PanalCore
+internal import PanalLauncherProtocol
+
+/// Turns an attempt into the request that the launcher understands. Pure; what cannot be asked for is a named failure.
+struct CellPlanner {
+    /// Names of the launcher's tables, by index.
+    let rootfs: [String]
+    let seccomp: [String]
+
+    func request(
+        for attempt: AttemptSpec, id: UInt64, program: String?
+    ) throws(SystemError) -> RunRequest {
+        let limits = attempt.limits
+        guard let rootfs = rootfs.firstIndex(of: attempt.rootfs) else {
+            throw SystemError(step: "plan.rootfs", detail: "there is no rootfs ‘\(attempt.rootfs)’")
+        }
+        guard let seccomp = seccomp.firstIndex(of: attempt.seccomp) else {
+            throw SystemError(step: "plan.seccomp", detail: "there is no seccomp policy ‘\(attempt.seccomp)’")
+        }
+        let isExclusive: Bool
+        let quota: Int
+        switch limits.cpu {
+        case .exclusive(let count):
+            guard attempt.cores.count == count else {
+                throw SystemError(
+                    step: "plan.cores", detail: "\(count) cores were to be reserved, \(attempt.cores.count) were")
+            }
+            (isExclusive, quota) = (true, 0)
+        case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
+        }
+        let request = RunRequest(
+            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(seccomp),
+            cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
+            quota: UInt32(clamping: quota),
+            memory: Self.pages(limits.memory), processes: UInt32(clamping: limits.processes),
+            wallMicroseconds: UInt64(clamping: limits.wallTime.wholeMicroseconds),
+            cpuMicroseconds: UInt64(clamping: limits.cpuTime.wholeMicroseconds),
+            scratchBytes: Self.pages(limits.scratchBytes), scratchFiles: UInt32(clamping: limits.scratchFiles),
+            collectedFiles: UInt32(clamping: limits.collectedFiles),
+            collectedBytes: UInt64(clamping: limits.collectedBytes),
+            openFiles: UInt32(clamping: limits.openFiles), fileBytes: UInt64(clamping: limits.fileBytes),
+            program: program ?? "",
+            inputs: attempt.inputs.map {
+                .init(field: $0.field, name: $0.name, source: ContentLayout.blob($0.content))
+            },
+            arguments: attempt.arguments, environment: attempt.environment)
+        let bytes = Command.run(request).encoded().count
+        guard bytes <= Command.maximumBytes else {
+            throw SystemError(
+                step: "plan.arguments",
+                detail:
+                    "arguments and environment take \(bytes) bytes, more than the \(Command.maximumBytes) that fit; "
+                    + "pass large values as files")
+        }
+        return request
+    }
+
+    /// The kernel counts memory in pages: rounded down, so that nobody gets more than was promised.
+    private static func pages(_ bytes: Int) -> UInt64 { UInt64(clamping: bytes) / 4_096 * 4_096 }
+}

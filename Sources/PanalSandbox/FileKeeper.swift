@@ -1,0 +1,69 @@
+internal import Glibc
+internal import PanalCore
+internal import PanalLinux
+internal import Synchronization
+
+/// Stores result files one after another on a thread of its own.
+final class FileKeeper: Sendable {
+    struct Work: Sendable {
+        var descriptor: Int32
+        var path: String
+        var limit: Int
+        var sink: any AttemptSink
+        var done: @Sendable (Result<JobFile, SystemError>) -> Void
+    }
+
+    private let queue = Mutex<[Work]>([])
+    private let wake: Descriptor
+
+    init() throws(SystemError) {
+        do throws(SystemCallFailure) {
+            wake = try Descriptor.event()
+        } catch {
+            throw SystemError(step: "executor.event", errno: Int(error.errno), detail: error.reason)
+        }
+        try CellThread.start { [self] in serve() }
+    }
+
+    /// `work.descriptor` becomes the keeper's and is closed.
+    func store(_ work: Work) {
+        queue.withLock { $0.append(work) }
+        WakeUp.ring(wake)
+    }
+
+    private func serve() {
+        while true {
+            WakeUp.wait(wake)
+            while let work = queue.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+                let file = Descriptor(owning: work.descriptor)
+                do {
+                    let stored = try work.sink.store(descriptor: file.raw, limit: work.limit)
+                    work.done(.success(JobFile(path: work.path, bytes: stored.bytes, content: stored.content)))
+                } catch {
+                    work.done(
+                        .failure(
+                            SystemError(step: "collect.store", detail: "\(work.path) could not be stored: \(error)")))
+                }
+            }
+        }
+    }
+}
+
+/// Waking a thread that waits in `poll`.
+enum WakeUp {
+    static func ring(_ event: borrowing Descriptor) {
+        var one: UInt64 = 1
+        _ = unsafe write(event.raw, &one, 8)
+    }
+
+    static func clear(_ event: borrowing Descriptor) {
+        var count: UInt64 = 0
+        _ = unsafe read(event.raw, &count, 8)
+    }
+
+    static func wait(_ event: borrowing Descriptor) {
+        var polled = pollfd(fd: event.raw, events: Int16(POLLIN), revents: 0)
+        _ = unsafe poll(&polled, 1, -1)
+        clear(event)
+    }
+}

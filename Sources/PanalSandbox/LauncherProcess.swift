@@ -1,0 +1,117 @@
+internal import Glibc
+internal import PanalCore
+internal import PanalLauncherProtocol
+internal import PanalLinux
+internal import PanalSeccomp
+
+/// The launcher as a child of this process: started while this process is root, told its table once.
+struct LauncherProcess: ~Copyable {
+    let socket: Descriptor
+    let process: pid_t
+    /// What it may give to cells, as it said itself.
+    let capacity: HostCapacity
+
+    static func start(_ settings: LauncherSettings) throws(SystemError) -> LauncherProcess {
+        do throws(StepFailure) {
+            let table = try makeTable(settings)
+            let ends = try StepFailure.naming("launcher.socket") { () throws(SystemCallFailure) in
+                try Descriptor.messageSockets()
+            }
+            let ours = Descriptor(owning: ends.first)
+            let theirs = Descriptor(owning: ends.second)
+            let tableFile = try StepFailure.naming("launcher.table") { () throws(SystemCallFailure) in
+                try Descriptor.memory(name: "panal-table", bytes: table.encoded())
+            }
+            let process = try spawn(settings.executable, socket: theirs, table: tableFile)
+            close(theirs.release())
+            let capacity = try waitUntilReady(ours, process: process)
+            return LauncherProcess(socket: ours, process: process, capacity: capacity)
+        } catch {
+            throw SystemError(step: error.step, errno: Int(error.errno), detail: error.detail)
+        }
+    }
+
+    private static func makeTable(_ settings: LauncherSettings) throws(StepFailure) -> LauncherTable {
+        guard Privileges.isRoot else {
+            throw StepFailure(
+                step: "launcher.root", detail: "cells need root to be set up; start it as root or with sudo", errno: 0)
+        }
+        let host = try StepFailure.naming("launcher.topology") { () throws(SystemCallFailure) in
+            try HostTopology.read()
+        }
+        let cores = host.cores.dropFirst(settings.reservedCores)
+        let memory = host.memory - settings.reservedMemory
+        guard !cores.isEmpty, memory >= 64 << 20 else {
+            throw StepFailure(
+                step: "launcher.topology",
+                detail:
+                    "with \(settings.reservedCores) cores and \(ByteCount.text(settings.reservedMemory)) reserved for the "
+                    + "host nothing is left for cells", errno: 0)
+        }
+        return LauncherTable(
+            instance: settings.instance, dataFolder: settings.dataFolder ?? "", rootfs: LocalExecutor.rootfs,
+            seccomp: settings.seccomp.map(\.instructions), firstUser: settings.userRange.lowerBound,
+            lastUser: settings.userRange.upperBound, cores: cores.map { UInt16(clamping: $0) },
+            memory: UInt64(memory / 4_096 * 4_096),
+            wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
+            processes: UInt32(LauncherSettings.mostProcesses))
+    }
+
+    /// Starts the launcher with its two descriptors at the numbers that it expects, nothing on its standard input and
+    /// output, this process's error stream, and an empty environment.
+    private static func spawn(
+        _ executable: String, socket: borrowing Descriptor, table: borrowing Descriptor
+    ) throws(StepFailure) -> pid_t {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        // Moved above the targets first, so that neither is overwritten before it is copied.
+        let socketCopy = Descriptor(owning: fcntl(socket.raw, F_DUPFD_CLOEXEC, 10))
+        let tableCopy = Descriptor(owning: fcntl(table.raw, F_DUPFD_CLOEXEC, 10))
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        unsafe posix_spawn_file_actions_adddup2(&actions, socketCopy.raw, 3)
+        unsafe posix_spawn_file_actions_adddup2(&actions, tableCopy.raw, 4)
+        var process: pid_t = 0
+        let name = unsafe strdup(executable)
+        defer { unsafe free(name) }
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [name, nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = unsafe [nil]
+        let answer = unsafe posix_spawn(&process, executable, &actions, nil, &arguments, &environment)
+        guard answer == 0 else {
+            throw StepFailure(
+                step: "launcher.spawn", detail: "\(executable): \(SystemCallFailure.text(answer))", errno: answer)
+        }
+        withExtendedLifetime(socketCopy.raw) {}
+        withExtendedLifetime(tableCopy.raw) {}
+        return process
+    }
+
+    private static func waitUntilReady(
+        _ socket: borrowing Descriptor, process: pid_t
+    ) throws(StepFailure) -> HostCapacity {
+        var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
+        let seconds: Int32 = 30
+        guard unsafe poll(&polled, 1, seconds * 1_000) > 0 else {
+            kill(process, SIGKILL)
+            throw StepFailure(step: "launcher.start", detail: "it did not answer within \(seconds) s", errno: ETIMEDOUT)
+        }
+        do {
+            let message = try MessageSocket.receive(socket)
+            if let message, !message.bytes.isEmpty {
+                switch try Report(decoding: message.bytes) {
+                case .ready(let cores, let memory):
+                    return HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory))
+                case .unusable(let step):
+                    throw StepFailure(step: step.step, detail: step.detail, errno: step.errno)
+                default: break
+                }
+            }
+        } catch let error as StepFailure {
+            throw error
+        } catch {
+            throw StepFailure(step: "launcher.start", detail: "its first message is not readable: \(error)", errno: 0)
+        }
+        throw StepFailure(step: "launcher.start", detail: "it ended before it was ready", errno: 0)
+    }
+}

@@ -1,0 +1,39 @@
+package import PanalSeccomp
+
+/// What the launcher is started with.
+package struct LauncherSettings: Sendable {
+    /// Path of `panal-launcher`.
+    package var executable: String
+    /// Name of the instance, `a-z`, `0-9` and `-`, 1 to 32: two Panals on one host have different ones.
+    package var instance: String
+    /// Folder with `blobs/` and `programs/` (`ContentLayout`), or for the command line a folder that stands at `/program`;
+    /// nil for none.
+    package var dataFolder: String?
+    package var seccomp: [SeccompProgram]
+    /// Host user ids for cells; a block of 128 out of it is taken. Must belong to nobody.
+    package var userRange: Range<UInt32>
+    /// Cores, lowest first, and bytes of memory that are left to the host.
+    package var reservedCores: Int
+    package var reservedMemory: Int
+
+    /// Ids that Debian gives to no user: above those of people and below those of user namespaces' usual ranges' end.
+    package static let standardUserRange: Range<UInt32> = 2_000_000_000..<2_000_008_192
+
+    package init(
+        executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
+        userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0
+    ) {
+        self.executable = executable
+        self.instance = instance
+        self.dataFolder = dataFolder
+        self.seccomp = seccomp
+        self.userRange = userRange
+        self.reservedCores = reservedCores
+        self.reservedMemory = reservedMemory
+    }
+
+    /// Longest time that any profile may give: a week.
+    package static let longestRun: Duration = .seconds(7 * 24 * 3_600)
+    /// Most processes of one cell.
+    package static let mostProcesses = 32_768
+}

@@ -1,0 +1,108 @@
+internal import Glibc
+package import PanalCore
+internal import PanalLauncherProtocol
+internal import PanalLinux
+internal import PanalSeccomp
+internal import Synchronization
+
+/// What a program reads from its standard input when it is not a blob.
+package enum StandardInput: Sendable {
+    case empty
+    /// Copied from this descriptor, which stays the caller's, until it ends or the program does.
+    case descriptor(Int32)
+}
+
+/// Runs attempts in cells of this machine, through a launcher of its own.
+///
+/// One thread (`CellLoop`) speaks with the launcher and takes the programs' output; another (`FileKeeper`) stores result
+/// files, since a slow disk must not hold up a deadline's message. Callers wait in continuations, no thread each.
+package final class LocalExecutor: Executor, Sendable {
+    /// Names of the root file systems that the launcher makes.
+    package static let rootfs = ["host"]
+
+    package let capacity: HostCapacity
+    private let loop: CellLoop
+    private let planner: CellPlanner
+    private let dataFolder: String?
+
+    /// Starts the launcher. Must be called as root, before privileges are given up; throws the step that failed.
+    package static func start(_ settings: LauncherSettings) throws(SystemError) -> LocalExecutor {
+        let launcher = try LauncherProcess.start(settings)
+        return try LocalExecutor(launcher, settings)
+    }
+
+    private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
+        capacity = launcher.capacity
+        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp.map(\.name))
+        dataFolder = settings.dataFolder
+        loop = try CellLoop(launcher)
+    }
+
+    package func run(
+        _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable () -> Void
+    ) async -> AttemptResult {
+        await run(
+            attempt, programFolder: attempt.program.map(ContentLayout.program), input: .empty, sink: sink,
+            started: started)
+    }
+
+    /// The command line's form: the program's folder is named below the data folder (`.` for all of it), and standard input
+    /// may be a descriptor.
+    package func run(
+        _ attempt: AttemptSpec, programFolder: String?, input: StandardInput, sink: any AttemptSink,
+        started: @escaping @Sendable () -> Void
+    ) async -> AttemptResult {
+        do throws(SystemError) {
+            let id = loop.nextID()
+            let request = try planner.request(for: attempt, id: id, program: programFolder)
+            let input = try openInput(attempt.standardInput, input)
+            return await withCheckedContinuation { continuation in
+                loop.submit(
+                    CellRun(
+                        attempt: attempt, request: request, input: input, sink: sink, started: started,
+                        finished: { continuation.resume(returning: $0) }))
+            }
+        } catch {
+            return AttemptResult(outcome: .systemError(error), usage: ResourceUsage())
+        }
+    }
+
+    private func openInput(_ blob: ContentHash?, _ input: StandardInput) throws(SystemError) -> Int32 {
+        do throws(SystemCallFailure) {
+            if let blob, let dataFolder {
+                return try Descriptor.open("\(dataFolder)/\(ContentLayout.blob(blob))", O_RDONLY).release()
+            }
+            switch input {
+            case .empty: return try Descriptor.open("/dev/null", O_RDONLY).release()
+            case .descriptor(let source): return try InputFeeder.start(from: source).release()
+            }
+        } catch {
+            throw SystemError(step: "input.standard", errno: Int(error.errno), detail: "\(error.call): \(error.reason)")
+        }
+    }
+
+    package func cancel(_ attempt: AttemptID) async {
+        loop.cancel(attempt)
+    }
+
+    /// False once the launcher is gone; every run is then a system error.
+    package var isUsable: Bool { loop.isUsable }
+
+    /// Ends what runs, waits until the launcher has removed everything and has ended.
+    package func stop() async {
+        await withCheckedContinuation { continuation in
+            loop.stop { continuation.resume() }
+        }
+    }
+}
+
+/// One run on its way to the loop.
+struct CellRun: Sendable {
+    var attempt: AttemptSpec
+    var request: RunRequest
+    /// Read end of standard input; the loop closes it.
+    var input: Int32
+    var sink: any AttemptSink
+    var started: @Sendable () -> Void
+    var finished: @Sendable (AttemptResult) -> Void
+}

@@ -1,0 +1,84 @@
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// Finds the result files of a cell whose group is empty, and opens them.
+///
+/// Nothing is ever opened by a path that the program could have made into something else: each step is one component below
+/// an open folder, without links of any kind and without leaving the scratch file system; files are opened non-blocking and
+/// taken only when they are regular and have one link. Names that are not UTF-8 cannot be told to a client and are skipped.
+struct Collector {
+    let files: Int
+    let bytes: UInt64
+    private static let depth = 32
+    private static let skippedAtMost = 20
+
+    private var found = 0
+    private var total: UInt64 = 0
+    private var skipped = 0
+    private let take: (_ path: String, _ bytes: UInt64, _ file: Int32) -> Void
+    private let skip: (_ path: String, _ reason: String) -> Void
+
+    init(
+        files: Int, bytes: UInt64, take: @escaping (String, UInt64, Int32) -> Void,
+        skip: @escaping (String, String) -> Void
+    ) {
+        self.files = files
+        self.bytes = bytes
+        self.take = take
+        self.skip = skip
+    }
+
+    /// Goes through the work folder, which stands in the scratch file system as `work`.
+    mutating func collect(scratch: borrowing Descriptor) throws(StepFailure) {
+        try StepFailure.naming("collect.work-folder") { () throws(SystemCallFailure) in
+            try visit(try Descriptor.open(beneath: scratch, "work", O_RDONLY | O_DIRECTORY), path: "", depth: 0)
+        }
+    }
+
+    private mutating func leave(_ path: String, _ reason: String) {
+        skipped += 1
+        if skipped <= Self.skippedAtMost { skip(path, reason) }
+    }
+
+    private mutating func visit(_ folder: consuming Descriptor, path: String, depth: Int) throws(SystemCallFailure) {
+        let again = try Descriptor.open(beneath: folder, ".", O_RDONLY | O_DIRECTORY)
+        let names = try Folders.names(in: again, limit: 100_000)
+        for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+            guard let name = String(validating: bytes, as: UTF8.self) else {
+                leave(path + String(decoding: bytes, as: UTF8.self), "its name is not UTF-8")
+                continue
+            }
+            visitEntry(folder, name, path: path + name, depth: depth)
+        }
+    }
+
+    private mutating func visitEntry(
+        _ folder: borrowing Descriptor, _ name: String, path: String, depth: Int
+    ) {
+        let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
+        do throws(SystemCallFailure) {
+            try visitOpened(try Descriptor.open(beneath: folder, name, flags), path: path, depth: depth)
+        } catch {
+            leave(path, error.errno == ELOOP ? "it is a symbolic link" : "it cannot be opened: \(error.reason)")
+        }
+    }
+
+    private mutating func visitOpened(
+        _ entry: consuming Descriptor, path: String, depth: Int
+    ) throws(SystemCallFailure) {
+        let status = try entry.status()
+        if status.isFolder {
+            guard depth < Self.depth else { return leave(path, "it is more than \(Self.depth) folders deep") }
+            return try visit(entry, path: path + "/", depth: depth + 1)
+        }
+        guard status.isRegular else { return leave(path, "it is not a regular file") }
+        guard status.links == 1 else { return leave(path, "it has more than one link") }
+        guard found < files else { return leave(path, "over the limit of \(files) files") }
+        let size = UInt64(clamping: status.bytes)
+        guard total + size <= bytes else { return leave(path, "over the limit of \(bytes) bytes together") }
+        found += 1
+        total += size
+        take(path, size, entry.release())
+    }
+}

@@ -1,0 +1,144 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLinux
+
+/// The root file systems that cells see, made once at start in the launcher's own mount namespace and never changed.
+///
+/// `host` is the host's `/usr` and its link folders (`/bin`, `/lib`…), read-only, with an `/etc` of our own: accounts of the
+/// cells alone, names without a resolver, a loader cache made of `/usr` alone, and the `alternatives` links that point into
+/// `/usr`. Nothing of the host's `/etc`, `/home`, `/root` or `/var` is in it.
+enum HostRootfs {
+    /// Folders of the new roots, by index.
+    static func build(names: [String], users: UserBlock, folder: String) throws(StepFailure) -> [String] {
+        try StepFailure.naming("rootfs.namespace") { () throws(SystemCallFailure) in
+            try Mounts.unshareNamespace()
+            try Folders.ensure("\(folder)/stage", mode: 0o700)
+            try Mounts.tmpfs(at: "\(folder)/stage", options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
+        }
+        var roots: [String] = []
+        for name in names {
+            guard name == "host" else {
+                throw StepFailure(step: "rootfs.name", detail: "there is no rootfs ‘\(name)’; there is: host", errno: 0)
+            }
+            roots.append(try buildHost(at: "\(folder)/stage/\(name)", users: users, cache: "\(folder)/ld.so.cache"))
+        }
+        return roots
+    }
+
+    private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) -> String {
+        try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
+            try Folders.make(root, mode: 0o755)
+            try Mounts.tmpfs(at: root, options: "size=8m,nr_inodes=8192,mode=0755", flags: MS_NOSUID_NODEV)
+            for name in ["usr", "etc", "dev", "proc", "tmp", "work", "program", "input", "scratch", "run", "var"] {
+                try Folders.make("\(root)/\(name)", mode: 0o755)
+            }
+            try Links.make("\(root)/var/tmp", to: "/tmp")
+        }
+        try StepFailure.naming("rootfs.usr") { () throws(SystemCallFailure) in
+            try Mounts.bind("/usr", "\(root)/usr")
+            for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] where Folders.exists("/\(name)") {
+                if let target = Links.target(of: "/\(name)") {
+                    try Links.make("\(root)/\(name)", to: target)
+                } else {
+                    try Folders.make("\(root)/\(name)", mode: 0o755)
+                    try Mounts.bind("/\(name)", "\(root)/\(name)")
+                }
+            }
+        }
+        try makeEtc(at: "\(root)/etc", users: users, cache: cache)
+        try StepFailure.naming("rootfs.dev") { () throws(SystemCallFailure) in try makeDevices(at: "\(root)/dev") }
+        try StepFailure.naming("rootfs.seal") { () throws(SystemCallFailure) in
+            try Mounts.seal(root, noDevices: false, recursive: true)
+            try Mounts.seal(root, noDevices: true, recursive: false)
+            try Mounts.seal("\(root)/usr", noDevices: true, recursive: true)
+        }
+        return root
+    }
+
+    private static let MS_NOSUID_NODEV = Mounts.noSetID | Mounts.noDevices
+
+    private static func makeDevices(at folder: String) throws(SystemCallFailure) {
+        try Mounts.tmpfs(
+            at: folder, options: "size=64k,nr_inodes=32,mode=0755", flags: Mounts.noSetID | Mounts.noExecution)
+        let opened = try Descriptor.open(folder, O_RDONLY | O_DIRECTORY)
+        for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
+            try SystemCallFailure.check(
+                unsafe panal_make_device(opened.raw, name, 0o666, 1, UInt32(minor)), "mknod(/dev/\(name))")
+        }
+        for (name, target) in [
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"), ("shm", "/tmp"),
+        ] {
+            try Links.make("\(folder)/\(name)", to: target)
+        }
+    }
+
+    private static func makeEtc(at folder: String, users: UserBlock, cache: String) throws(StepFailure) {
+        let cells = (0..<UserBlock.slots).map { users.program($0) }
+        let files: [(String, String)] = [
+            (
+                "passwd",
+                "root:x:0:0:root:/:/usr/sbin/nologin\n"
+                    + cells.map { "cell:x:\($0):\($0):cell:/work:/usr/sbin/nologin\n" }.joined()
+            ),
+            ("group", "root:x:0:\n" + cells.map { "cell:x:\($0):\n" }.joined()),
+            ("hostname", "cell\n"),
+            ("hosts", "127.0.0.1 localhost cell\n::1 localhost cell\n"),
+            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+            ("resolv.conf", ""),
+        ]
+        try StepFailure.naming("rootfs.etc") { () throws(SystemCallFailure) in
+            for (name, text) in files { try NewFile.write("\(folder)/\(name)", Array(text.utf8), mode: 0o644) }
+            if Folders.exists("/usr/share/zoneinfo/Etc/UTC") {
+                try Links.make("\(folder)/localtime", to: "/usr/share/zoneinfo/Etc/UTC")
+            }
+            try copyAlternatives(to: "\(folder)/alternatives")
+            try LoaderCache.place(at: "\(folder)/ld.so.cache", kept: cache)
+        }
+    }
+
+    /// Debian reaches many programs and libraries through `/etc/alternatives`: the links that end in `/usr` are made anew.
+    private static func copyAlternatives(to folder: String) throws(SystemCallFailure) {
+        try Folders.make(folder, mode: 0o755)
+        guard Folders.exists("/etc/alternatives") else { return }
+        let names = try Folders.names(
+            in: try Descriptor.open("/etc/alternatives", O_RDONLY | O_DIRECTORY), limit: 4_096)
+        for bytes in names {
+            let name = String(decoding: bytes, as: UTF8.self)
+            if let target = Links.target(of: "/etc/alternatives/\(name)"), target.hasPrefix("/usr/") {
+                try Links.make("\(folder)/\(name)", to: target)
+            }
+        }
+    }
+}
+
+/// The dynamic loader's cache for a root that has only `/usr`, made by `ldconfig`; without it each library costs a search.
+/// It is kept below `/run/panal`, which only root can write, until the host's own cache is newer.
+enum LoaderCache {
+    static func place(at path: String, kept: String) throws(SystemCallFailure) {
+        if try !isFresh(kept) { try make(kept) }
+        let bytes = try Descriptor.open(kept, O_RDONLY | O_NOFOLLOW).readAll(limit: 4 << 20)
+        try NewFile.write(path, bytes, mode: 0o644)
+    }
+
+    private static func isFresh(_ path: String) throws(SystemCallFailure) -> Bool {
+        var ours = stat()
+        var hosts = stat()
+        guard unsafe lstat(path, &ours) == 0 else { return false }
+        guard unsafe lstat("/etc/ld.so.cache", &hosts) == 0 else { return true }
+        return (ours.st_mtim.tv_sec, ours.st_mtim.tv_nsec) > (hosts.st_mtim.tv_sec, hosts.st_mtim.tv_nsec)
+    }
+
+    private static func make(_ path: String) throws(SystemCallFailure) {
+        let temporary = "\(path).\(getpid())"
+        defer {
+            unsafe unlink(temporary)
+            unsafe unlink("\(temporary).conf")
+        }
+        let machine = Folders.exists("/usr/lib/x86_64-linux-gnu") ? "x86_64-linux-gnu" : "aarch64-linux-gnu"
+        let folders = ["/usr/local/lib/\(machine)", "/usr/lib/\(machine)", "/usr/local/lib", "/usr/lib"]
+        try NewFile.write("\(temporary).conf", Array((folders.joined(separator: "\n") + "\n").utf8), mode: 0o600)
+        try Processes.runToEnd(["/usr/sbin/ldconfig", "-X", "-f", "\(temporary).conf", "-C", temporary])
+        try SystemCallFailure.checkErrno(unsafe rename(temporary, path), "rename(\(path))")
+    }
+}

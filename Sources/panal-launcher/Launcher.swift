@@ -1,0 +1,197 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// The loop: takes commands, watches cells, tells what became of them. See `LauncherMain` for the theory of operation.
+final class Launcher {
+    let table: LauncherTable
+    let locks: HostLocks
+    let users: UserBlock
+    let roots: [String]
+    let groups: any CgroupDriver
+    let dataFolder: Descriptor?
+
+    private var cells: [UInt64: RunningCell] = [:]
+    private var serial: UInt64 = 0
+    private var isStopping = false
+    private var outgoing = OutgoingMessages()
+
+    init(
+        table: LauncherTable, locks: HostLocks, users: UserBlock, roots: [String], groups: any CgroupDriver,
+        dataFolder: consuming Descriptor?
+    ) {
+        self.table = table
+        self.locks = locks
+        self.users = users
+        self.roots = roots
+        self.groups = groups
+        self.dataFolder = dataFolder
+    }
+
+    /// Returns when the server has gone or said `stop`, and nothing of any cell is left.
+    func serve(_ socket: borrowing Descriptor) {
+        outgoing.send(.ready(cores: table.cores, memory: table.memory), descriptor: nil)
+        while true {
+            outgoing.flush(to: socket)
+            if isStopping, cells.isEmpty { break }
+            wait(socket)
+            let now = panal_monotonic_ns()
+            for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }
+        }
+        // Nothing can be told any more; what could not be removed is swept by the next launcher of this instance.
+        try? groups.close()
+    }
+
+    private func stop() {
+        isStopping = true
+        for cell in cells.values { cell.kill(.stopped) }
+    }
+
+    /// Waits until something happens or the next deadline, and deals with it.
+    private func wait(_ socket: borrowing Descriptor) {
+        let watched = Array(cells.values)
+        var polled: [pollfd] = [
+            pollfd(
+                fd: isStopping ? -1 : socket.raw, events: Int16(POLLIN) | (outgoing.isEmpty ? 0 : Int16(POLLOUT)),
+                revents: 0)
+        ]
+        for cell in watched {
+            polled.append(pollfd(fd: cell.reports.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: cell.outOfMemory.number, events: Int16(POLLIN), revents: 0))
+        }
+        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(watched))
+        guard count > 0 else { return }
+        for (index, cell) in watched.enumerated() {
+            let reports = polled[1 + index * 3].revents
+            let ended = polled[2 + index * 3].revents
+            let memory = polled[3 + index * 3].revents
+            if memory & Int16(POLLIN) != 0 { cell.kill(.memory) }
+            if reports & Int16(POLLIN) != 0, cell.readReports() {
+                outgoing.send(.started(id: cell.request.id), descriptor: nil)
+            }
+            if ended & Int16(POLLIN) != 0 { finish(cell) }
+        }
+        if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands(socket) }
+    }
+
+    private func timeout(_ watched: [RunningCell]) -> Int32 {
+        let next = watched.map(\.deadline).min() ?? .max
+        guard next < .max / 4 else { return -1 }
+        let left = next - panal_monotonic_ns()
+        return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
+    }
+
+    private func takeCommands(_ socket: borrowing Descriptor) {
+        while !isStopping {
+            guard let message = try? MessageSocket.receive(socket) else { return }
+            if message.bytes.isEmpty { return stop() }
+            do throws(ProtocolError) {
+                switch try Command(decoding: message.bytes) {
+                case .run(let request): start(request, streams: message.descriptors)
+                case .kill(let id, let cause): cells[id]?.kill(cause)
+                case .stop: stop()
+                }
+            } catch {
+                // A server that speaks nonsense is no server to trust further.
+                for number in message.descriptors { close(number) }
+                stop()
+            }
+        }
+    }
+
+    private func start(_ request: RunRequest, streams: [Int32]) {
+        defer { for number in streams { close(number) } }
+        do throws(StepFailure) {
+            guard streams.count == 3 else {
+                throw .mismatch("request.streams", "three descriptors must come with a run")
+            }
+            guard cells[request.id] == nil else { throw .mismatch("request.id", "this run is there already") }
+            if let field = RequestCheck.refusal(of: request, by: table) {
+                throw .mismatch("request.check", "the table does not allow this value: \(field)")
+            }
+            cells[request.id] = try CellStart(launcher: self, request: request, streams: streams).run(
+                serial: nextSerial())
+        } catch {
+            let step = StepReport(step: error.step, errno: error.errno, detail: error.detail)
+            outgoing.send(.finished(id: request.id, FinishReport(ending: .failed(step))), descriptor: nil)
+        }
+    }
+
+    private func nextSerial() -> UInt64 {
+        serial += 1
+        return serial
+    }
+
+    /// Init is gone and with it every process of the cell: reads usage, opens results, removes the group, tells the server.
+    private func finish(_ cell: RunningCell) {
+        while cell.readReports() {}
+        var status: Int32 = 0
+        _ = unsafe panal_wait(cell.process, &status)
+        cells[cell.request.id] = nil
+        defer { users.giveBack(cell.slot) }
+        var report: FinishReport
+        do throws(StepFailure) {
+            try waitUntilEmpty(cell.group)
+            report = cell.finishReport(usage: try groups.usage(cell.group), now: panal_monotonic_ns())
+            if cell.started != nil, cell.failure == nil { try collect(cell) }
+            try groups.remove(cell.group)
+        } catch {
+            try? groups.remove(cell.group)
+            report = FinishReport(
+                ending: .failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
+        }
+        outgoing.send(.finished(id: cell.request.id, report), descriptor: nil)
+    }
+
+    /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.
+    private func waitUntilEmpty(_ group: String) throws(StepFailure) {
+        for _ in 0..<500 {
+            if try groups.isEmpty(group) { return }
+            usleep(2_000)
+        }
+        throw .mismatch("cgroup.empty", "processes are left in \(group)")
+    }
+
+    private func collect(_ cell: RunningCell) throws(StepFailure) {
+        let id = cell.request.id
+        var found: [(String, UInt64, Int32)] = []
+        var skipped: [(String, String)] = []
+        var collector = Collector(
+            files: Int(cell.request.collectedFiles), bytes: cell.request.collectedBytes,
+            take: { found.append(($0, $1, $2)) }, skip: { skipped.append(($0, $1)) })
+        defer { for file in found { close(file.2) } }
+        try collector.collect(scratch: cell.scratch)
+        for file in found {
+            outgoing.send(.file(id: id, path: file.0, bytes: file.1), descriptor: dup(file.2))
+        }
+        for (path, reason) in skipped {
+            outgoing.send(.skipped(id: id, path: String(path.prefix(4_096)), reason: reason), descriptor: nil)
+        }
+    }
+}
+
+/// Messages that wait for the server to read: the launcher itself never waits for it, since deadlines would.
+struct OutgoingMessages {
+    private var queue: [(bytes: [UInt8], descriptor: Int32?)] = []
+
+    var isEmpty: Bool { queue.isEmpty }
+
+    /// `descriptor` becomes this queue's and is closed when it has been sent.
+    mutating func send(_ report: Report, descriptor: Int32?) {
+        queue.append((report.encoded(), descriptor))
+    }
+
+    mutating func flush(to socket: borrowing Descriptor) {
+        var done = 0
+        for message in queue {
+            let descriptors = message.descriptor.map { [$0] } ?? []
+            if MessageSocket.send(socket, message.bytes, descriptors: descriptors, waiting: false) == .full { break }
+            // Sent, or nobody is there to read it: either way it is over.
+            if let number = message.descriptor { close(number) }
+            done += 1
+        }
+        queue.removeFirst(done)
+    }
+}
