@@ -1,0 +1,179 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalManifest
+import PanalService
+
+/// `/api/v1/jobs`, and submitting to a program.
+struct JobInterface: Sendable {
+    let panal: Panal
+    /// Seconds.
+    let longestWait: Int
+
+    var routes: [Route] {
+        [
+            Route(.post, "/api/v1/programs/{name}/jobs", .interface, submit),
+            Route(.get, "/api/v1/jobs", .interface, list),
+            Route(.get, "/api/v1/jobs/{id}", .interface, show),
+            Route(.delete, "/api/v1/jobs/{id}", .interface, cancel),
+            Route(.post, "/api/v1/jobs/{id}/cancel", .interface, cancel),
+            Route(.get, "/api/v1/jobs/{id}/events", .interface, events),
+            Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) },
+            Route(.get, "/api/v1/jobs/{id}/stderr", .interface) { try await stream(.error, $0, $1) },
+            Route(.get, "/api/v1/jobs/{id}/files", .interface, files),
+            Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file),
+        ]
+    }
+
+    /// A JSON object of field ids and values, or a form with files. Profile and version stand in the query or as `_profile` and
+    /// `_version` among the fields.
+    @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let name = try context.parameter("name")
+        let query = try Query(request)
+        let order: JobOrder
+        if HeaderValues.mediaType(request.headers[.contentType]) == "application/json" {
+            order = try JobOrder(members: try await JSONBody.read(request))
+        } else {
+            order = try JobOrder(form: try await FormReader(panal: panal).read(request, as: principal))
+        }
+        let job = try await panal.submit(
+            principal, program: name, version: try query.integer("version", in: 1...Int.max) ?? order.version,
+            profile: try query.text("profile") ?? order.profile, submission: order.submission)
+        return try await answer(job, request, principal)
+    }
+
+    /// 202 with the address of the job; 200 with its end when the client wanted to wait and it came in time.
+    private func answer(_ job: Job, _ request: Request, _ principal: Principal) async throws -> Response {
+        let location = "\(Documents.base)/jobs/\(job.id)"
+        if let wish = HeaderValues.wait(request.headers) {
+            let seconds = min(wish, longestWait)
+            let waited = try await panal.wait(principal, job: job.id, atMost: .seconds(seconds))
+            if waited.state.isFinal {
+                var response = try Response.json(Documents.job(waited))
+                response.headers[.preferenceApplied] = "wait=\(seconds)"
+                response.headers[.location] = location
+                return response
+            }
+        }
+        var response = try Response.json(
+            Documents.job(try await panal.job(principal, job.id)), status: .accepted)
+        response.headers[.location] = location
+        response.headers[.retryAfter] = "1"
+        return response
+    }
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = try Query(request)
+        let limit = try query.integer("limit", in: 1...200) ?? 50
+        let program = try query.text("program")
+        let state = try query.state("state")
+        let everyone = try query.boolean("everyone") ?? false
+        // One more than asked for tells whether there is a next page.
+        let found = try await panal.jobs(
+            try context.principal, program: program, state: state, before: try query.job("cursor"), limit: limit + 1,
+            everyone: everyone)
+        let page = found.prefix(limit)
+        var document: [String: JSONValue] = ["jobs": .array(page.map(Documents.job))]
+        var next: String?
+        if found.count > limit, let last = page.last {
+            document["next"] = .string(last.id.text)
+            var parts = ["cursor=\(last.id)", "limit=\(limit)"]
+            if let program { parts.append("program=\(PercentCoding.encoded(program))") }
+            if let state { parts.append("state=\(state.rawValue)") }
+            if everyone { parts.append("everyone=true") }
+            next = "<\(Documents.base)/jobs?\(parts.joined(separator: "&"))>; rel=\"next\""
+        }
+        var response = try Response.json(.object(document), unlessKnownTo: request)
+        response.headers[.link] = next
+        return response
+    }
+
+    /// The job; with `Prefer: wait=N` as it is when it ends, or after N seconds.
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let id = try context.identifier("id", of: Job.self)
+        guard let wish = HeaderValues.wait(request.headers) else {
+            return try .json(Documents.job(try await panal.job(principal, id)), unlessKnownTo: request)
+        }
+        let seconds = min(wish, longestWait)
+        let job = try await panal.wait(principal, job: id, atMost: .seconds(seconds))
+        var response = try Response.json(Documents.job(job), unlessKnownTo: request)
+        response.headers[.preferenceApplied] = "wait=\(seconds)"
+        return response
+    }
+
+    @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
+        let job = try await panal.cancel(try context.principal, try context.identifier("id", of: Job.self))
+        return try .json(Documents.job(job), status: job.state.isFinal ? .ok : .accepted)
+    }
+
+    @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {
+        let events = try await panal.history(try context.principal, try context.identifier("id", of: Job.self))
+        return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
+    }
+
+    private func stream(_ stream: OutputStream, _ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).stream(
+            stream, job: try context.identifier("id", of: Job.self), request, as: try context.principal)
+    }
+
+    @Sendable private func files(_ request: Request, _ context: WebContext) async throws -> Response {
+        let job = try await panal.job(try context.principal, try context.identifier("id", of: Job.self))
+        return try .json(
+            .object(["files": .array(job.files.map { Documents.file($0, job: job.id) })]), unlessKnownTo: request)
+    }
+
+    @Sendable private func file(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).file(
+            job: try context.identifier("id", of: Job.self), path: try context.restOfPath(), request,
+            as: try context.principal)
+    }
+}
+
+/// What somebody wants to run: values, and the names that begin with `_`, which no field of a manifest has.
+struct JobOrder: Sendable {
+    var submission: Submission
+    var profile: String?
+    var version: Int?
+
+    private static let own: Set<String> = ["_profile", "_version", "_csrf"]
+
+    init(form: Form) throws {
+        let unknown = form.values.keys.filter { $0.hasPrefix("_") && !Self.own.contains($0) }.sorted()
+        guard unknown.isEmpty else { throw Self.unknown(unknown) }
+        submission = form.submission
+        profile = try form.text("_profile").flatMap { $0.isEmpty ? nil : $0 }
+        version = try form.text("_version").flatMap { $0.isEmpty ? nil : try Self.version($0) }
+    }
+
+    init(members: [String: JSONValue]) throws {
+        let unknown = members.keys.filter { $0.hasPrefix("_") && !Self.own.contains($0) }.sorted()
+        guard unknown.isEmpty else { throw Self.unknown(unknown) }
+        profile = try JSONBody.text("_profile", in: members)
+        version = try JSONBody.integer("_version", in: members)
+        submission = Submission()
+        for (name, value) in members where !name.hasPrefix("_") {
+            switch value {
+            case .null: continue
+            case .array(let values): submission.values[name] = values.map { .text($0.submittedText) }
+            default: submission.values[name] = [.text(value.submittedText)]
+            }
+        }
+    }
+
+    private static func version(_ text: String) throws -> Int {
+        guard let version = Int(text), version > 0 else {
+            throw ServiceError(
+                .invalid, "a field is wrong",
+                mistakes: [Mistake(pointer: "/_version", detail: "‘\(text)’ is no version; versions are 1, 2, 3…")])
+        }
+        return version
+    }
+
+    private static func unknown(_ names: [String]) -> ServiceError {
+        ServiceError(
+            .invalid, "there are fields that nobody would read",
+            mistakes: names.map { Mistake(pointer: "/\($0)", detail: "unknown; known are _profile and _version") })
+    }
+}

@@ -1,0 +1,181 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalManifest
+import PanalService
+
+/// `/api/v1/programs` and `/api/v1/profiles`.
+struct ProgramInterface: Sendable {
+    let panal: Panal
+
+    var routes: [Route] {
+        [
+            Route(.get, "/api/v1/programs", .interface, list),
+            Route(.post, "/api/v1/programs", .interface, publish),
+            Route(.get, "/api/v1/programs/{name}", .interface, show),
+            Route(.patch, "/api/v1/programs/{name}", .interface, change),
+            Route(.get, "/api/v1/programs/{name}/versions/{version}", .interface, showVersion),
+            Route(.get, "/api/v1/programs/{name}/manifest", .interface, manifest),
+            Route(.get, "/api/v1/programs/{name}/schema", .interface, schema),
+            Route(.get, "/api/v1/profiles", .interface, profiles),
+        ]
+    }
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let entries = try await panal.programs(try context.principal)
+        return try .json(
+            .object(["programs": .array(entries.map(Documents.program))]), unlessKnownTo: request)
+    }
+
+    /// `multipart/form-data` with the parts `manifest`, `program`, and if it is to be everybody's, `public` (`true`).
+    @Sendable private func publish(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let form = try await FormReader(panal: panal).read(request, as: principal, texts: Publication.texts)
+        let published = try await Publication(panal: panal).publish(form, as: principal)
+        var response = try Response.json(
+            Documents.program(published.entry), status: published.created ? .created : .ok)
+        response.headers[.location] = "\(Documents.base)/programs/\(published.entry.program.name)"
+        return response
+    }
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        try .json(Documents.program(try await entry(request, context)), unlessKnownTo: request)
+    }
+
+    @Sendable private func showVersion(_ request: Request, _ context: WebContext) async throws -> Response {
+        guard let version = Int(try context.parameter("version")) else {
+            throw ServiceError(.notFound, "there is nothing at this address")
+        }
+        let entry = try await panal.program(
+            try context.principal, name: try context.parameter("name"), version: version)
+        return try .json(Documents.program(entry), unlessKnownTo: request)
+    }
+
+    /// The manifest as it was published, byte for byte.
+    @Sendable private func manifest(_ request: Request, _ context: WebContext) async throws -> Response {
+        let text = try await entry(request, context).version.manifest
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: .init(string: text)))
+    }
+
+    @Sendable private func schema(_ request: Request, _ context: WebContext) async throws -> Response {
+        var response = try Response.json(
+            try await entry(request, context).manifest.jsonSchema(), unlessKnownTo: request)
+        response.headers[.contentType] = "application/schema+json"
+        return response
+    }
+
+    @Sendable private func change(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["public"], in: members)
+        guard let isPublic = try JSONBody.boolean("public", in: members) else { throw JSONBody.required("public") }
+        let principal = try context.principal
+        let name = try context.parameter("name")
+        _ = try await panal.setPublic(principal, name: name, to: isPublic)
+        return try .json(Documents.program(try await panal.program(principal, name: name, version: nil)))
+    }
+
+    @Sendable private func profiles(_ request: Request, _ context: WebContext) async throws -> Response {
+        try .json(
+            .object(["profiles": .array(panal.profiles().map(Documents.profile))]), unlessKnownTo: request)
+    }
+
+    /// The program of the path, in the version of the query.
+    private func entry(_ request: Request, _ context: WebContext) async throws -> ProgramEntry {
+        let version = try Query(request).integer("version", in: 1...Int.max)
+        return try await panal.program(try context.principal, name: try context.parameter("name"), version: version)
+    }
+}
+
+/// Publishing out of a form, for the programming interface and the page alike.
+struct Publication: Sendable {
+    let panal: Panal
+
+    /// Parts that are text although a client may send them as files: `curl -F manifest=@manifest.json`.
+    static let texts: Set<String> = ["manifest"]
+
+    func publish(_ form: Form, as principal: Principal) async throws -> (entry: ProgramEntry, created: Bool) {
+        guard let file = try form.file("program") else {
+            throw ServiceError(
+                .invalid, "the program is missing",
+                mistakes: [Mistake(pointer: "/program", detail: "choose the file to publish")])
+        }
+        let isPublic: Bool
+        switch try form.text("public") {
+        case nil, "", "false": isPublic = false
+        case "true", "on": isPublic = true
+        case let other?:
+            throw ServiceError(
+                .invalid, "a field is wrong",
+                mistakes: [Mistake(pointer: "/public", detail: "‘\(other)’ is neither true nor false")])
+        }
+        return try await panal.publish(
+            principal, manifest: Array(try manifest(of: form).utf8),
+            upload: ProgramUpload(fileName: file.name, content: file.content), isPublic: isPublic)
+    }
+
+    private func manifest(of form: Form) throws -> String {
+        guard let text = try form.text("manifest"), !text.isEmpty else {
+            throw ServiceError(
+                .invalid, "the manifest is missing",
+                mistakes: [Mistake(pointer: "/manifest", detail: "a JSON document with a name and the inputs")])
+        }
+        return text
+    }
+}
+
+/// The part of an address after `?`.
+struct Query: Sendable {
+    private let pairs: [(name: String, value: String)]
+
+    init(_ request: Request) throws {
+        guard let pairs = PercentCoding.pairs(request.uri.query ?? "") else {
+            throw ServiceError(.malformed, "the query cannot be decoded as UTF-8")
+        }
+        self.pairs = pairs
+    }
+
+    /// The value of a parameter, nil when it is missing or empty. Throws `malformed` when it is there twice.
+    func text(_ name: String) throws -> String? {
+        let found = pairs.filter { $0.name == name }
+        guard found.count <= 1 else { throw ServiceError(.malformed, "the query has ‘\(name)’ twice") }
+        return found.first.flatMap { $0.value.isEmpty ? nil : $0.value }
+    }
+
+    func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
+        guard let text = try text(name) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            let most = range.upperBound == .max ? "" : " to \(range.upperBound)"
+            throw ServiceError(
+                .malformed, "the query's ‘\(name)’ is ‘\(text)’; it is a whole number from \(range.lowerBound)\(most)")
+        }
+        return value
+    }
+
+    func boolean(_ name: String) throws -> Bool? {
+        switch try text(name) {
+        case nil: nil
+        case "true", "1": true
+        case "false", "0": false
+        case let other?:
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(other)’; it is true or false")
+        }
+    }
+
+    func state(_ name: String) throws -> JobState? {
+        guard let text = try text(name) else { return nil }
+        guard let state = JobState(rawValue: text) else {
+            let known = JobState.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(text)’; it is one of \(known)")
+        }
+        return state
+    }
+
+    func job(_ name: String) throws -> JobID? {
+        guard let text = try text(name) else { return nil }
+        guard let id = JobID(text) else {
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is no cursor of this list")
+        }
+        return id
+    }
+}

@@ -1,0 +1,172 @@
+import PanalCore
+import PanalManifest
+
+/// One field of the generated form: which control a manifest's input becomes, what is filled in, and what is wrong with it.
+/// All of it works without a script.
+struct Field: Sendable {
+    let input: ManifestInput
+    /// What to show; the default where nothing was submitted yet.
+    let entered: [String]
+    let mistake: String?
+    let wording: Wording
+
+    static func anchor(_ id: String) -> String { "field-\(id)" }
+
+    /// The field that a mistake's pointer names: `/size/0` is `size`.
+    static func id(of pointer: String) -> String {
+        let part = pointer.split(separator: "/").first ?? ""
+        return String(part.replacing("~1", with: "/").replacing("~0", with: "~"))
+    }
+
+    private enum Control { case check, group, select, area, input(kind: String) }
+
+    private var control: Control {
+        if input.choices != nil, input.type != .file {
+            if input.isList { return .group }
+            return (input.choices?.count ?? 0) <= 4 && input.isRequired ? .group : .select
+        }
+        switch input.type {
+        case .boolean: return .check
+        case .file: return .input(kind: "file")
+        case _ where input.isList: return .area
+        case .text: return input.isMultiline ? .area : .input(kind: "text")
+        case .json: return .area
+        case .number, .integer: return .input(kind: "number")
+        case .date: return .input(kind: "date")
+        case .time: return .input(kind: "time")
+        case .email: return .input(kind: "email")
+        case .url: return .input(kind: "url")
+        case .secret: return .input(kind: "password")
+        // A colour box cannot be empty, so one that may be is a text.
+        case .colour: return .input(kind: input.isRequired || input.defaultValue != nil ? "color" : "text")
+        case .choice: return .select
+        }
+    }
+
+    var values: Templates.Values {
+        var values: Templates.Values = [
+            "id": input.id, "anchor": Self.anchor(input.id), "label": input.name, "required": input.isRequired,
+            "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake), "heading": false,
+            "describedBy": PageFrame.optional(describedBy), "isCheck": false, "isGroup": false, "isSelect": false,
+            "isArea": false, "isInput": false, "choices": [Templates.Values](),
+        ]
+        switch control {
+        case .check:
+            values["isCheck"] = true
+            values["checked"] = entered.first == "true"
+        case .group:
+            values["isGroup"] = true
+            values["choices"] = choices(kind: input.isList ? "checkbox" : "radio")
+        case .select:
+            values["isSelect"] = true
+            var offered = choices(kind: "")
+            if input.defaultValue == nil || !input.isRequired {
+                offered.insert(["value": "", "text": wording.t(.noChoice), "checked": entered.isEmpty], at: 0)
+            }
+            values["choices"] = offered
+        case .area:
+            values["isArea"] = true
+            values["value"] = entered.joined(separator: "\n")
+            values["rows"] = input.type == .json ? 8 : 5
+            values["code"] = input.type == .json
+            values["maxlength"] = input.isList ? false : PageFrame.optional(input.maximumLength.map(String.init))
+        case .input(let kind):
+            values["isInput"] = true
+            values.merge(attributes(kind: kind)) { _, own in own }
+        }
+        return values
+    }
+
+    private func choices(kind: String) -> [Templates.Values] {
+        (input.choices ?? []).map { choice in
+            ["value": choice.value, "text": choice.label, "kind": kind, "checked": entered.contains(choice.value)]
+        }
+    }
+
+    private func attributes(kind: String) -> Templates.Values {
+        let isNumber = kind == "number"
+        let isBounded = isNumber || kind == "date" || kind == "time"
+        let isText = kind == "text" || kind == "email" || kind == "url" || kind == "password"
+        let value = input.type == .secret || input.type == .file ? nil : entered.first
+        let accept = input.accept.joined(separator: ",")
+        return [
+            "kind": kind, "multiple": input.isList, "hasValue": value != nil, "value": value ?? "",
+            "accept": PageFrame.optional(accept), "min": PageFrame.optional(isBounded ? least : nil),
+            "max": PageFrame.optional(isBounded ? most : nil), "step": PageFrame.optional(isNumber ? step : nil),
+            "minlength": PageFrame.optional(isText ? input.minimumLength.map(String.init) : nil),
+            "maxlength": PageFrame.optional(isText ? input.maximumLength.map(String.init) : nil),
+            "pattern": PageFrame.optional(input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil),
+            "secret": input.type == .secret,
+        ]
+    }
+
+    /// HTML knows inclusive bounds only; an exclusive one of whole numbers is the next number, others are left to the server.
+    private var least: String? { bound(input.minimum, by: 1) }
+    private var most: String? { bound(input.maximum, by: -1) }
+
+    private func bound(_ bound: Bound?, by offset: Int) -> String? {
+        guard let bound else { return nil }
+        guard bound.isExclusive else { return bound.text }
+        guard input.type == .integer, case .integer(let value) = bound.value else { return nil }
+        return String(value + offset)
+    }
+
+    /// Browsers count steps from `min`, else from the value that is filled in; only the former is what the manifest means.
+    private var step: String? {
+        if let step = input.step, least != nil { return Bound(value: .number(step), isExclusive: false).text }
+        return input.type == .integer && input.step == nil ? "1" : "any"
+    }
+
+    /// What the author says, and what the server will ask for.
+    private var hint: String {
+        var parts: [String] = []
+        if let description = input.description { parts.append(description) }
+        if input.type == .file {
+            if !input.accept.isEmpty { parts.append(wording.t(.fileTypes, input.accept.joined(separator: ", ")) + ".") }
+            if let most = input.maximumBytes { parts.append(wording.t(.atMostBytes, wording.bytes(most)) + ".") }
+        } else if input.choices == nil {
+            let range = [
+                input.minimum.map { wording.t(.from, $0.text) }, input.maximum.map { wording.t(.upTo, $0.text) },
+            ].compactMap { $0 }.joined(separator: " ")
+            if let first = range.first { parts.append(first.uppercased() + range.dropFirst() + ".") }
+            if input.isList { parts.append(wording.t(.severalLines)) }
+        }
+        if input.type == .secret { parts.append(wording.t(.secretHint)) }
+        if mistake != nil, input.type == .file { parts.append(wording.t(.fileAgain)) }
+        return parts.joined(separator: " ")
+    }
+
+    private var describedBy: String {
+        var ids: [String] = []
+        if !hint.isEmpty { ids.append("\(Self.anchor(input.id))-hint") }
+        if mistake != nil { ids.append("\(Self.anchor(input.id))-mistake") }
+        return ids.joined(separator: " ")
+    }
+}
+
+extension Manifest {
+    /// What a browser's form means: it sends empty texts where nothing was filled in, nothing for a box that is not ticked, the
+    /// lines of one text for a list, and CR LF at line ends.
+    func meant(by submission: Submission) -> Submission {
+        var meant = submission
+        for input in inputs {
+            let sent = submission.values[input.id] ?? []
+            if input.type == .boolean, input.choices == nil, !input.isList {
+                if sent.isEmpty { meant.values[input.id] = [.text("false")] }
+                continue
+            }
+            guard input.type != .file else { continue }
+            let texts = sent.flatMap { value -> [String] in
+                guard case .text(let text) = value else { return [] }
+                let normal = text.replacing("\r\n", with: "\n")
+                guard input.isList, input.choices == nil else { return [normal] }
+                return normal.split(separator: "\n").map(String.init)
+            }
+            guard texts.count == sent.count || input.isList else { continue }
+            let mayBeEmpty = input.type == .text && input.defaultValue != nil && input.choices == nil && !input.isList
+            let kept = mayBeEmpty ? texts : texts.filter { !$0.isEmpty }
+            meant.values[input.id] = kept.isEmpty ? nil : kept.map(SubmittedValue.text)
+        }
+        return meant
+    }
+}

@@ -1,0 +1,204 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalManifest
+import PanalService
+
+/// The list of jobs, and one job with its results.
+struct JobPages: Sendable {
+    let panal: Panal
+    let frame: PageFrame
+
+    var routes: [Route] {
+        [
+            Route(.get, "/jobs", .page, list),
+            Route(.get, "/jobs/{id}", .page, show),
+            Route(.get, "/jobs/{id}/live", .page, live),
+            Route(.post, "/jobs/{id}/cancel", .page, cancel),
+            Route(.get, "/jobs/{id}/stdout", .page) { try await stream(.output, $0, $1) },
+            Route(.get, "/jobs/{id}/stderr", .page) { try await stream(.error, $0, $1) },
+            Route(.get, "/jobs/{id}/files/**", .page, file),
+        ]
+    }
+
+    /// Jobs on one page of the list, and bytes of a stream's end on a job's page.
+    private static let pageLength = 50
+    private static let tailBytes = 8_192
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let wording = Wording(context)
+        let query = try Query(request)
+        let principal = try context.principal
+        let program = try query.text("program")
+        let state = try query.state("state")
+        let everyone = try query.boolean("everyone") ?? false && principal.isAdministrator
+        let found = try await panal.jobs(
+            principal, program: program, state: state, before: try query.job("cursor"), limit: Self.pageLength + 1,
+            everyone: everyone)
+        let jobs = found.prefix(Self.pageLength)
+        var next: String?
+        if found.count > Self.pageLength, let last = jobs.last {
+            var parts = ["cursor=\(last.id)"]
+            if let program { parts.append("program=\(PercentCoding.encoded(program))") }
+            if let state { parts.append("state=\(state.rawValue)") }
+            if everyone { parts.append("everyone=true") }
+            next = "/jobs?\(parts.joined(separator: "&"))"
+        }
+        let values: Templates.Values = [
+            "jobs": jobs.map { row($0, wording) }, "hasJobs": !jobs.isEmpty, "everyone": everyone,
+            "program": program ?? "", "next": PageFrame.optional(next),
+            "states": JobState.allCases.map {
+                ["value": $0.rawValue, "text": wording.state($0), "selected": $0 == state] as Templates.Values
+            },
+        ]
+        return try frame.page("jobs", title: wording.t(.jobs), in: .jobs, values, context)
+    }
+
+    private func row(_ job: Job, _ wording: Wording) -> Templates.Values {
+        [
+            "href": "/jobs/\(job.id)", "program": job.programName, "version": job.version,
+            "stateText": wording.state(job.state),
+            "stateClass": Wording.tone(job.state, isSuccess: job.outcome?.isSuccess),
+            "submitted": job.submitted.rfc3339, "submittedText": Wording.moment(job.submitted),
+            "profile": job.profile,
+            "duration": job.usage.map { wording.span(.microseconds($0.wallMicroseconds)) } ?? "",
+            "outcome": job.outcome.map(wording.outcome) ?? job.message ?? "",
+        ]
+    }
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let job = try await panal.job(try context.principal, try context.identifier("id", of: Job.self))
+        return try frame.page(
+            "job", title: "\(job.programName) · \(Wording(context).state(job.state))", in: .jobs,
+            try await values(of: job, context), context)
+    }
+
+    /// The inner part of a job's page, for the script that keeps it current.
+    @Sendable private func live(_ request: Request, _ context: WebContext) async throws -> Response {
+        let job = try await panal.job(try context.principal, try context.identifier("id", of: Job.self))
+        let text = try frame.render("joblive", try await values(of: job, context), context)
+        let etag = StoredAnswer.etag(of: text.utf8)
+        var response = Response.html(text)
+        if HeaderValues.names(etag, in: request.headers) {
+            response = Response(status: .notModified)
+            response.headers[.contentLength] = nil
+        }
+        response.headers[.eTag] = etag
+        response.headers[.final] = job.state.isFinal ? "true" : "false"
+        return response
+    }
+
+    @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
+        _ = try await PageFrame.form(request, context)
+        let job = try await panal.cancel(try context.principal, try context.identifier("id", of: Job.self))
+        return .seeOther("/jobs/\(job.id)")
+    }
+
+    private func stream(_ stream: OutputStream, _ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).stream(
+            stream, job: try context.identifier("id", of: Job.self), request, as: try context.principal)
+    }
+
+    @Sendable private func file(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).file(
+            job: try context.identifier("id", of: Job.self), path: try context.restOfPath(), request,
+            as: try context.principal, isDownload: try Query(request).boolean("download") ?? false)
+    }
+
+    // MARK: One job
+
+    private func values(of job: Job, _ context: WebContext) async throws -> Templates.Values {
+        let principal = try context.principal
+        let wording = Wording(context)
+        let t = wording.t
+        let manifest = try await manifest(of: job, principal)
+        let meaning = Self.meaning(of: job, manifest)
+        let isSuccess = meaning?.isSuccess ?? job.outcome?.isSuccess
+        let files = try await ResultPreview(
+            panal: panal, principal: principal, job: job, manifest: manifest, wording: wording
+        ).values()
+        let verdict = [job.outcome.map(wording.outcome), meaning?.message].compactMap { $0 }.joined(separator: " ")
+        return [
+            "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
+            "programHref": "\(ProgramPages.path(job.programName))?version=\(job.version)", "version": job.version,
+            "profile": job.profile, "unfinished": !job.state.isFinal, "stateText": wording.state(job.state),
+            "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
+            "verdictClass": isSuccess == true ? "good" : "bad",
+            "message": PageFrame.optional(job.message == meaning?.message ? nil : job.message),
+            "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
+            "hasFiles": !files.isEmpty, "files": files, "noFiles": job.state == .finished && files.isEmpty,
+            "streams": [
+                try await stream(.output, state: job.output, of: job, principal, wording),
+                try await stream(.error, state: job.error, of: job, principal, wording),
+            ],
+            "fields": job.fields.map { ["label": $0.label, "value": $0.value] },
+            "usage": usage(of: job, wording), "hasUsage": job.usage != nil || job.cores != nil,
+            "history": try await panal.history(principal, job.id).map { event -> Templates.Values in
+                [
+                    "at": event.at.rfc3339, "atText": Wording.moment(event.at), "stateText": wording.state(event.state),
+                    "stateClass": event.state.isFinal ? Wording.tone(event.state, isSuccess: isSuccess) : "",
+                    "message": PageFrame.optional(event.message),
+                ]
+            },
+            "t": t,
+        ]
+    }
+
+    /// What the program's author says of the exit code.
+    private static func meaning(of job: Job, _ manifest: Manifest?) -> ExitCodeMeaning? {
+        guard case .exited(let code)? = job.outcome else { return nil }
+        return manifest?.exitCodes[code]
+    }
+
+    /// The manifest of the job's version; nil when its program is not to be seen any more, which leaves the job to be seen.
+    private func manifest(of job: Job, _ principal: Principal) async throws -> Manifest? {
+        do {
+            return try await panal.program(principal, name: job.programName, version: job.version).manifest
+        } catch let error as ServiceError where error.code == .notFound {
+            return nil
+        }
+    }
+
+    private func stream(
+        _ stream: OutputStream, state: StreamState, of job: Job, _ principal: Principal, _ wording: Wording
+    ) async throws -> Templates.Values {
+        let whole = try await panal.output(principal, job.id, stream: stream)
+        let from = max(0, whole.size - Self.tailBytes)
+        let tail = try await whole.narrowed(to: from..<whole.size).all()
+        let isCut = from > 0
+        return [
+            "id": stream.rawValue, "title": wording.t(stream == .output ? .standardOutput : .standardError),
+            "size": whole.size == 0 ? "" : wording.bytes(whole.size), "empty": whole.size == 0,
+            "tail": TextEnds.end(of: tail, isWhole: !isCut), "href": "/jobs/\(job.id)/\(stream.rawValue)",
+            "cut": isCut
+                ? wording.t(.lastPart, wording.bytes(tail.count), wording.bytes(whole.size)) : false as Any,
+            "truncated": state.truncated,
+        ]
+    }
+
+    private func usage(of job: Job, _ wording: Wording) -> [Templates.Values] {
+        var rows: [(Phrase, String)] = []
+        if let cores = job.cores, !cores.isEmpty {
+            rows.append((.coresUsed, "\(cores.count) (\(cores.map(String.init).joined(separator: ", ")))"))
+        }
+        if let started = job.started { rows.append((.waited, wording.span(started - job.submitted))) }
+        if let usage = job.usage {
+            let span = { (microseconds: Int64) in wording.span(.microseconds(microseconds)) }
+            rows.append((.wallTime, span(usage.wallMicroseconds)))
+            rows.append((.cpuTime, span(usage.cpuMicroseconds)))
+            rows.append((.cpuSystemTime, span(usage.cpuSystemMicroseconds)))
+            rows.append((.peakMemory, wording.bytes(Int(usage.peakMemoryBytes))))
+            if let processes = usage.peakProcesses { rows.append((.peakProcesses, String(processes))) }
+            let switches = usage.voluntaryContextSwitches + usage.forcedContextSwitches
+            rows.append(
+                (
+                    .contextSwitches,
+                    wording.t(.ofWhichForced, String(switches), String(usage.forcedContextSwitches))
+                ))
+            if usage.throttledMicroseconds > 0 { rows.append((.throttled, span(usage.throttledMicroseconds))) }
+            if let read = usage.bytesRead { rows.append((.bytesRead, wording.bytes(Int(read)))) }
+            if let written = usage.bytesWritten { rows.append((.bytesWritten, wording.bytes(Int(written)))) }
+        }
+        return rows.map { ["label": wording.t($0.0), "value": $0.1] }
+    }
+}

@@ -1,0 +1,191 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalManifest
+
+/// What all pages share: language, title, navigation, and who is signed in.
+struct PageFrame: Sendable {
+    let templates: Templates
+
+    enum Section: String, Sendable {
+        case programs = "navPrograms"
+        case jobs = "navJobs"
+        case publish = "navPublish"
+        case users = "navUsers"
+        case account = "navAccount"
+    }
+
+    /// A whole page.
+    func page(
+        _ template: String, title: String, in section: Section? = nil, _ values: Templates.Values,
+        _ context: WebContext,
+        status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        .html(try render(template, title: title, in: section, values, context), status: status)
+    }
+
+    func render(
+        _ template: String, title: String = "", in section: Section? = nil, _ values: Templates.Values,
+        _ context: WebContext
+    ) throws -> String {
+        var all: Templates.Values = [
+            "t": Catalogue(language: context.language), "language": context.language.rawValue, "title": title,
+            "revision": templates.revision, "administrator": context.caller?.principal.isAdministrator ?? false,
+            "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
+            "hasMistakes": false,
+        ]
+        for other in [Section.programs, .jobs, .publish, .users, .account] { all[other.rawValue] = other == section }
+        if let caller = context.caller { all["user"] = ["name": caller.principal.name] }
+        all.merge(values) { _, own in own }
+        return try templates.render(template, all)
+    }
+
+    /// Reads a small form of a page and holds its token against the session's.
+    static func form(_ request: Request, _ context: WebContext) async throws -> Form {
+        let form = try await FormReader.readURLEncoded(request)
+        try checkToken(of: form, context)
+        return form
+    }
+
+    static func checkToken(of form: Form, _ context: WebContext) throws {
+        guard let csrf = context.caller?.csrf, Gate.areEqual(try form.text("_csrf"), csrf) else {
+            throw WebError.crossSite
+        }
+    }
+
+    /// What the template `mistakes` shows. `labels` are the fields that the page has, by id; those of a generated form are linked.
+    static func mistakes(
+        _ error: ServiceError, notice: String, labels: [String: String] = [:], isGenerated: Bool = false
+    ) -> Templates.Values {
+        let lines = error.mistakes.map { mistake -> Templates.Values in
+            let id = Field.id(of: mistake.pointer)
+            let label = labels[id]
+            return [
+                "pointer": label == nil ? optional(mistake.pointer) : false, "detail": mistake.detail,
+                "label": optional(label), "anchor": isGenerated && label != nil ? optional(Field.anchor(id)) : false,
+            ]
+        }
+        let text = lines.isEmpty ? "\(notice) \(error.detail)" : notice
+        return ["notice": text, "hasMistakes": !lines.isEmpty, "mistakes": lines]
+    }
+
+    /// A text as a template's section takes it: false, which shows nothing, where there is none. Nil would let the template look
+    /// for the same name further out.
+    static func optional(_ text: String?) -> Any {
+        guard let text, !text.isEmpty else { return false }
+        return text
+    }
+}
+
+/// The page that says what went wrong.
+struct ErrorPages: Sendable {
+    let frame: PageFrame
+
+    func response(_ problem: Problem, _ request: Request, _ context: WebContext) throws -> Response {
+        let t = Catalogue(language: context.language)
+        let (title, detail): (String, String) =
+            switch problem.status {
+            case .notFound: (t(.notFoundTitle), t(.notFoundText))
+            case .forbidden where problem.kind == "cross-site": (t(.refusedTitle), t(.expiredForm))
+            case .forbidden: (t(.forbiddenTitle), t(.forbiddenText))
+            case .contentTooLarge: (t(.tooLargeTitle), problem.detail)
+            case _ where problem.status.kind == .serverError: (t(.failedTitle), t(.failedText))
+            default: (t(.refusedTitle), problem.detail)
+            }
+        let values: Templates.Values = [
+            "status": String(problem.status.code), "detail": detail, "requestID": context.requestID, "back": "/",
+            "mistakes": problem.mistakes.map { ["pointer": $0.pointer, "detail": $0.detail] },
+        ]
+        var response = try frame.page("message", title: title, values, context, status: problem.status)
+        for field in problem.headers { response.headers[field.name] = field.value }
+        return response
+    }
+}
+
+/// Numbers, spans and moments for people.
+struct Wording: Sendable {
+    let t: Catalogue
+
+    init(_ context: WebContext) {
+        t = Catalogue(language: context.language)
+    }
+
+    /// `2026-11-21 07:04:12 UTC`
+    static func moment(_ moment: Timestamp) -> String {
+        let text = moment.rfc3339
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + " UTC"
+    }
+
+    /// `85 ms`, `3.2 s`, `2 min 5 s`
+    func span(_ span: Duration) -> String {
+        let microseconds = span.wholeMicroseconds
+        switch microseconds {
+        case ..<1_000: return "\(microseconds) µs"
+        case ..<1_000_000: return "\(microseconds / 1_000) ms"
+        case ..<60_000_000: return decimal("\(microseconds / 1_000_000).\(microseconds / 100_000 % 10) s")
+        default:
+            let seconds = microseconds / 1_000_000
+            let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60)
+            return hours > 0 ? "\(hours) h \(minutes) min" : "\(minutes) min \(seconds % 60) s"
+        }
+    }
+
+    func bytes(_ count: Int) -> String { decimal(ByteCount.text(count)) }
+
+    private func decimal(_ text: String) -> String {
+        t.language == .spanish ? text.replacing(".", with: ",") : text
+    }
+
+    func state(_ state: JobState) -> String {
+        let phrase: Phrase =
+            switch state {
+            case .queued: .queued
+            case .configuring: .configuring
+            case .deploying: .deploying
+            case .running: .running
+            case .finishing: .finishing
+            case .finished: .finished
+            case .failed: .failed
+            case .cancelled: .cancelled
+            }
+        return t(phrase)
+    }
+
+    /// The colour of a job's state: `finished` alone says nothing about the program's own success.
+    static func tone(_ state: JobState, isSuccess: Bool?) -> String {
+        switch state {
+        case .queued: ""
+        case .configuring, .deploying, .running, .finishing: "busy"
+        case .finished: isSuccess == false ? "bad" : "good"
+        case .failed: "bad"
+        case .cancelled: ""
+        }
+    }
+
+    func outcome(_ outcome: Outcome) -> String {
+        switch outcome {
+        case .exited(0): t(.endedWell)
+        case .exited(let code): t(.endedWithCode, String(code))
+        case .signalled(let signal): t(.signalled, SignalName.text(signal))
+        case .notStarted(let reason): t(.notStarted, reason)
+        case .cpuTimeExceeded: t(.cpuTimeExceeded)
+        case .wallTimeExceeded: t(.wallTimeExceeded)
+        case .memoryExceeded: t(.memoryExceeded)
+        case .outputExceeded: t(.outputExceeded)
+        case .syscallDenied: t(.syscallDenied)
+        case .cancelled: t(.wasCancelled)
+        case .systemError(let error): t(.systemError, error.sentence)
+        }
+    }
+
+    /// `2 cores · 2 GiB of memory`
+    func size(_ limits: CellLimits) -> String {
+        let cores =
+            switch limits.cpu {
+            case .exclusive(1): t(.oneCore)
+            case .exclusive(let cores): t(.cores, String(cores))
+            case .shared(let millicores): t(.coresPart, decimal(String(Double(millicores) / 1_000)))
+            }
+        return "\(cores) · \(t(.memory, bytes(limits.memory)))"
+    }
+}

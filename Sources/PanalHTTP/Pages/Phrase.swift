@@ -1,0 +1,58 @@
+import Mustache
+
+/// Everything that pages say in words of their own. Two tables hold them, one for each language; a test holds the tables
+/// against this list. `%1`, `%2` stand for what is filled in.
+enum Phrase: String, Hashable, Sendable, CaseIterable {
+    // The frame.
+    case skipToContent, mainNavigation, programs, jobs, publish, users, signIn, signOut, footer, goBack, requestNumber
+    // Signing in and the account.
+    case signInIntroduction, userName, password, wrongSignIn, tooManyTries, userNotAvailable, account, signedInAs
+    case administrator, changePassword, oldPassword, newPassword, newPasswordAgain, passwordHint, passwordChanged
+    case passwordsDiffer, apiKeys, apiKeysIntroduction, keyLabel, keyDays, keyDaysHint, makeKey, newKey, shownOnce
+    case revoke, revokeKeyNamed, keyRevoked, made, holdsUntil, holdsForever
+    // Users.
+    case role, status, since, change, newUser, newUserIntroduction, userNameHint, roleUser, makeUser, userMade
+    case newPasswordFor, makeAvailable, disable, block, available, disabled, blocked, userChanged, changeUserNamed,
+        resetPassword
+    // Programs.
+    case publishProgram, noPrograms, noProgramsHint, version, `private`, publishIntroduction, manifest, manifestHint
+    case programFile, programFileHint, publicProgram, aboutProgram, address, publishedBy, publishedAt, size
+    case makePublic, makePrivate, fromCommandLine, schema, run, profile, optional, olderVersion, notPublished
+    // Fields.
+    case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong
+    case oneCore, cores, coresPart, memory
+    // Jobs.
+    case state, program, anyState, filter, noJobs, choosePrograms, submitted, duration, outcome, older, onlyMine
+    case everyones, cancel, results, noFiles, download, nothingWritten, whole, truncated, lastPart, standardOutput
+    case standardError, submission, usage, notYet, history, jobNumber
+    case queued, configuring, deploying, running, finishing, finished, failed, cancelled
+    case endedWell, endedWithCode, signalled, notStarted, cpuTimeExceeded, wallTimeExceeded, memoryExceeded
+    case outputExceeded, syscallDenied, wasCancelled, systemError
+    case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled
+    case bytesRead, bytesWritten, ofWhichForced, waited
+    // What went wrong.
+    case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
+    case tooLargeTitle, expiredForm
+}
+
+/// The phrases of one language, as templates find them: `{{t.signIn}}`.
+struct Catalogue: MustacheParent, Sendable {
+    let language: Language
+
+    func callAsFunction(_ phrase: Phrase, _ values: String...) -> String {
+        var text = table[phrase] ?? phrase.rawValue
+        for (place, value) in values.enumerated() { text = text.replacing("%\(place + 1)", with: value) }
+        return text
+    }
+
+    private var table: [Phrase: String] {
+        switch language {
+        case .spanish: spanishPhrases
+        case .english: englishPhrases
+        }
+    }
+
+    func child(named name: String) -> Any? {
+        Phrase(rawValue: name).map { self($0) }
+    }
+}

@@ -1,0 +1,218 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalManifest
+import PanalService
+
+/// The list of programs, publishing, and a program's page with the form that follows from its manifest.
+struct ProgramPages: Sendable {
+    let panal: Panal
+    let frame: PageFrame
+
+    var routes: [Route] {
+        [
+            Route(.get, "/programs", .page, list),
+            Route(.get, "/publish", .page) { try publishPage($0, $1) },
+            Route(.post, "/publish", .page, publish),
+            Route(.get, "/programs/{name}", .page, show),
+            Route(.post, "/programs/{name}", .page, submit),
+            Route(.post, "/programs/{name}/visibility", .page, changeVisibility),
+        ]
+    }
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let t = Catalogue(language: context.language)
+        let tiles = try await panal.programs(try context.principal).map { entry -> Templates.Values in
+            [
+                "label": entry.manifest.name, "name": entry.program.name, "owner": entry.ownerName,
+                "initial": entry.manifest.name.first.map { String($0).uppercased() } ?? "",
+                "description": entry.manifest.description ?? "", "version": entry.version.number,
+                "isPrivate": !entry.program.isPublic, "href": Self.path(entry.program.name),
+            ]
+        }
+        return try frame.page("programs", title: t(.programs), in: .programs, ["programs": tiles], context)
+    }
+
+    static func path(_ name: String) -> String { "/programs/\(PercentCoding.encoded(name))" }
+
+    // MARK: Publishing
+
+    private func publishPage(
+        _ request: Request, _ context: WebContext, form: Form = Form(), error: ServiceError? = nil
+    ) throws -> Response {
+        let t = Catalogue(language: context.language)
+        let sample =
+            "{ \"name\": \"filter\",\n  \"inputs\": [\n    { \"name\": \"image\", \"type\": \"file\" },\n"
+            + "    { \"name\": \"size\", \"type\": \"integer\" }\n  ]\n}"
+        var values: Templates.Values = [
+            "manifest": (try? form.text("manifest")) ?? sample, "isPublic": (try? form.text("public")) ?? nil != nil,
+        ]
+        if let error {
+            values.merge(PageFrame.mistakes(error, notice: t(.notPublished))) { _, new in new }
+        }
+        return try frame.page(
+            "publish", title: t(.publishProgram), in: .publish, values, context,
+            status: error.map { Problem($0).status } ?? .ok)
+    }
+
+    @Sendable private func publish(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let form = try await FormReader(panal: panal).read(request, as: principal, texts: Publication.texts) {
+            try PageFrame.checkToken(of: $0, context)
+        }
+        do {
+            let published = try await Publication(panal: panal).publish(form, as: principal)
+            return .seeOther(Self.path(published.entry.program.name))
+        } catch let error as ServiceError where error.code != .internal {
+            return try publishPage(request, context, form: form, error: error)
+        }
+    }
+
+    @Sendable private func changeVisibility(_ request: Request, _ context: WebContext) async throws -> Response {
+        let form = try await PageFrame.form(request, context)
+        let name = try context.parameter("name")
+        _ = try await panal.setPublic(try context.principal, name: name, to: try form.text("public") == "true")
+        return .seeOther(Self.path(name))
+    }
+
+    // MARK: The form
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let version = try Query(request).integer("version", in: 1...Int.max)
+        let entry = try await panal.program(
+            try context.principal, name: try context.parameter("name"), version: version)
+        return try page(entry, request, context)
+    }
+
+    @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let name = try context.parameter("name")
+        let form = try await FormReader(panal: panal).read(request, as: principal) {
+            try PageFrame.checkToken(of: $0, context)
+        }
+        let order = try JobOrder(form: form)
+        let entry = try await panal.program(principal, name: name, version: order.version)
+        do {
+            let job = try await panal.submit(
+                principal, program: name, version: entry.version.number, profile: order.profile,
+                submission: entry.manifest.meant(by: order.submission))
+            return .seeOther("/jobs/\(job.id)")
+        } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
+            return try page(entry, request, context, order: order, error: error)
+        }
+    }
+
+    private func page(
+        _ entry: ProgramEntry, _ request: Request, _ context: WebContext, order: JobOrder? = nil,
+        error: ServiceError? = nil
+    ) throws -> Response {
+        let wording = Wording(context)
+        let t = wording.t
+        let name = entry.program.name
+        var mistakes: [String: String] = [:]
+        for mistake in error?.mistakes ?? [] {
+            mistakes[Field.id(of: mistake.pointer), default: ""] += mistake.detail + " "
+        }
+        let fields = entry.manifest.inputs.map { input in
+            Field(
+                input: input, entered: order.map { Self.entered(input, $0) } ?? input.defaultTexts,
+                mistake: mistakes[input.id], wording: wording
+            ).values
+        }
+        let profiles = profiles(entry, chosen: order?.profile, wording)
+        let isOld = entry.version.number != entry.program.latest
+        var values: Templates.Values = [
+            "label": entry.manifest.name, "name": name, "description": PageFrame.optional(entry.manifest.description),
+            "isPrivate": !entry.program.isPublic, "action": Self.path(name), "version": String(entry.version.number),
+            "older": isOld
+                ? t(.olderVersion, String(entry.version.number), String(entry.program.latest)) : false as Any,
+            "fields": fields, "profiles": profiles,
+            "nothingFits": profiles.allSatisfy { !($0["refusal"] is Bool) },
+            "profileMistake": PageFrame.optional(mistakes["_profile"] ?? mistakes["profile"]),
+            "owner": entry.ownerName, "published": entry.version.published.rfc3339,
+            "publishedText": Wording.moment(entry.version.published), "size": wording.bytes(entry.version.size),
+            "mayEdit": entry.isOwn, "visibilityAction": "\(Self.path(name))/visibility",
+            "otherVisibility": entry.program.isPublic ? "false" : "true",
+            "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
+            "curl": Snippet.curl(entry, authority: request.head.authority),
+            "schemaHref": "\(Documents.base)/programs/\(name)/schema?version=\(entry.version.number)",
+        ]
+        if let error {
+            let labels = Dictionary(
+                entry.manifest.inputs.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+            values.merge(PageFrame.mistakes(error, notice: t(.fieldsWrong), labels: labels, isGenerated: true)) {
+                _, new in new
+            }
+        }
+        return try frame.page(
+            "program", title: entry.manifest.name, in: .programs, values, context,
+            status: error.map { Problem($0).status } ?? .ok)
+    }
+
+    /// What was typed, so that a mistake in one field costs nothing in the others. Secrets and files are not sent back.
+    private static func entered(_ input: ManifestInput, _ order: JobOrder) -> [String] {
+        guard input.type != .secret else { return [] }
+        return (order.submission.values[input.id] ?? []).compactMap {
+            if case .text(let text) = $0 { text } else { nil }
+        }
+    }
+
+    /// Every profile, those that cannot be used with the reason; the one to begin with is the chosen, the suggested or the first.
+    private func profiles(_ entry: ProgramEntry, chosen: String?, _ wording: Wording) -> [Templates.Values] {
+        let all = panal.profiles()
+        let smallest = all.first { $0.profile.name == entry.manifest.resources.smallest }?.profile
+        let offered = all.map { availability in
+            (
+                profile: availability.profile,
+                refusal: availability.refusal
+                    ?? entry.manifest.resources.refusal(of: availability.profile, smallest: smallest)
+            )
+        }
+        let free = offered.filter { $0.refusal == nil }.map(\.profile.name)
+        let wished = [chosen, entry.manifest.suggestedProfile].compactMap { $0 }.first { free.contains($0) }
+        let first = wished ?? free.first
+        return offered.map { profile, refusal in
+            [
+                "profile": profile.name, "size": wording.size(profile.limits), "checked": profile.name == first,
+                "summary": PageFrame.optional(profile.summary), "refusal": PageFrame.optional(refusal),
+            ]
+        }
+    }
+}
+
+/// Ready-made commands that do what the form does.
+enum Snippet {
+    static func curl(_ entry: ProgramEntry, authority: String?) -> String {
+        let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
+        let host = authority.flatMap { $0.utf8.allSatisfy(letters.contains) && !$0.isEmpty ? $0 : nil } ?? "localhost"
+        var lines = ["curl -H \"Authorization: Bearer $PANAL_KEY\" -H 'Prefer: wait=30'"]
+        for input in entry.manifest.inputs where input.isRequired || input.defaultValue != nil {
+            let value =
+                input.type == .file
+                ? "@\(input.id).file" : input.defaultTexts.first ?? input.choices?.first?.value ?? sample(input.type)
+            lines.append("  -F \(quoted("\(input.id)=\(value)"))")
+        }
+        if lines.count == 1 { lines.append("  -H 'Content-Type: application/json' -d '{}'") }
+        lines.append("  http://\(host)\(Documents.base)/programs/\(entry.program.name)/jobs")
+        return lines.joined(separator: " \\\n")
+    }
+
+    private static func sample(_ type: InputType) -> String {
+        switch type {
+        case .number, .integer: "3"
+        case .boolean: "true"
+        case .date: "2026-11-21"
+        case .time: "14:30"
+        case .email: "name@example.org"
+        case .url: "https://example.org/"
+        case .colour: "#1e90ff"
+        case .json: "{}"
+        case .text, .choice, .file, .secret: "…"
+        }
+    }
+
+    /// One word of a POSIX shell.
+    private static func quoted(_ text: String) -> String {
+        "'" + text.replacing("'", with: "'\\''") + "'"
+    }
+}

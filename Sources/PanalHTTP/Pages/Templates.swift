@@ -1,0 +1,82 @@
+import Mustache
+import PanalCore
+
+/// The pages' templates, style and script, carried inside the executable.
+struct Templates: Sendable {
+    /// What a template is filled with.
+    typealias Values = [String: Any]
+
+    private let library: MustacheLibrary
+    /// Changes when style or script do, so that browsers keep them until then.
+    let revision: String
+
+    private static let sources: [String: [UInt8]] = [
+        "layout": PackageResources.layout_mustache, "signin": PackageResources.signin_mustache,
+        "message": PackageResources.message_mustache, "programs": PackageResources.programs_mustache,
+        "publish": PackageResources.publish_mustache, "mistakes": PackageResources.mistakes_mustache,
+        "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
+        "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
+        "job": PackageResources.job_mustache, "joblive": PackageResources.joblive_mustache,
+        "account": PackageResources.account_mustache, "users": PackageResources.users_mustache,
+    ]
+
+    /// Throws where a template cannot be read: a fault of the build, found at start.
+    init() throws {
+        MustacheContentTypes.register(ScalarSafeHTML(), named: ScalarSafeHTML.name)
+        var library = MustacheLibrary()
+        for (name, bytes) in Self.sources {
+            let text = "{{% CONTENT_TYPE:\(ScalarSafeHTML.name)}}" + String(decoding: bytes, as: UTF8.self)
+            try library.register(text, named: name)
+        }
+        self.library = library
+        // FNV-1a: not a secret, only a mark of change.
+        let mark = (PackageResources.panal_css + PackageResources.job_js).reduce(14_695_981_039_346_656_037 as UInt64) {
+            ($0 ^ UInt64($1)) &* 1_099_511_628_211
+        }
+        revision = String(mark, radix: 36)
+    }
+
+    func render(_ name: String, _ values: Values) throws -> String {
+        guard let text = library.render(values, withTemplate: name) else {
+            throw ServiceError(.internal, "there is no template ‘\(name)’")
+        }
+        return text
+    }
+
+    /// A file under `/assets`, with its media type.
+    static func asset(_ name: String) -> (type: String, bytes: [UInt8])? {
+        switch name {
+        case "panal.css": ("text/css; charset=utf-8", PackageResources.panal_css)
+        case "job.js": ("text/javascript; charset=utf-8", PackageResources.job_js)
+        case "panal.svg": ("image/svg+xml", PackageResources.panal_svg)
+        case "comb.svg": ("image/svg+xml", PackageResources.comb_svg)
+        default: nil
+        }
+    }
+
+    /// Every template's text, for tests.
+    static var texts: [String: String] { sources.mapValues { String(decoding: $0, as: UTF8.self) } }
+}
+
+/// Escapes for HTML scalar by scalar. Mustache's own goes by characters, so a combining mark after a quotation mark makes one
+/// character of the two and carries the mark through unescaped: a hostile label could end its attribute.
+struct ScalarSafeHTML: MustacheContentType {
+    static let name = "SCALAR_SAFE_HTML"
+
+    func escapeText(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "<": result.append(contentsOf: "&lt;".unicodeScalars)
+            case ">": result.append(contentsOf: "&gt;".unicodeScalars)
+            case "&": result.append(contentsOf: "&amp;".unicodeScalars)
+            case "\"": result.append(contentsOf: "&quot;".unicodeScalars)
+            case "'": result.append(contentsOf: "&#39;".unicodeScalars)
+            // HTML has no way to say these.
+            case _ where scalar.value < 32 && !["\t", "\n", "\r"].contains(scalar): result.append("\u{FFFD}")
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+}

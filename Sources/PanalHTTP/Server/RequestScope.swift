@@ -1,0 +1,96 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOHTTP1
+import PanalCore
+
+/// What every request gets, whatever it asks for: its number, its language, its line in the log, its safety headers, and an
+/// answer in the right form when something is thrown.
+struct RequestScope: RouterMiddleware {
+    typealias Context = WebContext
+
+    let areCookiesSecure: Bool
+    let errorPages: ErrorPages
+
+    func handle(
+        _ request: Request, context: WebContext, next: @concurrent (Request, WebContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.requestID = Self.requestID(request.headers[.requestID]) ?? context.id
+        context.logger[metadataKey: "hb.request.id"] = .string(context.requestID)
+        context.language = Language(accepting: request.headers[.acceptLanguage])
+        let begin = ContinuousClock.now
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as HTTPParserError {
+            // Not HTTP any more: the server's own handling closes the connection.
+            throw error
+        } catch {
+            response = try answer(error, request, context)
+        }
+        if request.method == .head { response = response.createHeadResponse() }
+        response.headers[.requestID] = context.requestID
+        protect(&response, path: request.uri.path)
+        let took = (ContinuousClock.now - begin).inSeconds * 1_000
+        context.logger.info(
+            "request",
+            metadata: [
+                "method": .string(request.method.rawValue), "path": .string(String(request.uri.path.prefix(512))),
+                "status": .stringConvertible(response.status.code), "ms": .stringConvertible(Int(took.rounded())),
+            ])
+        return response
+    }
+
+    private func answer(_ error: any Error, _ request: Request, _ context: WebContext) throws -> Response {
+        let problem: Problem
+        if let known = Problem(error) {
+            problem = known
+        } else {
+            problem = .internalFailure
+        }
+        if problem.status.kind == .serverError {
+            context.logger.error("request failed", metadata: ["error": .string(String(describing: error))])
+        }
+        if Self.isInterface(request.uri.path) { return try problem.response(instance: request.uri.path) }
+        if problem.status == .unauthorized {
+            let back = request.method == .get ? PercentCoding.encoded(request.head.path ?? "/", also: "/") : "/"
+            return .seeOther(back == "/" ? "/sign-in" : "/sign-in?return=\(back)")
+        }
+        return try errorPages.response(problem, request, context)
+    }
+
+    /// Addresses for programs, whose answers are never pages.
+    static func isInterface(_ path: String) -> Bool {
+        path.hasPrefix("/api/") || path == "/api" || path == "/healthz" || path == "/readyz"
+    }
+
+    private func protect(_ response: inout Response, path: String) {
+        let policy =
+            Self.isInterface(path)
+            ? "default-src 'none'; frame-ancestors 'none'"
+            : "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+                + "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        let defaults: [(HTTPField.Name, String)] = [
+            (.contentSecurityPolicy, policy), (.xContentTypeOptions, "nosniff"), (.referrerPolicy, "same-origin"),
+            (.openerPolicy, "same-origin"), (.resourcePolicy, "same-origin"), (.frameOptions, "DENY"),
+            (.permissionsPolicy, "camera=(), geolocation=(), microphone=()"),
+        ]
+        for (name, value) in defaults where response.headers[name] == nil { response.headers[name] = value }
+        if areCookiesSecure { response.headers[.strictTransportSecurity] = "max-age=31536000" }
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+    }
+
+    /// The client's own number for the request, when it is one that cannot disturb the log.
+    private static func requestID(_ text: String?) -> String? {
+        guard let text, (1...64).contains(text.utf8.count),
+            text.utf8.allSatisfy({ byte in
+                switch byte {
+                case 48...57, 65...90, 97...122, 45, 46, 95: true
+                default: false
+                }
+            })
+        else { return nil }
+        return text
+    }
+}

@@ -1,0 +1,51 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PanalCore
+
+/// Stored bytes as an answer: streamed in pieces, whole or the range that was asked for.
+enum StoredAnswer {
+    /// `etag` is quoted; nil where the bytes still grow.
+    static func make(
+        _ bytes: StoredBytes, request: Request, etag: String?, headers: HTTPFields
+    ) throws -> Response {
+        var headers = headers
+        headers[.acceptRanges] = "bytes"
+        headers[.cacheControl] = "private, no-cache"
+        headers[.eTag] = etag
+        if let etag, HeaderValues.names(etag, in: request.headers) {
+            var response = Response(status: .notModified, headers: headers)
+            response.headers[.contentLength] = nil
+            return response
+        }
+        // `If-Range` with anything but this very content asks for all of it (RFC 9110 §13.1.5).
+        let condition = request.headers[.ifRange]
+        let wanted = condition == nil || condition == etag ? request.headers[.range] : nil
+        guard let range = try HeaderValues.range(wanted, size: bytes.size) else {
+            return Response(status: .ok, headers: headers, body: body(bytes))
+        }
+        headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(bytes.size)"
+        return Response(status: .partialContent, headers: headers, body: body(bytes.narrowed(to: range)))
+    }
+
+    private static func body(_ bytes: StoredBytes) -> ResponseBody {
+        ResponseBody(contentLength: bytes.count) { writer in
+            for try await piece in bytes { try await writer.write(ByteBuffer(bytes: piece)) }
+            try await writer.finish(nil)
+        }
+    }
+
+    /// `Repr-Digest` (RFC 9530) out of the SHA-256 that names the content.
+    static func digest(_ hash: ContentHash) -> String {
+        let digits = Array(hash.hex.utf8).map { $0 < 58 ? $0 - 48 : $0 - 87 }
+        let bytes = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+        return "sha-256=:\(Data(bytes).base64EncodedString()):"
+    }
+
+    /// A mark of a document's content, quoted.
+    static func etag(of bytes: some Sequence<UInt8>) -> String {
+        let mark = bytes.reduce(14_695_981_039_346_656_037 as UInt64) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+        return "\"\(String(mark, radix: 36))\""
+    }
+}

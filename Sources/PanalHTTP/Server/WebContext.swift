@@ -1,0 +1,92 @@
+package import Hummingbird
+import Logging
+import NIOCore
+import PanalCore
+import PanalService
+
+/// What is known of a request beside its bytes.
+package struct WebContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// Where the connection comes from; an address without a port.
+    var address: String
+    /// The number under which the log has this request; the client's own when it sent a decent one.
+    var requestID = ""
+    var language = Language.english
+    /// Who asks; set before a route that is not open is entered.
+    var caller: Caller?
+
+    package init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        address = source.channel.remoteAddress?.ipAddress ?? "unknown"
+    }
+
+    /// The principal of a route that is not open.
+    var principal: Principal {
+        get throws {
+            guard let caller else { throw ServiceError(.unauthenticated, "sign in, or send an API key") }
+            return caller.principal
+        }
+    }
+
+    /// A path parameter, percent-decoded: Hummingbird hands them over as they were sent.
+    func parameter(_ name: String) throws -> String {
+        guard let raw = parameters.get(name), let text = PercentCoding.decoded(raw), !text.utf8.contains(0) else {
+            throw ServiceError(.notFound, "there is nothing at this address")
+        }
+        return text
+    }
+
+    /// What `**` stands for, each part decoded.
+    func restOfPath() throws -> String {
+        let parts = try parameters.getCatchAll().map { part in
+            guard let text = PercentCoding.decoded(part), !text.utf8.contains(0) else {
+                throw ServiceError(.notFound, "there is nothing at this address")
+            }
+            return text
+        }
+        return parts.joined(separator: "/")
+    }
+
+    func identifier<Subject>(_ name: String, of kind: Subject.Type) throws -> Identifier<Subject> {
+        guard let identifier = Identifier<Subject>(try parameter(name)) else {
+            throw ServiceError(.notFound, "there is nothing at this address")
+        }
+        return identifier
+    }
+}
+
+/// Who asks, and how they said so.
+struct Caller: Sendable {
+    enum Means: Sendable {
+        case key
+        /// With the token of the session's forms.
+        case session(csrf: String)
+    }
+
+    var principal: Principal
+    var means: Means
+
+    var csrf: String? {
+        if case .session(let csrf) = means { csrf } else { nil }
+    }
+}
+
+/// The languages of the pages.
+package enum Language: String, Hashable, Sendable, CaseIterable {
+    case spanish = "es"
+    case english = "en"
+
+    /// The best of the client's `Accept-Language` (RFC 9110 §12.5.4); English when none of them is spoken here.
+    init(accepting header: String?) {
+        var best: (language: Language, weight: Double)?
+        for wish in (header ?? "").split(separator: ",").prefix(32) {
+            let parts = wish.split(separator: ";").map { $0.filter { $0 != " " }.lowercased() }
+            guard let range = parts.first, let language = Language(rawValue: String(range.prefix { $0 != "-" })) else {
+                continue
+            }
+            let quality = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            if quality > (best?.weight ?? 0) { best = (language, quality) }
+        }
+        self = best?.language ?? .english
+    }
+}
