@@ -1,0 +1,80 @@
+import FoundationEssentials
+
+/// Times of one kind of run.
+struct Measurement {
+    let name: String
+    private(set) var samples: [Duration] = []
+    /// From the first run to the last; set where runs overlap, else their sum.
+    var span: Duration?
+
+    init(_ name: String) {
+        self.name = name
+    }
+
+    mutating func add(_ sample: Duration) {
+        samples.append(sample)
+    }
+
+    private static func microseconds(_ duration: Duration) -> Double {
+        let (seconds, attoseconds) = duration.components
+        return Double(seconds) * 1e6 + Double(attoseconds) / 1e12
+    }
+
+    /// The nearest-rank percentile in microseconds.
+    func percentile(_ share: Double) -> Double {
+        let sorted = samples.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        let rank = Int((share * Double(sorted.count)).rounded(.up)) - 1
+        return Self.microseconds(sorted[min(max(rank, 0), sorted.count - 1)])
+    }
+
+    func row(comparedWith baseline: Measurement?) -> Row {
+        let median = percentile(0.5)
+        let time = Self.microseconds(span ?? samples.reduce(.zero, +))
+        return Row(
+            name: name, median: median.rounded(), slowest: percentile(0.99).rounded(),
+            perSecond: time > 0 ? (Double(samples.count) * 1e7 / time).rounded() / 10 : 0,
+            ratio: baseline.map { (median / $0.percentile(0.5) * 100).rounded() / 100 })
+    }
+
+    struct Row: Encodable {
+        var name: String
+        var median: Double
+        var slowest: Double
+        var perSecond: Double
+        /// Median over the median of the plain run.
+        var ratio: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case median = "p50_us"
+            case slowest = "p99_us"
+            case perSecond = "per_second"
+            case ratio
+        }
+    }
+}
+
+enum Report {
+    static func print(_ rows: [Measurement.Row], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
+            Swift.print("[\n" + lines.joined(separator: ",\n") + "\n]")
+            return
+        }
+        Swift.print(line("", "p50 µs", "p99 µs", "per second", "ratio"))
+        for row in rows {
+            Swift.print(
+                line(
+                    row.name, String(Int(row.median)), String(Int(row.slowest)), String(row.perSecond),
+                    row.ratio.map { String($0) } ?? ""))
+        }
+    }
+
+    private static func line(_ name: String, _ values: String...) -> String {
+        let padded = values.map { String(repeating: " ", count: max(0, 12 - $0.count)) + $0 }
+        return name + String(repeating: " ", count: max(0, 34 - name.count)) + padded.joined()
+    }
+}

@@ -1,0 +1,139 @@
+import FoundationEssentials
+import Glibc
+import NIOCore
+
+/// One part of a form: a text, or a file that is read while it is sent.
+struct FormPart: Sendable {
+    enum Content: Sendable {
+        case text(String)
+        case file(String)
+    }
+
+    var name: String
+    var fileName: String?
+    var mediaType: String?
+    var content: Content
+
+    init(name: String, text: String) {
+        self.name = name
+        content = .text(text)
+    }
+
+    init(name: String, fileName: String, mediaType: String = "application/octet-stream", file: String) {
+        self.name = name
+        self.fileName = fileName
+        self.mediaType = mediaType
+        content = .file(file)
+    }
+}
+
+/// `multipart/form-data` (RFC 7578) of known length, never whole in memory.
+struct MultipartForm: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+
+    fileprivate enum Piece: Sendable {
+        case bytes([UInt8])
+        case file(path: String, bytes: Int)
+    }
+
+    let boundary: String
+    /// Bytes of the whole body.
+    let length: Int64
+    fileprivate let pieces: [Piece]
+
+    /// Throws when a file cannot be read.
+    init(_ parts: [FormPart]) throws {
+        var generator = SystemRandomNumberGenerator()
+        boundary = "panal-" + String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
+        var pieces: [Piece] = []
+        for part in parts {
+            var head = "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(Self.quoted(part.name))\""
+            if let fileName = part.fileName { head += "; filename=\"\(Self.quoted(fileName))\"" }
+            if let mediaType = part.mediaType { head += "\r\nContent-Type: \(mediaType)" }
+            head += "\r\n\r\n"
+            switch part.content {
+            case .text(let text): pieces.append(.bytes(Array((head + text + "\r\n").utf8)))
+            case .file(let path):
+                pieces += [
+                    .bytes(Array(head.utf8)), .file(path: path, bytes: try Self.size(of: path)),
+                    .bytes(Array("\r\n".utf8)),
+                ]
+            }
+        }
+        pieces.append(.bytes(Array("--\(boundary)--\r\n".utf8)))
+        self.pieces = pieces
+        length = pieces.reduce(0) { sum, piece in
+            switch piece {
+            case .bytes(let bytes): sum + Int64(bytes.count)
+            case .file(_, let bytes): sum + Int64(bytes)
+            }
+        }
+    }
+
+    /// As browsers write names into the header (WHATWG).
+    private static func quoted(_ text: String) -> String {
+        text.replacing("\r", with: "%0D").replacing("\n", with: "%0A").replacing("\"", with: "%22")
+    }
+
+    private static func size(of path: String) throws -> Int {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { throw CommandFailure("\(path) cannot be read (errno \(errno))") }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw CommandFailure("\(path) is not a file") }
+        return status.st_size
+    }
+
+    func makeAsyncIterator() -> Iterator { Iterator(pieces: pieces[...]) }
+
+    struct Iterator: AsyncIteratorProtocol {
+        fileprivate var pieces: ArraySlice<Piece>
+        private var file: FileHandleBox?
+        private var left = 0
+
+        fileprivate init(pieces: ArraySlice<Piece>) {
+            self.pieces = pieces
+        }
+
+        mutating func next() async throws -> ByteBuffer? {
+            while true {
+                if let open = file {
+                    guard left > 0 else {
+                        file = nil
+                        continue
+                    }
+                    let chunk = try open.read(atMost: Swift.min(left, 65_536))
+                    guard !chunk.isEmpty else { throw CommandFailure("\(open.path) became shorter while it was sent") }
+                    left -= chunk.count
+                    return ByteBuffer(bytes: chunk)
+                }
+                switch pieces.popFirst() {
+                case nil: return nil
+                case .bytes(let bytes)?: return ByteBuffer(bytes: bytes)
+                case .file(let path, let bytes)?:
+                    file = try FileHandleBox(path)
+                    left = bytes
+                }
+            }
+        }
+    }
+}
+
+/// Owns a descriptor that is read to its end.
+fileprivate final class FileHandleBox {
+    let path: String
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        self.path = path
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CommandFailure("\(path) cannot be read (errno \(errno))") }
+    }
+
+    deinit { close(descriptor) }
+
+    func read(atMost limit: Int) throws -> [UInt8] {
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            count = unsafe Swift.max(0, Glibc.read(descriptor, buffer.baseAddress, limit))
+        }
+        return bytes
+    }
+}

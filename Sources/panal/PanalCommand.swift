@@ -1,0 +1,22 @@
+import ArgumentParser
+
+@main
+struct PanalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "panal",
+        abstract: "Runs programs in sealed cells, here or through a server.",
+        discussion: """
+            `panal run` needs no server: it starts one cell on this machine. `panal program` talks to a server, which \
+            `panal serve` starts.
+            """,
+        subcommands: [RunCommand.self, ProfileCommand.self, ProgramCommand.self, ServeCommand.self])
+}
+
+/// A failure of the command line's own, said on standard error. `panal run` has codes of its own, see ``ExitStatus``.
+struct CommandFailure: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

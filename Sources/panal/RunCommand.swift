@@ -1,0 +1,157 @@
+import ArgumentParser
+import Dispatch
+import FoundationEssentials
+import Glibc
+import PanalCore
+import PanalProfiles
+import PanalSandbox
+import PanalSeccomp
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run one command in a cell of its own, without a server.",
+        discussion: """
+            The cell sees the machine's /usr read-only, an /etc of Panal's making, an empty private /work and /tmp, and nothing \
+            else: no network, no other processes, no environment. Standard streams are connected; what the command leaves in \
+            /work is gone afterwards. Needs root, as the cell's limits are real ones.
+
+            \(ExitStatus.explanation)
+            """)
+
+    @Option(help: "Hardware profile: what the command gets and is held to.")
+    var profile = "small"
+
+    @Option(help: "File system that the cell sees.")
+    var rootfs = "host"
+
+    @Option(
+        help: "System call policy, a file of Profiles/seccomp without its ending; the profile's own when not given.")
+    var seccomp: String?
+
+    @Option(help: "Folder that stands read-only at /program.")
+    var program: String?
+
+    @Option(help: "Folder with the profiles and the folder ‘seccomp’.")
+    var profiles: String?
+
+    @Flag(help: "Print outcome and usage as JSON on standard error.")
+    var report = false
+
+    @Option(help: ArgumentHelp("Write outcome and usage as JSON to a file.", valueName: "file"))
+    var reportTo: String?
+
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: "The command and its arguments; ‘--’ before it when options of panal could be meant.")
+    var command: [String]
+
+    /// Options that are not known end up in `command`, `--help` among them.
+    func validate() throws {
+        switch command.first {
+        case "--help", "-h": throw CleanExit.helpRequest(self)
+        case "--": break
+        case let word? where word.hasPrefix("-"): throw ValidationError("Unknown option ‘\(word)’")
+        default: break
+        }
+        guard !words.isEmpty else { throw ValidationError("Which command?") }
+    }
+
+    private var words: [String] {
+        command.first == "--" ? Array(command.dropFirst()) : command
+    }
+
+    func run() async throws {
+        guard geteuid() == 0 else {
+            StandardError.line("cells need root: run this with sudo")
+            throw ExitCode(ExitStatus.systemError)
+        }
+        do {
+            let result = try await runCell()
+            throw ExitCode(result)
+        } catch let code as ExitCode {
+            throw code
+        } catch let failure as SystemError {
+            StandardError.line(failure.sentence)
+            throw ExitCode(ExitStatus.systemError)
+        } catch {
+            StandardError.line("\(error)")
+            throw ExitCode(ExitStatus.systemError)
+        }
+    }
+
+    private func runCell() async throws -> Int32 {
+        let folder = try Installation.profiles(given: profiles)
+        let catalog = try ProfileCatalog.load(folder: folder)
+        guard let profile = catalog[profile] else {
+            let names = catalog.profiles.map(\.name).joined(separator: ", ")
+            throw CommandFailure("there is no profile ‘\(self.profile)’; there are \(names)")
+        }
+        let policy = seccomp ?? profile.seccomp
+        let filters = try SeccompPolicies.load(folder: "\(folder)/seccomp")
+        guard filters.contains(where: { $0.name == policy }) else {
+            let names = filters.map(\.name).joined(separator: ", ")
+            throw CommandFailure("there is no system call policy ‘\(policy)’; there are \(names)")
+        }
+        let executor = try LocalExecutor.start(
+            LauncherSettings(
+                executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
+                dataFolder: program,
+                seccomp: filters))
+        if let refusal = executor.capacity.refusal(of: profile.limits) {
+            await executor.stop()
+            throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
+        }
+        let attempt = attempt(profile: profile, policy: policy, capacity: executor.capacity)
+        let interruption = Interruption { Task { await executor.cancel(attempt.id) } }
+        let result = await executor.run(
+            attempt, programFolder: program == nil ? nil : ".", input: .descriptor(0), sink: TerminalSink(), started: {}
+        )
+        interruption.end()
+        await executor.stop()
+        try tell(result, profile: profile.name, cores: attempt.cores)
+        return ExitStatus.of(result.outcome)
+    }
+
+    private func attempt(profile: Profile, policy: String, capacity: HostCapacity) -> AttemptSpec {
+        var limits = profile.limits
+        limits.collectedFiles = 0
+        limits.collectedBytes = 0
+        let cores =
+            if case .exclusive(let count) = limits.cpu { Array(capacity.cores.prefix(count)) } else { [Int]() }
+        return AttemptSpec(
+            id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: .random(in: .min ... .max)),
+            rootfs: rootfs, seccomp: policy, limits: limits, cores: cores, program: nil, arguments: words,
+            environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
+    }
+
+    private func tell(_ result: AttemptResult, profile: String, cores: [Int]) throws {
+        if case .exited = result.outcome {
+        } else {
+            StandardError.line(result.outcome.sentence)
+        }
+        if report || reportTo != nil {
+            try RunReport(result, profile: profile, cores: cores).write(to: reportTo)
+        }
+    }
+}
+
+/// Calls back once when the terminal or somebody else asks this process to end.
+private final class Interruption {
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+            // A handler that does nothing rather than SIG_IGN, which processes started later would inherit.
+            signal(number) { _ in }
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler(handler: body)
+            source.resume()
+            return source
+        }
+    }
+
+    func end() {
+        for source in sources { source.cancel() }
+    }
+}
