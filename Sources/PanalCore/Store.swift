@@ -1,0 +1,225 @@
+/// Where everything that must survive a restart is kept. Every change is durable when its call returns.
+///
+/// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
+/// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
+package protocol Store: Sendable {
+    // Users.
+    func users() async throws -> [User]
+    func user(_ id: UserID) async throws -> User?
+    func user(named name: String) async throws -> User?
+    /// Throws `StoreError.nameTaken`.
+    func insert(_ user: User, credential: Credential) async throws
+    func credential(of user: UserID) async throws -> Credential?
+    /// Replaces the credential and ends the user's sessions with it.
+    func replaceCredential(of user: UserID, with credential: Credential) async throws
+    /// Sets the status; any status but `available` ends the user's sessions. Throws `StoreError.lastAdministrator` when nobody
+    /// would be left who may administer, `StoreError.unknown` when there is no such user.
+    func setStatus(of user: UserID, to status: UserStatus) async throws -> User
+
+    // Sessions and keys, found by the hash of their secret.
+    func insert(_ session: StoredSession) async throws
+    func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)?
+    func deleteSession(tokenHash: ContentHash) async throws
+    /// Forgets what expired before `moment`; answers how many sessions that were.
+    func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int
+    func insert(_ key: APIKey, secretHash: ContentHash) async throws
+    func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)?
+    /// In the order of their making.
+    func keys(of owner: UserID) async throws -> [APIKey]
+    /// Answers whether there was one.
+    func deleteKey(_ id: APIKeyID) async throws -> Bool
+
+    // Programs.
+    /// Programs that `user` may see, by name; all of them when `user` is nil.
+    func programs(visibleTo user: UserID?) async throws -> [StoredProgram]
+    /// One program with one of its versions, the newest when `version` is nil.
+    func program(named name: String, version: Int?) async throws -> StoredProgram?
+    /// Adds a version, or finds the one with the same content. Throws `StoreError.nameTaken` when the name is another user's.
+    func publish(_ draft: ProgramDraft) async throws -> (program: Program, version: ProgramVersion, created: Bool)
+    /// Throws `StoreError.unknown`.
+    func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program
+
+    // Jobs.
+    /// Stores a job with its first event and its first attempt; answers its place in the order of submission.
+    func insert(_ job: Job, attempt: AttemptSpec) async throws -> Int64
+    /// Forgets a job that was never acknowledged; only while it is `queued`.
+    func deleteUnacknowledged(_ job: JobID) async throws
+    func job(_ id: JobID) async throws -> Job?
+    /// The newest first.
+    func jobs(_ query: JobQuery) async throws -> [Job]
+    func events(of job: JobID) async throws -> [JobEvent]
+    /// Jobs whose state is not final, in the order of submission.
+    func unfinishedJobs() async throws -> [UnfinishedJob]
+    /// Carries `changes` out one after the other in one transaction, if the job is in state `expected`; answers the job as it then
+    /// is, or nil, with nothing changed, when its state was another one. Throws `StoreError.forbiddenChange` where `JobState.next`
+    /// does not allow a step.
+    func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job?
+
+    /// Content that some job still needs or shows: inputs, result files.
+    func referencedBlobs() async throws -> Set<ContentHash>
+    /// Content of every program version.
+    func referencedPrograms() async throws -> Set<ContentHash>
+}
+
+/// A rule of the store that a call would have broken.
+package enum StoreError: Error, Hashable, Sendable {
+    case nameTaken(String)
+    case lastAdministrator
+    /// There is no such thing.
+    case unknown(String)
+    case forbiddenChange(from: JobState, to: JobState)
+    /// A stored row does not read back: what and why.
+    case damaged(String)
+}
+
+/// How a password is kept: scrypt's result with the parameters that made it (RFC 7914).
+package struct Credential: Hashable, Sendable {
+    package var salt: [UInt8]
+    package var hash: [UInt8]
+    /// Binary logarithm of scrypt's N.
+    package var costExponent: Int
+    package var blockSize: Int
+    package var parallelism: Int
+
+    package init(salt: [UInt8], hash: [UInt8], costExponent: Int, blockSize: Int, parallelism: Int) {
+        self.salt = salt
+        self.hash = hash
+        self.costExponent = costExponent
+        self.blockSize = blockSize
+        self.parallelism = parallelism
+    }
+}
+
+/// A signed-in browser; its token is known only by its SHA-256.
+package struct StoredSession: Hashable, Sendable {
+    package var tokenHash: ContentHash
+    package var user: UserID
+    package var created: Timestamp
+    package var expires: Timestamp
+
+    package init(tokenHash: ContentHash, user: UserID, created: Timestamp, expires: Timestamp) {
+        self.tokenHash = tokenHash
+        self.user = user
+        self.created = created
+        self.expires = expires
+    }
+}
+
+/// A program, one of its versions, and the name of its owner.
+package struct StoredProgram: Hashable, Sendable {
+    package var program: Program
+    package var version: ProgramVersion
+    package var ownerName: String
+
+    package init(program: Program, version: ProgramVersion, ownerName: String) {
+        self.program = program
+        self.version = version
+        self.ownerName = ownerName
+    }
+}
+
+/// What is to be published.
+package struct ProgramDraft: Hashable, Sendable {
+    package var name: String
+    package var owner: UserID
+    /// True makes the program public; false leaves a program that is there as it is.
+    package var isPublic: Bool
+    package var content: ContentHash
+    package var manifest: String
+    package var entry: String
+    package var size: Int
+    package var at: Timestamp
+
+    package init(
+        name: String, owner: UserID, isPublic: Bool, content: ContentHash, manifest: String, entry: String, size: Int,
+        at: Timestamp
+    ) {
+        self.name = name
+        self.owner = owner
+        self.isPublic = isPublic
+        self.content = content
+        self.manifest = manifest
+        self.entry = entry
+        self.size = size
+        self.at = at
+    }
+}
+
+/// Which jobs to list. Nil asks for all.
+package struct JobQuery: Hashable, Sendable {
+    package var owner: UserID?
+    /// A program's name.
+    package var program: String?
+    package var state: JobState?
+    /// Only jobs submitted before this one; none when there is no such job.
+    package var before: JobID?
+    /// At most that many.
+    package var limit: Int
+
+    package init(
+        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, before: JobID? = nil, limit: Int
+    ) {
+        self.owner = owner
+        self.program = program
+        self.state = state
+        self.before = before
+        self.limit = limit
+    }
+}
+
+/// A job that has not come to its end, its newest attempt, and its place in the order of submission.
+package struct UnfinishedJob: Hashable, Sendable {
+    package var job: Job
+    package var attempt: AttemptSpec
+    package var order: Int64
+
+    package init(job: Job, attempt: AttemptSpec, order: Int64) {
+        self.job = job
+        self.attempt = attempt
+        self.order = order
+    }
+}
+
+/// One step of a job. What is nil stays as it was; `ended` is set by the store when the state is final.
+package struct JobChange: Hashable, Sendable {
+    package var state: JobState
+    package var at: Timestamp
+    package var message: String?
+    /// When the program began to run.
+    package var started: Timestamp?
+    package var cores: [Int]?
+    package var result: JobResult?
+
+    package init(
+        to state: JobState, at: Timestamp, message: String? = nil, started: Timestamp? = nil, cores: [Int]? = nil,
+        result: JobResult? = nil
+    ) {
+        self.state = state
+        self.at = at
+        self.message = message
+        self.started = started
+        self.cores = cores
+        self.result = result
+    }
+}
+
+/// What a job came to, stored with its last step.
+package struct JobResult: Hashable, Sendable {
+    package var outcome: Outcome
+    /// Nil when the program did not run.
+    package var usage: ResourceUsage?
+    package var output: StreamState
+    package var error: StreamState
+    package var files: [JobFile]
+
+    package init(
+        outcome: Outcome, usage: ResourceUsage? = nil, output: StreamState = StreamState(),
+        error: StreamState = StreamState(), files: [JobFile] = []
+    ) {
+        self.outcome = outcome
+        self.usage = usage
+        self.output = output
+        self.error = error
+        self.files = files
+    }
+}
