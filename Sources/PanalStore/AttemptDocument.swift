@@ -1,0 +1,89 @@
+import PanalCore
+
+/// An attempt as it is stored: its own names, so that a change of the vocabulary does not change what older rows mean.
+struct AttemptDocument: Codable {
+    private struct Limits: Codable {
+        var cores: Int?
+        var millicores: Int?
+        var memory: Int
+        var processes: Int
+        var wallMicroseconds: Int64
+        var cpuMicroseconds: Int64
+        var scratchBytes: Int
+        var scratchFiles: Int
+        var outputBytes: Int
+        var collectedFiles: Int
+        var collectedBytes: Int
+        var openFiles: Int
+        var fileBytes: Int
+
+        init(_ limits: CellLimits) {
+            switch limits.cpu {
+            case .exclusive(let count): cores = count
+            case .shared(let part): millicores = part
+            }
+            memory = limits.memory
+            processes = limits.processes
+            wallMicroseconds = limits.wallTime.wholeMicroseconds
+            cpuMicroseconds = limits.cpuTime.wholeMicroseconds
+            scratchBytes = limits.scratchBytes
+            scratchFiles = limits.scratchFiles
+            outputBytes = limits.outputBytes
+            collectedFiles = limits.collectedFiles
+            collectedBytes = limits.collectedBytes
+            openFiles = limits.openFiles
+            fileBytes = limits.fileBytes
+        }
+
+        func limits() throws -> CellLimits {
+            let cpu: CPUGrant
+            switch (cores, millicores) {
+            case (let count?, nil): cpu = .exclusive(cores: count)
+            case (nil, let part?): cpu = .shared(millicores: part)
+            default: throw StoreError.damaged("an attempt grants neither whole nor shared cores")
+            }
+            return CellLimits(
+                cpu: cpu, memory: memory, processes: processes, wallTime: .microseconds(wallMicroseconds),
+                cpuTime: .microseconds(cpuMicroseconds), scratchBytes: scratchBytes, scratchFiles: scratchFiles,
+                outputBytes: outputBytes, collectedFiles: collectedFiles, collectedBytes: collectedBytes,
+                openFiles: openFiles, fileBytes: fileBytes)
+        }
+    }
+
+    private struct Input: Codable {
+        var field: String
+        var name: String
+        var content: ContentHash
+    }
+
+    private var nonce: UInt64
+    private var rootfs: String
+    private var seccomp: String
+    private var limits: Limits
+    private var program: ContentHash?
+    private var arguments: [String]
+    private var environment: [String]
+    private var inputs: [Input]
+    private var standardInput: ContentHash?
+
+    init(_ attempt: AttemptSpec) {
+        nonce = attempt.id.nonce
+        rootfs = attempt.rootfs
+        seccomp = attempt.seccomp
+        limits = Limits(attempt.limits)
+        program = attempt.program
+        arguments = attempt.arguments
+        environment = attempt.environment
+        inputs = attempt.inputs.map { Input(field: $0.field, name: $0.name, content: $0.content) }
+        standardInput = attempt.standardInput
+    }
+
+    /// Cores are the scheduler's and given anew at each start.
+    func attempt(job: JobID, number: Int) throws -> AttemptSpec {
+        AttemptSpec(
+            id: AttemptID(job: job, number: number, nonce: nonce), rootfs: rootfs, seccomp: seccomp,
+            limits: try limits.limits(), cores: [], program: program, arguments: arguments, environment: environment,
+            inputs: inputs.map { InputFile(field: $0.field, name: $0.name, content: $0.content) },
+            standardInput: standardInput)
+    }
+}

@@ -1,0 +1,111 @@
+import Glibc
+import PanalCore
+import Synchronization
+
+/// Another server uses the data folder.
+package struct DataFolderInUse: Error, Hashable, Sendable {
+    package var path: String
+
+    package init(path: String) {
+        self.path = path
+    }
+}
+
+/// The data folder: which file is where, and how a file comes to be there, in one step or not at all.
+///
+///     blobs/<2>/<64>     content by its SHA-256, mode 0444
+///     programs/<64>/     a program version, folders 0555, files 0444 or 0555
+///     jobs/<id>/stdout   what a job wrote; stderr beside it
+///     temporary/         what is not finished; emptied at each start
+///     lock               held by the one server that uses the folder
+///
+/// All folders are the server's alone (0700): cells see single blobs and programs through mounts that the launcher makes for them.
+final class DataFolder: Sendable {
+    let path: String
+    private let counter = Atomic<Int>(0)
+    private let lock: OwnedDescriptor
+    /// Held while a blob is found again and while blobs are removed, so that what was just found is not removed.
+    private let blobLock = Mutex(())
+
+    init(path: String) throws {
+        self.path = path
+        try Files.makeFolder(path)
+        lock = try OwnedDescriptor(opening: path + "/lock", O_RDWR | O_CREAT, mode: 0o600)
+        guard try lock.tryLock() else { throw DataFolderInUse(path: path) }
+        for name in ["blobs", "programs", "jobs", "temporary"] { try Files.makeFolder(path + "/" + name) }
+        for name in try Files.names(in: path + "/temporary") { try Files.removeTree(path + "/temporary/" + name) }
+    }
+
+    func temporaryPath() -> String {
+        "\(path)/temporary/\(counter.add(1, ordering: .relaxed).newValue)"
+    }
+
+    func blobPath(_ hash: ContentHash) -> String { path + "/" + ContentLayout.blob(hash) }
+    func programPath(_ hash: ContentHash) -> String { path + "/" + ContentLayout.program(hash) }
+    func jobPath(_ job: JobID) -> String { path + "/jobs/" + job.text }
+
+    /// Gives a finished, synchronized temporary file its place; forgets it when the content is there already.
+    func placeBlob(_ temporary: String, as hash: ContentHash) throws {
+        let target = blobPath(hash)
+        let folder = "\(path)/blobs/\(hash.hex.prefix(2))"
+        try blobLock.withLock { _ in
+            if try Files.look(target) != nil {
+                try Files.touch(target)
+                try Files.removeFile(temporary)
+            } else {
+                if try Files.look(folder) == nil {
+                    try Files.makeFolder(folder)
+                    try Files.synchronizeFolder(path + "/blobs")
+                }
+                try Files.rename(temporary, to: target)
+                try Files.synchronizeFolder(folder)
+            }
+        }
+    }
+
+    /// Gives a finished temporary folder its place; forgets it when the program is there already.
+    func placeProgram(_ temporary: String, as hash: ContentHash) throws {
+        let target = programPath(hash)
+        try blobLock.withLock { _ in
+            if try Files.look(target) != nil {
+                try Files.touch(target)
+                try Files.removeTree(temporary)
+            } else {
+                // A folder that changes its parent has to be writable for its owner while it does.
+                try Files.rename(temporary, to: target)
+            }
+            try Files.setMode(target, 0o555)
+            try Files.synchronizeFolder(path + "/programs")
+        }
+    }
+
+    func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) throws -> Int {
+        var removed = 0
+        for part in try Files.names(in: path + "/blobs") {
+            let folder = "\(path)/blobs/\(part)"
+            removed += try remove(in: folder, except: referenced, before: moment, Files.removeFile)
+        }
+        return removed
+    }
+
+    func removePrograms(except referenced: Set<ContentHash>, before moment: Timestamp) throws -> Int {
+        try remove(in: path + "/programs", except: referenced, before: moment, Files.removeTree)
+    }
+
+    private func remove(
+        in folder: String, except referenced: Set<ContentHash>, before moment: Timestamp,
+        _ remove: (String) throws -> Void
+    ) throws -> Int {
+        var removed = 0
+        for name in try Files.names(in: folder) {
+            guard let hash = ContentHash(hex: name), !referenced.contains(hash) else { continue }
+            try blobLock.withLock { _ in
+                let path = folder + "/" + name
+                guard let found = try Files.look(path), found.modified < moment.microseconds else { return }
+                try remove(path)
+                removed += 1
+            }
+        }
+        return removed
+    }
+}

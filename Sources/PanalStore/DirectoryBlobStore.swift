@@ -1,0 +1,97 @@
+import Glibc
+package import PanalCore
+
+/// The blob store in a folder of one file system.
+package final class DirectoryBlobStore: BlobStore {
+    private let folder: DataFolder
+    private let disk = DiskQueue()
+
+    /// Opens or makes the folder and forgets what an earlier run did not finish. Throws `DataFolderInUse` while another store, of this
+    /// process or another one, uses it.
+    package init(path: String) throws {
+        folder = try DataFolder(path: path)
+    }
+
+    package func writer(limit: Int) async throws -> any BlobWriter {
+        try await disk.run { [folder, disk] in
+            FileBlobWriter(try BlobFile(in: folder, limit: limit), limit: limit, disk: disk)
+        }
+    }
+
+    package func size(of blob: ContentHash) async throws -> Int? {
+        try await disk.run { [folder] in try Files.look(folder.blobPath(blob))?.size }
+    }
+
+    package func blob(_ hash: ContentHash) async throws -> StoredBytes {
+        guard let size = try await size(of: hash) else { throw BlobError.missing(hash) }
+        return StoredBytes(size: size, range: 0..<size, source: FileSource(path: folder.blobPath(hash), disk: disk))
+    }
+
+    package func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram {
+        try await disk.run { [folder, disk] in
+            let builder = try ProgramBuilder(in: folder, limits: limits)
+            switch source {
+            case .file(let name, let content):
+                guard try Files.look(folder.blobPath(content)) != nil else { throw BlobError.missing(content) }
+                try builder.add(name: name, blob: content)
+            case .archive(let format, let content):
+                guard let packed = try Files.look(folder.blobPath(content)) else { throw BlobError.missing(content) }
+                try ArchiveReader.unpack(
+                    folder.blobPath(content), as: format, packedBytes: packed.size, into: builder)
+            }
+            return StagedFolder(builder, folder: folder, disk: disk)
+        }
+    }
+
+    package func hasProgram(_ content: ContentHash) async throws -> Bool {
+        try await disk.run { [folder] in try Files.look(folder.programPath(content)) != nil }
+    }
+
+    package func sink(
+        for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void
+    ) async throws -> any JobSink {
+        try await disk.run { [folder, disk] in
+            try JobStreams(job: attempt.job, folder: folder, disk: disk, onAppend: onAppend)
+        }
+    }
+
+    package func stream(_ stream: OutputStream, of job: JobID) async throws -> StoredBytes {
+        let path = folder.jobPath(job) + "/" + stream.rawValue
+        let size = try await disk.run { try Files.look(path)?.size ?? 0 }
+        return StoredBytes(size: size, range: 0..<size, source: FileSource(path: path, disk: disk))
+    }
+
+    package func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int {
+        try await disk.run { [folder] in try folder.removeBlobs(except: referenced, before: moment) }
+    }
+
+    package func removePrograms(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int {
+        try await disk.run { [folder] in try folder.removePrograms(except: referenced, before: moment) }
+    }
+}
+
+/// A file of the data folder, opened when somebody begins to read.
+private struct FileSource: ByteSource {
+    let path: String
+    let disk: DiskQueue
+
+    func open() async throws -> any ByteReader {
+        try await disk.run { [self] in
+            FileReader(try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW), disk: disk)
+        }
+    }
+}
+
+private final class FileReader: ByteReader {
+    private let file: OwnedDescriptor
+    private let disk: DiskQueue
+
+    init(_ file: consuming OwnedDescriptor, disk: DiskQueue) {
+        self.file = file
+        self.disk = disk
+    }
+
+    func read(at offset: Int, count: Int) async throws -> [UInt8] {
+        try await disk.run { [self] in try file.read(at: offset, count: count) }
+    }
+}

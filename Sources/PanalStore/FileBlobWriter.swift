@@ -1,0 +1,107 @@
+import Glibc
+import PanalCore
+
+/// A file that is hashed while it is written and becomes a blob at its end; without that end nothing stays. It blocks its caller.
+struct BlobFile: ~Copyable, Sendable {
+    private let folder: DataFolder
+    private let path: String
+    private let file: OwnedDescriptor
+    private let limit: Int
+    private var hasher = ContentHasher()
+    private var isPlaced = false
+    private(set) var bytes = 0
+
+    init(in folder: DataFolder, limit: Int) throws {
+        self.folder = folder
+        self.limit = limit
+        path = folder.temporaryPath()
+        file = try OwnedDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    }
+
+    deinit {
+        if !isPlaced { try? Files.removeFile(path) }
+    }
+
+    mutating func append(_ piece: [UInt8]) throws {
+        guard piece.count <= limit - bytes else { throw BlobError.tooLarge(limit: limit) }
+        hasher.update(piece)
+        try file.write(piece)
+        bytes += piece.count
+    }
+
+    mutating func place() throws -> ContentHash {
+        try file.setMode(0o444)
+        try file.synchronize()
+        let hash = hasher.finish()
+        try folder.placeBlob(path, as: hash)
+        isPlaced = true
+        return hash
+    }
+}
+
+/// A blob's writer for tasks: small pieces are gathered, and written on the threads for the disk.
+actor FileBlobWriter: BlobWriter {
+    /// Carries the file between the actor and the disk's threads; the writer's one user waits for each call.
+    private final class Box: @unchecked Sendable {
+        var file: BlobFile?
+        init(_ file: consuming BlobFile) { self.file = consume file }
+    }
+
+    private let disk: DiskQueue
+    private let box: Box
+    private let limit: Int
+    private var gathered: [UInt8] = []
+    private var total = 0
+    private var isOpen = true
+    private static let pieceBytes = 256 << 10
+
+    init(_ file: consuming BlobFile, limit: Int, disk: DiskQueue) {
+        box = Box(file)
+        self.limit = limit
+        self.disk = disk
+    }
+
+    func append(_ bytes: [UInt8]) async throws {
+        guard isOpen else { throw BlobError.closed }
+        guard bytes.count <= limit - total else {
+            await discard()
+            throw BlobError.tooLarge(limit: limit)
+        }
+        total += bytes.count
+        gathered += bytes
+        if gathered.count >= Self.pieceBytes { try await flush() }
+    }
+
+    func finish() async throws -> (content: ContentHash, bytes: Int) {
+        guard isOpen else { throw BlobError.closed }
+        try await flush()
+        isOpen = false
+        let hash = try await disk.run { [box] in
+            guard var file = box.file.take() else { throw BlobError.closed }
+            return try file.place()
+        }
+        return (hash, total)
+    }
+
+    func discard() async {
+        guard isOpen else { return }
+        isOpen = false
+        gathered = []
+        _ = try? await disk.run { [box] in box.file = nil }
+    }
+
+    private func flush() async throws {
+        let piece = gathered
+        gathered = []
+        guard !piece.isEmpty else { return }
+        do {
+            try await disk.run { [box] in
+                guard box.file != nil else { throw BlobError.closed }
+                try box.file?.append(piece)
+            }
+        } catch {
+            await discard()
+            throw error
+        }
+    }
+}

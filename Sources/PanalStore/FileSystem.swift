@@ -1,0 +1,148 @@
+import Glibc
+
+/// A call of the file system that failed.
+package struct FileError: Error, Hashable, Sendable {
+    package var operation: String
+    package var path: String
+    package var errno: Int32
+
+    package init(_ operation: String, _ path: String, errno: Int32 = Glibc.errno) {
+        self.operation = operation
+        self.path = path
+        self.errno = errno
+    }
+}
+
+/// An open file that is closed with its owner.
+struct OwnedDescriptor: ~Copyable, Sendable {
+    let number: Int32
+    private let path: String
+
+    init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(FileError) {
+        var number: Int32
+        repeat { number = unsafe open(path, flags | O_CLOEXEC, mode) } while number < 0 && errno == EINTR
+        guard number >= 0 else { throw FileError("open", path) }
+        self.number = number
+        self.path = path
+    }
+
+    deinit { Glibc.close(number) }
+
+    borrowing func write(_ bytes: [UInt8]) throws(FileError) {
+        var written = 0
+        while written < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(number, buffer.baseAddress.map { unsafe $0 + written }, buffer.count - written)
+            }
+            if count >= 0 {
+                written += count
+            } else if errno != EINTR {
+                throw FileError("write", path)
+            }
+        }
+    }
+
+    /// Up to `count` bytes at `offset`; empty only at the end.
+    borrowing func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+        var failure: FileError?
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var got: Int
+            repeat { got = unsafe pread(number, buffer.baseAddress, count, offset) } while got < 0 && errno == EINTR
+            if got < 0 { failure = FileError("read", path) }
+            filled = max(got, 0)
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    borrowing func size() throws(FileError) -> Int {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw FileError("stat", path) }
+        return Int(status.st_size)
+    }
+
+    borrowing func setMode(_ mode: mode_t) throws(FileError) {
+        guard fchmod(number, mode) == 0 else { throw FileError("chmod", path) }
+    }
+
+    /// Takes the file's lock until the descriptor is closed; false when somebody else has it.
+    borrowing func tryLock() throws(FileError) -> Bool {
+        if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw FileError("flock", path) }
+        return false
+    }
+
+    borrowing func synchronize() throws(FileError) {
+        guard fsync(number) == 0 else { throw FileError("fsync", path) }
+    }
+}
+
+/// What the store does with names. All paths are the store's own: none is made of what a client or a program said.
+enum Files {
+    /// The file is there; answers its size and when it was last written. Nil when there is none.
+    static func look(_ path: String) throws(FileError) -> (size: Int, modified: Int64, isFolder: Bool)? {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw FileError("stat", path) }
+            return nil
+        }
+        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000 + Int64(status.st_mtim.tv_nsec) / 1_000
+        return (Int(status.st_size), modified, status.st_mode & S_IFMT == S_IFDIR)
+    }
+
+    /// A folder of mode 0700, harmless when it is there.
+    static func makeFolder(_ path: String) throws(FileError) {
+        guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
+    }
+
+    static func rename(_ from: String, to path: String) throws(FileError) {
+        guard unsafe Glibc.rename(from, path) == 0 else { throw FileError("rename", path) }
+    }
+
+    /// Makes the names in a folder durable.
+    static func synchronizeFolder(_ path: String) throws(FileError) {
+        let folder = try OwnedDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
+        try folder.synchronize()
+    }
+
+    static func setMode(_ path: String, _ mode: mode_t) throws(FileError) {
+        guard unsafe chmod(path, mode) == 0 else { throw FileError("chmod", path) }
+    }
+
+    /// Marks a file as used now.
+    static func touch(_ path: String) throws(FileError) {
+        guard unsafe utimensat(AT_FDCWD, path, nil, 0) == 0 else { throw FileError("touch", path) }
+    }
+
+    static func removeFile(_ path: String) throws(FileError) {
+        guard unsafe unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
+    }
+
+    /// Names in a folder without `.` and `..`; none when there is no such folder.
+    static func names(in path: String) throws(FileError) -> [String] {
+        guard let folder = unsafe opendir(path) else {
+            guard errno == ENOENT else { throw FileError("opendir", path) }
+            return []
+        }
+        defer { unsafe closedir(folder) }
+        var names: [String] = []
+        while let entry = unsafe readdir(folder) {
+            let length = unsafe Int(entry.pointee.d_reclen)
+            let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) ?? 0
+            let start = unsafe UnsafeRawPointer(entry) + offset
+            let bytes = unsafe UnsafeRawBufferPointer(start: start, count: length - offset)
+            let name = unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Removes a file, or a folder with all that is in it, also where folders are read-only. Links are removed, not followed.
+    static func removeTree(_ path: String) throws(FileError) {
+        guard let found = try look(path) else { return }
+        guard found.isFolder else { return try removeFile(path) }
+        try setMode(path, 0o700)
+        for name in try names(in: path) { try removeTree(path + "/" + name) }
+        guard unsafe rmdir(path) == 0 || errno == ENOENT else { throw FileError("rmdir", path) }
+    }
+}

@@ -1,0 +1,194 @@
+import GRDB
+package import PanalCore
+
+private let jobColumns = """
+    id, owner, program, program_name, version, profile, state, submitted, started, ended, fields, outcome, usage, cores, message,
+    output_bytes, output_truncated, error_bytes, error_truncated
+    """
+
+extension SQLiteStore {
+    package func insert(_ job: Job, attempt: AttemptSpec) async throws -> Int64 {
+        let fields = try JSONText.of(job.fields)
+        let specification = try JSONText.of(AttemptDocument(attempt))
+        return try await pool.write { database in
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO jobs (id, owner, program, program_name, version, profile, state, submitted, fields, message)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                job.id.text, job.owner.text, job.program.text, job.programName, job.version, job.profile,
+                job.state.rawValue, job.submitted.microseconds, fields, job.message,
+            ])
+            let position = database.lastInsertedRowID
+            try Self.insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
+            try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
+                job.id.text, attempt.id.number, specification,
+            ])
+            for content in Set(attempt.inputs.map(\.content) + [attempt.standardInput].compactMap(\.self)) {
+                try database.cachedStatement(sql: "INSERT INTO attempt_blobs VALUES (?, ?)").execute(arguments: [
+                    job.id.text, content.hex,
+                ])
+            }
+            return position
+        }
+    }
+
+    package func deleteUnacknowledged(_ job: JobID) async throws {
+        try await pool.write {
+            try $0.execute(
+                sql: "DELETE FROM jobs WHERE id = ? AND state = ?", arguments: [job.text, JobState.queued.rawValue])
+        }
+    }
+
+    package func job(_ id: JobID) async throws -> Job? {
+        try await pool.read { try Self.job(id, $0) }
+    }
+
+    package func jobs(_ query: JobQuery) async throws -> [Job] {
+        try await pool.read { database in
+            var conditions: [String] = []
+            var arguments: StatementArguments = []
+            func require(_ condition: String, _ value: String) {
+                conditions.append(condition)
+                arguments += [value]
+            }
+            if let owner = query.owner { require("owner = ?", owner.text) }
+            if let program = query.program { require("program_name = ?", program) }
+            if let state = query.state { require("state = ?", state.rawValue) }
+            if let before = query.before {
+                require("position < (SELECT position FROM jobs WHERE id = ?)", before.text)
+            }
+            let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+            arguments += [query.limit]
+            let statement = try database.cachedStatement(
+                sql: "SELECT \(jobColumns) FROM jobs \(filter) ORDER BY position DESC LIMIT ?")
+            var jobs = try Row.fetchAll(statement, arguments: arguments).map { try Job(row: $0) }
+            for place in jobs.indices where jobs[place].state.isFinal {
+                jobs[place].files = try Self.files(of: jobs[place].id, database)
+            }
+            return jobs
+        }
+    }
+
+    package func events(of job: JobID) async throws -> [JobEvent] {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT at, state, message FROM job_events WHERE job = ? ORDER BY position")
+            return try Row.fetchAll(statement, arguments: [job.text]).map {
+                JobEvent(at: try $0.moment(0), state: try $0.word(1), message: try $0.optional(2, $0.text))
+            }
+        }
+    }
+
+    package func unfinishedJobs() async throws -> [UnfinishedJob] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT \(jobColumns), number, specification, position FROM jobs
+                    JOIN attempts ON attempts.job = jobs.id
+                        AND number = (SELECT max(number) FROM attempts WHERE attempts.job = jobs.id)
+                    WHERE state NOT IN ('finished', 'failed', 'cancelled') ORDER BY position
+                    """
+            ).map { row in
+                let job = try Job(row: row)
+                let document: AttemptDocument = try row.document(20)
+                return UnfinishedJob(
+                    job: job, attempt: try document.attempt(job: job.id, number: try row.integer(19)),
+                    order: Int64(try row.integer(21)))
+            }
+        }
+    }
+
+    package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+        try await pool.write { database in
+            let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
+            guard let row = try Row.fetchOne(statement, arguments: [job.text]) else { return nil }
+            var state: JobState = try row.word(0)
+            guard state == expected else { return nil }
+            for change in changes {
+                guard state.next.contains(change.state) else {
+                    throw StoreError.forbiddenChange(from: state, to: change.state)
+                }
+                try Self.apply(change, to: job, database)
+                state = change.state
+            }
+            return try Self.job(job, database)
+        }
+    }
+
+    package func referencedBlobs() async throws -> Set<ContentHash> {
+        try await pool.read { database in
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT content FROM attempt_blobs UNION SELECT content FROM job_files")
+            return Set(try rows.map { try $0.hash(0) })
+        }
+    }
+
+    private static func apply(_ change: JobChange, to job: JobID, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                UPDATE jobs SET state = ?, message = ?, started = coalesce(?, started), ended = ?,
+                    cores = coalesce(?, cores) WHERE id = ?
+                """
+        ).execute(arguments: [
+            change.state.rawValue, change.message, change.started?.microseconds,
+            change.state.isFinal ? change.at.microseconds : nil, try change.cores.map { try JSONText.of($0) },
+            job.text,
+        ])
+        if let result = change.result { try store(result, of: job, database) }
+        try insertEvent(change, job, database)
+    }
+
+    private static func store(_ result: JobResult, of job: JobID, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                UPDATE jobs SET outcome = ?, usage = ?, output_bytes = ?, output_truncated = ?, error_bytes = ?,
+                    error_truncated = ? WHERE id = ?
+                """
+        ).execute(arguments: [
+            try JSONText.of(result.outcome), try result.usage.map { try JSONText.of($0) }, result.output.bytes,
+            result.output.truncated, result.error.bytes, result.error.truncated, job.text,
+        ])
+        for file in result.files {
+            try database.cachedStatement(sql: "INSERT INTO job_files VALUES (?, ?, ?, ?)").execute(arguments: [
+                job.text, file.path, file.bytes, file.content.hex,
+            ])
+        }
+    }
+
+    private static func insertEvent(_ change: JobChange, _ job: JobID, _ database: Database) throws {
+        try database.cachedStatement(sql: "INSERT INTO job_events (job, at, state, message) VALUES (?, ?, ?, ?)")
+            .execute(arguments: [job.text, change.at.microseconds, change.state.rawValue, change.message])
+    }
+
+    private static func job(_ id: JobID, _ database: Database) throws -> Job? {
+        let statement = try database.cachedStatement(sql: "SELECT \(jobColumns) FROM jobs WHERE id = ?")
+        guard var job = try Row.fetchOne(statement, arguments: [id.text]).map({ try Job(row: $0) }) else { return nil }
+        if job.state.isFinal { job.files = try files(of: id, database) }
+        return job
+    }
+
+    private static func files(of job: JobID, _ database: Database) throws -> [JobFile] {
+        let statement = try database.cachedStatement(
+            sql: "SELECT path, bytes, content FROM job_files WHERE job = ? ORDER BY path")
+        return try Row.fetchAll(statement, arguments: [job.text]).map {
+            JobFile(path: try $0.text(0), bytes: try $0.integer(1), content: try $0.hash(2))
+        }
+    }
+}
+
+extension Job {
+    fileprivate init(row: Row) throws {
+        self.init(
+            id: try row.identifier(0), owner: try row.identifier(1), program: try row.identifier(2),
+            programName: try row.text(3), version: try row.integer(4), profile: try row.text(5),
+            state: try row.word(6), submitted: try row.moment(7), started: try row.optional(8, row.moment),
+            ended: try row.optional(9, row.moment), fields: try row.document(10),
+            outcome: try row.optional(11, row.document), usage: try row.optional(12, row.document),
+            cores: try row.optional(13, row.document), message: try row.optional(14, row.text),
+            output: StreamState(bytes: try row.integer(15), truncated: try row.flag(16)),
+            error: StreamState(bytes: try row.integer(17), truncated: try row.flag(18)))
+    }
+}

@@ -1,0 +1,134 @@
+import GRDB
+package import PanalCore
+
+private let programColumns = """
+    programs.id, programs.name, programs.owner, programs.is_public, programs.created, programs.latest
+    """
+private let versionColumns = "version.program, number, content, manifest, entry, size, published"
+
+extension SQLiteStore {
+    package func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT \(programColumns), \(versionColumns), users.name FROM programs
+                    JOIN program_versions AS version ON version.program = programs.id AND version.number = latest
+                    JOIN users ON users.id = programs.owner
+                    WHERE :user IS NULL OR is_public OR owner = :user ORDER BY programs.name
+                    """, arguments: ["user": user?.text]
+            ).map { try StoredProgram(row: $0) }
+        }
+    }
+
+    package func program(named name: String, version: Int?) async throws -> StoredProgram? {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT \(programColumns), \(versionColumns), users.name FROM programs
+                    JOIN program_versions AS version
+                        ON version.program = programs.id AND version.number = coalesce(:version, latest)
+                    JOIN users ON users.id = programs.owner WHERE programs.name = :name
+                    """)
+            return try Row.fetchOne(statement, arguments: ["name": name, "version": version])
+                .map { try StoredProgram(row: $0) }
+        }
+    }
+
+    package func publish(
+        _ draft: ProgramDraft
+    ) async throws -> (program: Program, version: ProgramVersion, created: Bool) {
+        try await pool.write { database in
+            var program: Program
+            if let known = try Self.program("name", draft.name, database) {
+                guard known.owner == draft.owner else { throw StoreError.nameTaken(draft.name) }
+                program = known
+            } else {
+                program = Program(
+                    id: .make(at: draft.at), name: draft.name, owner: draft.owner, isPublic: draft.isPublic,
+                    created: draft.at, latest: 0)
+                try database.execute(
+                    sql: "INSERT INTO programs VALUES (?, ?, ?, ?, ?, ?)",
+                    arguments: [
+                        program.id.text, program.name, program.owner.text, program.isPublic,
+                        program.created.microseconds, program.latest,
+                    ])
+            }
+            let known = try Row.fetchOne(
+                database,
+                sql: "SELECT \(versionColumns) FROM program_versions AS version WHERE program = ? AND content = ?",
+                arguments: [program.id.text, draft.content.hex]
+            ).map { try ProgramVersion(row: $0, from: 0) }
+            let version = try known ?? Self.addVersion(draft, to: program, database)
+            program.latest = max(program.latest, version.number)
+            program.isPublic = program.isPublic || draft.isPublic
+            try database.execute(
+                sql: "UPDATE programs SET latest = ?, is_public = ? WHERE id = ?",
+                arguments: [program.latest, program.isPublic, program.id.text])
+            return (program, version, known == nil)
+        }
+    }
+
+    package func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
+        try await pool.write { database in
+            try database.execute(
+                sql: "UPDATE programs SET is_public = ? WHERE id = ?", arguments: [isPublic, program.text])
+            guard let changed = try Self.program("id", program.text, database) else {
+                throw StoreError.unknown("program \(program)")
+            }
+            return changed
+        }
+    }
+
+    package func referencedPrograms() async throws -> Set<ContentHash> {
+        try await pool.read { database in
+            Set(try Row.fetchAll(database, sql: "SELECT content FROM program_versions").map { try $0.hash(0) })
+        }
+    }
+
+    private static func program(_ column: String, _ value: String, _ database: Database) throws -> Program? {
+        try Row.fetchOne(
+            database, sql: "SELECT \(programColumns) FROM programs WHERE \(column) = ?", arguments: [value]
+        ).map { try Program(row: $0) }
+    }
+
+    private static func addVersion(
+        _ draft: ProgramDraft, to program: Program, _ database: Database
+    ) throws -> ProgramVersion {
+        let version = ProgramVersion(
+            program: program.id, number: program.latest + 1, content: draft.content, manifest: draft.manifest,
+            entry: draft.entry, size: draft.size, published: draft.at)
+        try database.execute(
+            sql: "INSERT INTO program_versions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                version.program.text, version.number, version.content.hex, version.manifest, version.entry,
+                version.size, version.published.microseconds,
+            ])
+        return version
+    }
+}
+
+extension Program {
+    fileprivate init(row: Row) throws {
+        self.init(
+            id: try row.identifier(0), name: try row.text(1), owner: try row.identifier(2),
+            isPublic: try row.flag(3), created: try row.moment(4), latest: try row.integer(5))
+    }
+}
+
+extension ProgramVersion {
+    fileprivate init(row: Row, from first: Int) throws {
+        self.init(
+            program: try row.identifier(first), number: try row.integer(first + 1), content: try row.hash(first + 2),
+            manifest: try row.text(first + 3), entry: try row.text(first + 4), size: try row.integer(first + 5),
+            published: try row.moment(first + 6))
+    }
+}
+
+extension StoredProgram {
+    fileprivate init(row: Row) throws {
+        self.init(
+            program: try Program(row: row), version: try ProgramVersion(row: row, from: 6),
+            ownerName: try row.text(13))
+    }
+}

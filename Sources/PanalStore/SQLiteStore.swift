@@ -1,0 +1,220 @@
+import FoundationEssentials
+import GRDB
+package import PanalCore
+
+/// The store in one SQLite file with a write-ahead log. Every transaction is on the disk when its call returns.
+package final class SQLiteStore: Sendable {
+    let pool: DatabasePool
+
+    /// Opens or makes the database and brings its tables up to date. `path` is a file in a folder that is there.
+    package init(path: String) throws {
+        var configuration = Configuration()
+        configuration.foreignKeysEnabled = true
+        configuration.busyMode = .timeout(10)
+        configuration.label = "panal.store"
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        // The pool sets NORMAL when it opens the file: a power cut could then lose a job that was acknowledged.
+        try pool.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+            let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
+            guard level == 2, journal == "wal" else {
+                throw StoreError.damaged("the database does not take synchronous = FULL and a write-ahead log")
+            }
+        }
+        try Schema.migrator.migrate(pool)
+        self.pool = pool
+    }
+
+    /// Ends all use of the file. Calls after it throw.
+    package func close() throws {
+        try pool.close()
+    }
+}
+
+// MARK: - Users
+
+private let userColumns = "users.id, users.name, users.role, users.status, users.created"
+
+extension SQLiteStore: Store {
+    package func users() async throws -> [User] {
+        try await pool.read { database in
+            try Row.fetchAll(database, sql: "SELECT \(userColumns) FROM users ORDER BY name").map { try User(row: $0) }
+        }
+    }
+
+    package func user(_ id: UserID) async throws -> User? {
+        try await pool.read { try Self.user("id", id.text, $0) }
+    }
+
+    package func user(named name: String) async throws -> User? {
+        try await pool.read { try Self.user("name", name, $0) }
+    }
+
+    package func insert(_ user: User, credential: Credential) async throws {
+        try await pool.write { database in
+            guard try Self.user("name", user.name, database) == nil else { throw StoreError.nameTaken(user.name) }
+            try database.cachedStatement(sql: "INSERT INTO users VALUES (?, ?, ?, ?, ?)").execute(arguments: [
+                user.id.text, user.name, user.role.rawValue, user.status.rawValue, user.created.microseconds,
+            ])
+            try Self.insert(credential, of: user.id, database)
+        }
+    }
+
+    package func credential(of user: UserID) async throws -> Credential? {
+        try await pool.read { database in
+            try Row.fetchOne(
+                database,
+                sql: "SELECT salt, hash, cost_exponent, block_size, parallelism FROM credentials WHERE user = ?",
+                arguments: [user.text]
+            ).map {
+                Credential(
+                    salt: try $0.bytes(0), hash: try $0.bytes(1), costExponent: try $0.integer(2),
+                    blockSize: try $0.integer(3), parallelism: try $0.integer(4))
+            }
+        }
+    }
+
+    package func replaceCredential(of user: UserID, with credential: Credential) async throws {
+        try await pool.write { database in
+            guard try Self.user("id", user.text, database) != nil else { throw StoreError.unknown("user \(user)") }
+            try database.execute(sql: "DELETE FROM credentials WHERE user = ?", arguments: [user.text])
+            try Self.insert(credential, of: user, database)
+            try database.execute(sql: "DELETE FROM sessions WHERE user = ?", arguments: [user.text])
+        }
+    }
+
+    package func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
+        try await pool.write { database in
+            try database.execute(
+                sql: "UPDATE users SET status = ? WHERE id = ?", arguments: [status.rawValue, user.text])
+            guard let changed = try Self.user("id", user.text, database) else {
+                throw StoreError.unknown("user \(user)")
+            }
+            guard status != .available else { return changed }
+            let left = try Int.fetchOne(
+                database, sql: "SELECT count(*) FROM users WHERE role = ? AND status = ?",
+                arguments: [Role.administrator.rawValue, UserStatus.available.rawValue])
+            // The error rolls the change back.
+            guard left ?? 0 > 0 else { throw StoreError.lastAdministrator }
+            try database.execute(sql: "DELETE FROM sessions WHERE user = ?", arguments: [user.text])
+            return changed
+        }
+    }
+
+    private static func user(_ column: String, _ value: String, _ database: Database) throws -> User? {
+        let statement = try database.cachedStatement(sql: "SELECT \(userColumns) FROM users WHERE \(column) = ?")
+        return try Row.fetchOne(statement, arguments: [value]).map { try User(row: $0) }
+    }
+
+    private static func insert(_ credential: Credential, of user: UserID, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO credentials VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [
+                user.text, Data(credential.salt), Data(credential.hash), credential.costExponent,
+                credential.blockSize, credential.parallelism,
+            ])
+    }
+}
+
+// MARK: - Sessions and keys
+
+extension SQLiteStore {
+    package func insert(_ session: StoredSession) async throws {
+        try await pool.write { database in
+            try database.execute(
+                sql: "INSERT INTO sessions VALUES (?, ?, ?, ?)",
+                arguments: [
+                    session.tokenHash.hex, session.user.text, session.created.microseconds,
+                    session.expires.microseconds,
+                ])
+        }
+    }
+
+    package func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)? {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT \(userColumns), token_hash, sessions.created, expires
+                    FROM sessions JOIN users ON users.id = sessions.user WHERE token_hash = ?
+                    """)
+            return try Row.fetchOne(statement, arguments: [tokenHash.hex]).map { row in
+                let user = try User(row: row)
+                let session = StoredSession(
+                    tokenHash: try row.hash(5), user: user.id, created: try row.moment(6), expires: try row.moment(7))
+                return (session, user)
+            }
+        }
+    }
+
+    package func deleteSession(tokenHash: ContentHash) async throws {
+        try await pool.write {
+            try $0.execute(sql: "DELETE FROM sessions WHERE token_hash = ?", arguments: [tokenHash.hex])
+        }
+    }
+
+    package func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int {
+        try await pool.write { database in
+            try database.execute(sql: "DELETE FROM sessions WHERE expires < ?", arguments: [moment.microseconds])
+            return database.changesCount
+        }
+    }
+
+    package func insert(_ key: APIKey, secretHash: ContentHash) async throws {
+        try await pool.write { database in
+            try database.execute(
+                sql: "INSERT INTO api_keys (id, owner, label, created, expires, secret_hash) VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    key.id.text, key.owner.text, key.label, key.created.microseconds, key.expires?.microseconds,
+                    secretHash.hex,
+                ])
+        }
+    }
+
+    package func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)? {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT \(userColumns), api_keys.id, owner, label, api_keys.created, expires, secret_hash
+                    FROM api_keys JOIN users ON users.id = api_keys.owner WHERE api_keys.id = ?
+                    """)
+            return try Row.fetchOne(statement, arguments: [id.text]).map {
+                (try APIKey(row: $0, from: 5), try $0.hash(10), try User(row: $0))
+            }
+        }
+    }
+
+    package func keys(of owner: UserID) async throws -> [APIKey] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT id, owner, label, created, expires FROM api_keys WHERE owner = ? ORDER BY created, id",
+                arguments: [owner.text]
+            ).map { try APIKey(row: $0, from: 0) }
+        }
+    }
+
+    package func deleteKey(_ id: APIKeyID) async throws -> Bool {
+        try await pool.write { database in
+            try database.execute(sql: "DELETE FROM api_keys WHERE id = ?", arguments: [id.text])
+            return database.changesCount > 0
+        }
+    }
+}
+
+extension User {
+    /// Reads `userColumns`, which come first in their row.
+    fileprivate init(row: Row) throws {
+        self.init(
+            id: try row.identifier(0), name: try row.text(1), role: try row.word(2), status: try row.word(3),
+            created: try row.moment(4))
+    }
+}
+
+extension APIKey {
+    fileprivate init(row: Row, from first: Int) throws {
+        self.init(
+            id: try row.identifier(first), owner: try row.identifier(first + 1), label: try row.text(first + 2),
+            created: try row.moment(first + 3), expires: try row.optional(first + 4, row.moment))
+    }
+}
