@@ -7,7 +7,7 @@ import PanalCore
 struct OCIBundle {
     let folder: String
     /// Of this process alone, so that nobody else's groups are touched.
-    private let name = "panal-bench-\(getpid())"
+    private let name = "panal-bench-crun-\(getpid())"
 
     init(arguments: [String]) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "panal-bench-\(getpid())").path
