@@ -83,6 +83,12 @@ package struct CgroupMount: Hashable, Sendable {
     /// v1 controllers of it.
     package var controllers: Set<String>
 
+    package init(path: String, isUnified: Bool, controllers: Set<String>) {
+        self.path = path
+        self.isUnified = isUnified
+        self.controllers = controllers
+    }
+
     /// Reads `/proc/self/mountinfo`.
     package static func list() throws(StepFailure) -> [CgroupMount] {
         let text = try StepFailure.naming("cgroup.layout") { () throws(SystemCallFailure) in

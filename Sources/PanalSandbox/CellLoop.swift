@@ -218,6 +218,7 @@ final class CellLoop: Sendable {
     }
 
     private func lose(_ state: inout LoopState) {
+        mailbox.withLock { $0.isUsable = false }
         for run in state.runs.values {
             run.fail(SystemError(step: "launcher.lost", detail: "the launcher ended while the program ran"))
             complete(run, &state)

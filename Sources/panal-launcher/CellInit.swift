@@ -11,7 +11,8 @@ struct CellInit {
     func run() -> Never {
         do throws(StepFailure) {
             try StepFailure.naming("cell.descriptors") { () throws(SystemCallFailure) in
-                try Processes.closeAll(but: plan.kept)
+                // 0 to 2 stay taken, so that no pipe made from here on gets a number that the program's streams replace.
+                try Processes.closeAll(but: [0, 1, 2] + plan.kept)
             }
             try waitForGroup()
             try setUpNamespaces()
@@ -28,7 +29,9 @@ struct CellInit {
 
     private func report(_ record: InitReport) {
         // The launcher is gone when this fails, and then the parent-death signal is on its way.
-        try? Descriptor(owning: dup(plan.report)).writeAll(record.encoded())
+        let pipe = Descriptor(owning: plan.report)
+        try? pipe.writeAll(record.encoded())
+        _ = pipe.release()
     }
 
     private func waitForGroup() throws(StepFailure) {

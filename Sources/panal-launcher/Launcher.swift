@@ -13,6 +13,7 @@ final class Launcher {
     let dataFolder: Descriptor?
 
     private var cells: [UInt64: RunningCell] = [:]
+    private var parked: [ParkedRun] = []
     private var serial: UInt64 = 0
     private var isStopping = false
     private var outgoing = OutgoingMessages()
@@ -38,6 +39,7 @@ final class Launcher {
             wait(socket)
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }
+            retryParked()
         }
         // Nothing can be told any more; what could not be removed is swept by the next launcher of this instance.
         try? groups.close()
@@ -46,6 +48,8 @@ final class Launcher {
     private func stop() {
         isStopping = true
         for cell in cells.values { cell.kill(.stopped) }
+        for run in parked { forget(run, .stopped) }
+        parked = []
     }
 
     /// Waits until something happens or the next deadline, and deals with it.
@@ -77,7 +81,8 @@ final class Launcher {
     }
 
     private func timeout(_ watched: [RunningCell]) -> Int32 {
-        let next = watched.map(\.deadline).min() ?? .max
+        var next = watched.map(\.deadline).min() ?? .max
+        if !parked.isEmpty { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
         let left = next - panal_monotonic_ns()
         return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
@@ -89,8 +94,9 @@ final class Launcher {
             if message.bytes.isEmpty { return stop() }
             do throws(ProtocolError) {
                 switch try Command(decoding: message.bytes) {
-                case .run(let request): start(request, streams: message.descriptors)
-                case .kill(let id, let cause): cells[id]?.kill(cause)
+                case .run(let request):
+                    take(ParkedRun(request, streams: message.descriptors, now: panal_monotonic_ns()))
+                case .kill(let id, let cause): kill(id, cause)
                 case .stop: stop()
                 }
             } catch {
@@ -101,22 +107,55 @@ final class Launcher {
         }
     }
 
-    private func start(_ request: RunRequest, streams: [Int32]) {
-        defer { for number in streams { close(number) } }
+    private func kill(_ id: UInt64, _ cause: KillCause) {
+        cells[id]?.kill(cause)
+        guard let index = parked.firstIndex(where: { $0.request.id == id }) else { return }
+        forget(parked.remove(at: index), cause)
+    }
+
+    private func forget(_ run: ParkedRun, _ cause: KillCause) {
+        outgoing.send(.finished(id: run.request.id, FinishReport(ending: .killed, cause: cause)), descriptor: nil)
+    }
+
+    /// Starts a run, or parks it while another Panal is on its cores.
+    private func take(_ run: ParkedRun) {
         do throws(StepFailure) {
-            guard streams.count == 3 else {
-                throw .mismatch("request.streams", "three descriptors must come with a run")
-            }
-            guard cells[request.id] == nil else { throw .mismatch("request.id", "this run is there already") }
-            if let field = RequestCheck.refusal(of: request, by: table) {
-                throw .mismatch("request.check", "the table does not allow this value: \(field)")
-            }
-            cells[request.id] = try CellStart(launcher: self, request: request, streams: streams).run(
-                serial: nextSerial())
+            try start(run)
         } catch {
+            let isElsewhere = error.step == CoreLocks.step && error.errno == EBUSY && !isOnOurCores(run.request)
+            if isElsewhere, panal_monotonic_ns() < run.until {
+                parked.append(run)
+                return
+            }
             let step = StepReport(step: error.step, errno: error.errno, detail: error.detail)
-            outgoing.send(.finished(id: request.id, FinishReport(ending: .failed(step))), descriptor: nil)
+            outgoing.send(.finished(id: run.request.id, FinishReport(ending: .failed(step))), descriptor: nil)
         }
+    }
+
+    private func retryParked() {
+        guard !parked.isEmpty else { return }
+        let waiting = parked
+        parked = []
+        for run in waiting { take(run) }
+    }
+
+    private func isOnOurCores(_ request: RunRequest) -> Bool {
+        cells.values.contains { cell in
+            (cell.request.exclusive || request.exclusive) && !Set(cell.request.cores).isDisjoint(with: request.cores)
+        }
+    }
+
+    private func start(_ run: ParkedRun) throws(StepFailure) {
+        let request = run.request
+        guard run.streams.count == 3 else {
+            throw .mismatch("request.streams", "three descriptors must come with a run")
+        }
+        guard cells[request.id] == nil else { throw .mismatch("request.id", "this run is there already") }
+        if let field = RequestCheck.refusal(of: request, by: table) {
+            throw .mismatch("request.check", "the table does not allow this value: \(field)")
+        }
+        let cell = CellStart(launcher: self, request: request, streams: run.streams)
+        cells[request.id] = try cell.run(serial: nextSerial())
     }
 
     private func nextSerial() -> UInt64 {

@@ -35,7 +35,9 @@ struct ProgramStart {
     }
 
     private func report(_ record: InitReport) {
-        try? Descriptor(owning: dup(status)).writeAll(record.encoded())
+        let pipe = Descriptor(owning: status)
+        try? pipe.writeAll(record.encoded())
+        _ = pipe.release()
     }
 
     /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the status pipe, which closes on execution.

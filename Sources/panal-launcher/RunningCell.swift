@@ -124,6 +124,7 @@ final class RunningCell {
 
 /// The locks on one cell's cores.
 final class CoreLocks {
+    static let step = "core.lock"
     private var numbers: [Int32] = []
 
     deinit {
@@ -135,12 +136,12 @@ final class CoreLocks {
     static func take(_ request: RunRequest, locks: HostLocks) throws(StepFailure) -> CoreLocks {
         let taken = CoreLocks()
         for core in request.cores {
-            let lock = try StepFailure.naming("core.lock") { () throws(SystemCallFailure) in
+            let lock = try StepFailure.naming(step) { () throws(SystemCallFailure) in
                 try locks.take("core-\(core)", exclusively: request.exclusive)
             }
             guard let lock else {
                 throw StepFailure(
-                    step: "core.lock", detail: "core \(core) is in use by another cell or another Panal on this host",
+                    step: step, detail: "core \(core) is in use by another cell or another Panal on this host",
                     errno: EBUSY)
             }
             taken.numbers.append(lock.release())

@@ -24,9 +24,9 @@ final class CellHarness: Sendable {
         return bundle.appending(path: "panal-launcher").path
     }
 
-    init() throws {
+    init(instance name: String? = nil) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
-        instance = "test-\(getpid())-\(number)"
+        instance = name ?? "test-\(getpid())-\(number)"
         folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
         for part in ["blobs", "programs"] {
             try FileManager.default.createDirectory(
@@ -39,8 +39,8 @@ final class CellHarness: Sendable {
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
-    static func with(_ body: (CellHarness) async throws -> Void) async throws {
-        let harness = try CellHarness()
+    static func with(instance: String? = nil, _ body: (CellHarness) async throws -> Void) async throws {
+        let harness = try CellHarness(instance: instance)
         do {
             try await body(harness)
         } catch {

@@ -1,0 +1,147 @@
+import Foundation
+import PanalCore
+import PanalLinux
+import PanalSandbox
+import Testing
+
+/// Each limit is reached by a program that wants more, and the outcome names it; nothing is left behind.
+extension LiveCells {
+    @Suite(.serialized) struct LimitTests {
+        /// A program of the test's own in Python, since it reaches memory and processor directly.
+        private func python(_ script: String, _ harness: CellHarness, _ limits: CellLimits) async -> AttemptResult {
+            await harness.run(["/usr/bin/python3", "-c", script], limits: limits).result
+        }
+
+        @Test func wallTime() async throws {
+            try await CellHarness.with { harness in
+                let (result, _) = await harness.run(
+                    ["/bin/sleep", "60"], limits: .test.with(\.wallTime, .milliseconds(300)))
+                #expect(result.outcome == .wallTimeExceeded)
+                #expect((300_000..<900_000).contains(result.usage.wallMicroseconds))
+            }
+        }
+
+        @Test func processorTime() async throws {
+            try await CellHarness.with { harness in
+                let result = await python("while True: pass", harness, .test.with(\.cpuTime, .milliseconds(300)))
+                #expect(result.outcome == .cpuTimeExceeded)
+                #expect((290_000..<700_000).contains(result.usage.cpuMicroseconds), "\(result.usage)")
+            }
+        }
+
+        @Test func memory() async throws {
+            try await CellHarness.with { harness in
+                let result = await python("b = bytearray(200 << 20)\nprint(len(b))", harness, .test)
+                #expect(result.outcome == .memoryExceeded)
+                #expect(result.usage.peakMemoryBytes <= 64 << 20)
+            }
+        }
+
+        /// A child is the one that is killed, and its parent would go on: the whole cell ends all the same.
+        @Test func memoryOfAChildEndsTheWholeCell() async throws {
+            try await CellHarness.with { harness in
+                let result = await python(
+                    "import os, time\npid = os.fork()\nif pid == 0:\n    b = bytearray(200 << 20)\nelse:\n    os.wait(); time.sleep(5)",
+                    harness, .test)
+                #expect(result.outcome == .memoryExceeded)
+                #expect(result.usage.wallMicroseconds < 4_000_000)
+            }
+        }
+
+        /// A fork bomb cannot make more than the limit, and all of it is gone afterwards.
+        @Test func processes() async throws {
+            try await CellHarness.with { harness in
+                let result = await python(
+                    """
+                    import os, time
+                    made = 0
+                    try:
+                        while True:
+                            if os.fork() == 0: time.sleep(30); os._exit(0)
+                            made += 1
+                    except OSError: print(made, flush=True)
+                    os._exit(0)
+                    """, harness, .test)
+                #expect(result.outcome == .exited(code: 0))
+            }
+        }
+
+        @Test func scratchBytesAndFiles() async throws {
+            try await CellHarness.with { harness in
+                let (bytes, sink) = await harness.shell(
+                    "for i in 1 2 3; do dd if=/dev/zero of=/tmp/$i bs=1M count=4 2>/dev/null && echo ok; done; df -k /work | tail -1",
+                    limits: .test.with(\.memory, 128 << 20))
+                #expect(bytes.outcome == .exited(code: 0))
+                #expect(sink.output.hasPrefix("ok\nok\n"))
+                #expect(!sink.output.hasPrefix("ok\nok\nok\n"))
+                let (files, filesSink) = await harness.shell("i=0; while : > /tmp/f$i; do i=$((i+1)); done; echo $i")
+                #expect(files.outcome != .exited(code: 0) || Int(filesSink.output.dropLast()).map { $0 < 256 } == true)
+            }
+        }
+
+        /// One stream over its limit ends the run; what is kept is exactly the limit.
+        @Test func output() async throws {
+            try await CellHarness.with { harness in
+                let (result, sink) = await harness.run(["/usr/bin/yes"], limits: .test.with(\.outputBytes, 10_000))
+                #expect(result.outcome == .outputExceeded)
+                #expect(result.output == StreamState(bytes: 10_000, truncated: true))
+                #expect(sink.output.utf8.count == 10_000)
+            }
+        }
+
+        @Test func oneFileAndOpenFiles() async throws {
+            try await CellHarness.with { harness in
+                let (file, _) = await harness.shell("exec head -c 7000000 /dev/zero > /work/big")
+                // SIGXFSZ, the kernel's own answer to a file over RLIMIT_FSIZE.
+                #expect(file.outcome == .signalled(signal: 25))
+                let result = await python(
+                    "fds = []\ntry:\n    while True: fds.append(open('/dev/null'))\nexcept OSError: raise SystemExit(len(fds) + 3)",
+                    harness, .test)
+                #expect(result.outcome == .exited(code: 64))
+            }
+        }
+
+        @Test func aCrashIsACrash() async throws {
+            try await CellHarness.with { harness in
+                let crash = await python("import ctypes; ctypes.string_at(0)", harness, .test)
+                #expect(crash.outcome == .signalled(signal: 11))
+                let (abort, _) = await harness.shell("kill -ABRT $$")
+                #expect(abort.outcome == .signalled(signal: 6))
+                // A program that kills itself is not taken for one that ran out of memory or was killed by us.
+                let (killed, _) = await harness.shell("kill -KILL $$")
+                #expect(killed.outcome == .signalled(signal: 9))
+            }
+        }
+
+        /// The outside's view of the limits while the program runs: the control group holds the numbers of the profile.
+        @Test func limitsReadBackFromOutside() async throws {
+            try await CellHarness.with { harness in
+                let sink = MemorySink()
+                async let run = harness.run(["/bin/sleep", "0.5"], sink: sink)
+                while sink.starts == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                let mounts = try CgroupMount.list()
+                for (controller, file, value) in [
+                    ("memory", "memory.limit_in_bytes", "67108864"), ("pids", "pids.max", "32"),
+                    ("cpuset", "cpuset.cpus", String(harness.executor.capacity.cores[0])),
+                    ("cpu", "cpu.cfs_quota_us", "-1"),
+                ] {
+                    guard let mount = mounts.first(where: { $0.controllers.contains(controller) }) else { continue }
+                    let path = "\(mount.path)/panal-\(harness.instance)/cell-1/\(file)"
+                    #expect(try KernelFile.read(path) == value, "\(file)")
+                }
+                #expect(await run.result.outcome == .exited(code: 0))
+            }
+        }
+
+        @Test func aSharedGrantIsThrottled() async throws {
+            try await CellHarness.with { harness in
+                let limits = CellLimits.test.with(\.cpu, .shared(millicores: 200)).with(\.wallTime, .milliseconds(800))
+                let result = await python("while True: pass", harness, limits)
+                #expect(result.outcome == .wallTimeExceeded)
+                // A fifth of a core for 0.8 s is 160 ms; a period's worth of slack.
+                #expect(result.usage.cpuMicroseconds < 300_000, "\(result.usage)")
+                #expect(result.usage.throttledMicroseconds > 200_000)
+            }
+        }
+    }
+}

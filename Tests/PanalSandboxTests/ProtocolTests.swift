@@ -1,0 +1,187 @@
+import PanalCore
+import PanalLauncherProtocol
+import PanalLinux
+import Testing
+
+@testable import PanalSandbox
+
+/// The messages between server and launcher, and what the launcher refuses of them. No cell runs here.
+@Suite struct ProtocolTests {
+    static let request = RunRequest(
+        id: 7, rootfs: 0, seccomp: 0, cores: [0, 1], exclusive: true, quota: 0, memory: 64 << 20, processes: 32,
+        wallMicroseconds: 1_000_000, cpuMicroseconds: 1_000_000, scratchBytes: 1 << 20, scratchFiles: 64,
+        collectedFiles: 8,
+        collectedBytes: 1 << 20, openFiles: 64, fileBytes: 1 << 20, program: "programs/abc",
+        inputs: [.init(field: "tamano", name: "mi foto.png", source: "blobs/ab/abcd")],
+        arguments: ["/program/it", "ñ", ""], environment: ["PATH=/bin"])
+    static let table = LauncherTable(
+        instance: "test", dataFolder: "/data", rootfs: ["host"], seccomp: [[0, 0, 0, 0, 0, 0, 0, 0]], firstUser: 1_000,
+        lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100)
+
+    @Test func commandsAndReportsComeBackAsTheyWere() throws {
+        for command in [Command.run(Self.request), .kill(id: 9, cause: .output), .stop] {
+            #expect(try Command(decoding: command.encoded()) == command)
+        }
+        let reports: [Report] = [
+            .ready(cores: [0, 3], memory: 5), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
+            .started(id: 1),
+            .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "x", reason: "link"),
+            .finished(id: 2, FinishReport(ending: .notExecuted(errno: 8, isThere: true), cause: .none, userTime: 5)),
+            .finished(
+                id: 2, FinishReport(ending: .failed(StepReport(step: "s", errno: -1, detail: "")), cause: .memory)),
+        ]
+        for report in reports { #expect(try Report(decoding: report.encoded()) == report) }
+        #expect(try LauncherTable(decoding: Self.table.encoded()) == Self.table)
+    }
+
+    /// A message that is cut at any byte, or has one too many, is refused; none brings the reader down.
+    @Test func everyCutIsRefused() {
+        let whole = Command.run(Self.request).encoded()
+        for length in 0..<whole.count {
+            #expect(throws: ProtocolError.self) { try Command(decoding: Array(whole[..<length])) }
+        }
+        #expect(throws: ProtocolError.trailingBytes) { try Command(decoding: whole + [0]) }
+    }
+
+    /// Random changes either still decode to something that the check judges, or are refused: the reader never traps.
+    @Test func randomBytesNeverTrap() {
+        var generator = SeededGenerator(state: 42)
+        let whole = Command.run(Self.request).encoded()
+        var refused = 0
+        for _ in 0..<20_000 {
+            var bytes = whole
+            for _ in 0..<Int.random(in: 1...6, using: &generator) {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
+            }
+            do {
+                guard case .run(let request) = try Command(decoding: bytes) else { continue }
+                if RequestCheck.refusal(of: request, by: Self.table) != nil { refused += 1 }
+            } catch {
+                refused += 1
+            }
+        }
+        #expect(refused > 10_000)
+    }
+
+    @Test func anHonestRequestIsAllowed() {
+        #expect(RequestCheck.refusal(of: Self.request, by: Self.table) == nil)
+    }
+
+    /// What a taken-over server might ask for: a change of the honest request, and the field that must be named.
+    struct Abuse: Sendable, CustomTestStringConvertible {
+        let field: String
+        let change: @Sendable (inout RunRequest) -> Void
+        var testDescription: String { field }
+
+        init(_ field: String, _ change: @escaping @Sendable (inout RunRequest) -> Void) {
+            self.field = field
+            self.change = change
+        }
+    }
+
+    static let abuses: [Abuse] = [
+        Abuse("rootfs") { $0.rootfs = 1 },
+        Abuse("seccomp") { $0.seccomp = 9 },
+        Abuse("cores") { $0.cores = [2] },
+        Abuse("cores") { $0.cores = [] },
+        Abuse("cores") { $0.cores = [1, 1] },
+        Abuse("quota") { $0.quota = 50_000 },
+        Abuse("quota") { $0.exclusive = false },
+        Abuse("memory") { $0.memory = 2 << 30 },
+        Abuse("memory") { $0.memory = (64 << 20) + 1 },
+        Abuse("memory") { $0.memory = 0 },
+        Abuse("processes") { $0.processes = 101 },
+        Abuse("processes") { $0.processes = 1 },
+        Abuse("wall time") { $0.wallMicroseconds = 10_000_001 },
+        Abuse("wall time") { $0.wallMicroseconds = 0 },
+        Abuse("processor time") { $0.cpuMicroseconds = .max },
+        Abuse("scratch bytes") { $0.scratchBytes = 0 },
+        Abuse("scratch files") { $0.scratchFiles = .max },
+        Abuse("collected files") { $0.collectedFiles = .max },
+        Abuse("open files") { $0.openFiles = 1 << 20 },
+        Abuse("file bytes") { $0.fileBytes = .max },
+        Abuse("program") { $0.program = "/etc" },
+        Abuse("program") { $0.program = "programs/../../etc" },
+        Abuse("program") { $0.program = "programs//x" },
+        Abuse("input") { $0.inputs[0].source = "../../../etc/shadow" },
+        Abuse("input") { $0.inputs[0].name = "a/b" },
+        Abuse("input") { $0.inputs[0].name = ".." },
+        Abuse("input") { $0.inputs[0].field = "" },
+        Abuse("input") { $0.inputs.append($0.inputs[0]) },
+        Abuse("arguments") { $0.arguments = [] },
+        Abuse("arguments") { $0.arguments[0] = "" },
+        Abuse("environment") { $0.environment = ["no equals sign"] },
+        Abuse("environment") { $0.environment = ["=x"] },
+    ]
+
+    @Test(arguments: abuses) func isRefused(abuse: Abuse) {
+        var request = Self.request
+        abuse.change(&request)
+        #expect(RequestCheck.refusal(of: request, by: Self.table) == abuse.field)
+    }
+
+    @Test func coreListsAreTheKernels() {
+        for (cores, text) in [([0], "0"), ([0, 1, 2, 5], "0-2,5"), ([3, 1, 2], "1-3"), ([], "")] {
+            #expect(CoreList.text(cores) == text)
+            #expect(CoreList.parse(text) == cores.sorted())
+        }
+        #expect(CoreList.parse("2-1") == nil)
+        #expect(CoreList.parse("a") == nil)
+    }
+
+    @Test func mountLinesOfBothLayoutsAreRead() {
+        let v1 = "31 24 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct"
+        #expect(
+            CgroupMount.parse(v1[...])
+                == CgroupMount(
+                    path: "/sys/fs/cgroup/cpu,cpuacct", isUnified: false, controllers: ["rw", "cpu", "cpuacct"]))
+        let v2 = "30 24 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate"
+        #expect(CgroupMount.parse(v2[...]) == CgroupMount(path: "/sys/fs/cgroup", isUnified: true, controllers: []))
+        #expect(CgroupMount.parse("22 1 8:1 / / rw - ext4 /dev/sda1 rw") == nil)
+        // A part of a hierarchy, bound into a container: its limits would not be the root's.
+        #expect(CgroupMount.parse("31 24 0:27 /docker/x /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu") == nil)
+    }
+}
+
+/// How facts become outcomes: one row for each way to end.
+@Suite struct OutcomeReadingTests {
+    @Test(
+        arguments: [
+            (FinishReport(ending: .exited(0)), .exited(code: 0)),
+            (FinishReport(ending: .exited(137)), .exited(code: 137)),
+            (FinishReport(ending: .signalled(11)), .signalled(signal: 11)),
+            (FinishReport(ending: .signalled(31)), .syscallDenied),
+            // The kernel's out-of-memory killer uses SIGKILL: its count tells it from any other.
+            (FinishReport(ending: .signalled(9), outOfMemoryKills: 1), .memoryExceeded),
+            (FinishReport(ending: .signalled(9)), .signalled(signal: 9)),
+            (FinishReport(ending: .killed, cause: .memory), .memoryExceeded),
+            (FinishReport(ending: .killed, cause: .wallTime), .wallTimeExceeded),
+            (FinishReport(ending: .killed, cause: .cpuTime), .cpuTimeExceeded),
+            (FinishReport(ending: .killed, cause: .output), .outputExceeded),
+            (FinishReport(ending: .killed, cause: .cancelled), .cancelled),
+        ] as [(FinishReport, Outcome)])
+    func isRead(report: FinishReport, outcome: Outcome) {
+        #expect(OutcomeReading.outcome(report, command: "x") == outcome)
+    }
+
+    @Test func aFailedStepIsPanalsFault() {
+        let report = FinishReport(
+            ending: .failed(StepReport(step: "mount.pivot", errno: 1, detail: "no")), cause: .wallTime)
+        #expect(
+            OutcomeReading.outcome(report, command: "x")
+                == .systemError(SystemError(step: "mount.pivot", errno: 1, detail: "no")))
+    }
+}
+
+/// A generator that gives the same numbers every time (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
