@@ -39,6 +39,7 @@ final class CellLoop: Sendable {
             var status: Int32 = 0
             while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
             for done in state.stopped { done() }
+            keeper.stop()
             refuseForever()
         }
     }

@@ -13,7 +13,12 @@ final class FileKeeper: Sendable {
         var done: @Sendable (Result<JobFile, SystemError>) -> Void
     }
 
-    private let queue = Mutex<[Work]>([])
+    private struct Queue {
+        var work: [Work] = []
+        var isStopped = false
+    }
+
+    private let queue = Mutex(Queue())
     private let wake: Descriptor
 
     init() throws(SystemError) {
@@ -27,14 +32,20 @@ final class FileKeeper: Sendable {
 
     /// `work.descriptor` becomes the keeper's and is closed.
     func store(_ work: Work) {
-        queue.withLock { $0.append(work) }
+        queue.withLock { $0.work.append(work) }
+        WakeUp.ring(wake)
+    }
+
+    /// Lets the thread end once everything is stored.
+    func stop() {
+        queue.withLock { $0.isStopped = true }
         WakeUp.ring(wake)
     }
 
     private func serve() {
         while true {
             WakeUp.wait(wake)
-            while let work = queue.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            while let work = queue.withLock({ $0.work.isEmpty ? nil : $0.work.removeFirst() }) {
                 let file = Descriptor(owning: work.descriptor)
                 do {
                     let stored = try work.sink.store(descriptor: file.raw, limit: work.limit)
@@ -45,6 +56,7 @@ final class FileKeeper: Sendable {
                             SystemError(step: "collect.store", detail: "\(work.path) could not be stored: \(error)")))
                 }
             }
+            if queue.withLock({ $0.isStopped && $0.work.isEmpty }) { return }
         }
     }
 }

@@ -156,6 +156,9 @@ struct CellInit {
             // After the change of ids, which clears it.
             try SystemCallFailure.check(panal_set_parent_death_signal(SIGKILL), "prctl(PR_SET_PDEATHSIG)")
         }
+        // A launcher that died before the line above sends no signal: its end of the pipe is closed then.
+        var pipe = pollfd(fd: plan.report, events: 0, revents: 0)
+        if unsafe poll(&pipe, 1, 0) > 0, pipe.revents & Int16(POLLERR) != 0 { panal_exit(0) }
     }
 
     private func reap(_ program: Int32) {
