@@ -67,11 +67,13 @@ int panal_wait(int pid, int *status) {
 }
 
 int panal_reset_signals(void) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int signal = 1; signal < NSIG; signal++) sigaction(signal, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    return result(sigprocmask(SIG_SETMASK, &none, NULL));
+    // The kernel's own calls: Glibc's hide signals 32 and 33 from its callers. All zero is the default action, no flags.
+    unsigned long action[4] = {0}, none = 0;
+    for (int signal = 1; signal <= 64; signal++) {
+        if (signal == SIGKILL || signal == SIGSTOP) continue;
+        if (syscall(SYS_rt_sigaction, signal, action, NULL, sizeof none) < 0) return -errno;
+    }
+    return result(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none));
 }
 
 int panal_ignore_signal(int number) {
