@@ -24,7 +24,7 @@ final class CellHarness: Sendable {
         return bundle.appending(path: "panal-launcher").path
     }
 
-    init(instance name: String? = nil) throws {
+    init(instance name: String? = nil, filters extra: [SeccompProgram] = []) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
         folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
@@ -32,15 +32,17 @@ final class CellHarness: Sendable {
             try FileManager.default.createDirectory(
                 at: folder.appending(path: part), withIntermediateDirectories: true)
         }
-        let filters = try SeccompPolicies.load(folder: Self.repository.appending(path: "Profiles/seccomp").path)
+        let filters = try SeccompPolicies.load(folder: Self.repository.appending(path: "Profiles/seccomp").path) + extra
         executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: Self.launcher, instance: instance, dataFolder: folder.path, seccomp: filters))
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
-    static func with(instance: String? = nil, _ body: (CellHarness) async throws -> Void) async throws {
-        let harness = try CellHarness(instance: instance)
+    static func with(
+        instance: String? = nil, filters: [SeccompProgram] = [], _ body: (CellHarness) async throws -> Void
+    ) async throws {
+        let harness = try CellHarness(instance: instance, filters: filters)
         do {
             try await body(harness)
         } catch {

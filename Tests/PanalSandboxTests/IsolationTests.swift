@@ -13,7 +13,8 @@ extension LiveCells {
                 let status = sink.output
                 for line in [
                     "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000", "CapPrm:\t0000000000000000",
-                    "CapBnd:\t0000000000000000", "CapInh:\t0000000000000000", "CapAmb:\t0000000000000000",
+                    "SigIgn:\t0000000000000000", "SigBlk:\t0000000000000000", "CapBnd:\t0000000000000000",
+                    "CapInh:\t0000000000000000", "CapAmb:\t0000000000000000",
                     "Groups:\t \n",
                 ] {
                     #expect(status.contains(line), "\(line) is missing in \(status)")
