@@ -1,0 +1,58 @@
+import PanalCore
+import Synchronization
+
+/// Tells who waits that a job moved on. A signal says only *that* something changed; whoever gets it reads the store again, so a
+/// signal that is merged with the next one loses nothing.
+final class JobSignals: Sendable {
+    enum Kind: Sendable {
+        /// The job's state changed.
+        case state
+        /// It wrote something.
+        case output
+    }
+
+    private struct Listener {
+        var hearsOutput: Bool
+        var continuation: AsyncStream<Void>.Continuation
+    }
+
+    private struct State {
+        var next = 0
+        var listeners: [JobID: [Int: Listener]] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// Signals about `job` from now on. Whoever registers looks at the job *afterwards*, so that no change falls in between. The
+    /// registration ends with the stream's reader.
+    func listen(to job: JobID, includingOutput: Bool) -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.next += 1
+            state.listeners[job, default: [:]][state.next] = Listener(
+                hearsOutput: includingOutput, continuation: continuation)
+            return state.next
+        }
+        continuation.onTermination = { [weak self] _ in self?.forget(number, of: job) }
+        return stream
+    }
+
+    func post(_ kind: Kind, about job: JobID) {
+        let continuations = state.withLock { state in
+            state.listeners[job, default: [:]].values
+                .filter { kind == .state || $0.hearsOutput }
+                .map(\.continuation)
+        }
+        for continuation in continuations { continuation.yield() }
+    }
+
+    /// How many listen, for tests.
+    var listenerCount: Int { state.withLock { $0.listeners.values.reduce(0) { $0 + $1.count } } }
+
+    private func forget(_ number: Int, of job: JobID) {
+        state.withLock { state in
+            state.listeners[job]?[number] = nil
+            if state.listeners[job]?.isEmpty == true { state.listeners[job] = nil }
+        }
+    }
+}

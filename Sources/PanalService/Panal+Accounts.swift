@@ -1,0 +1,199 @@
+import Logging
+package import PanalCore
+
+extension Panal {
+    /// Signs a person in. `address` is where the request came from, for throttling.
+    ///
+    /// Throws `unauthenticated` for a wrong name or password alike, `forbidden` for a disabled user who gave the right one, and
+    /// `overloaded` with `retryAfter` after too many failures.
+    package func signIn(name: String, password: String, from address: String) async throws -> SignedIn {
+        let now = clock.now()
+        let name = String(name.prefix(64))
+        let user = try await store.user(named: name)
+        guard try await isRight(password, name: name, user: user, address: address), let user else {
+            logger.info("sign-in refused", metadata: ["address": "\(address)"])
+            throw ServiceError(.unauthenticated, "the name or the password is wrong")
+        }
+        guard user.status == .available else {
+            throw ServiceError(.forbidden, "this user is \(user.status.rawValue)")
+        }
+        let token = Secrets.make()
+        let session = StoredSession(
+            tokenHash: Secrets.hash(token), user: user.id, created: now, expires: now + configuration.sessionLifetime)
+        try await store.insert(session)
+        return SignedIn(
+            token: token, csrf: Secrets.formToken(of: token), principal: Principal(of: user), expires: session.expires)
+    }
+
+    /// Who the token belongs to; nil when it is unknown, expired, or its user is not available any more.
+    package func session(token: String) async throws -> SessionInfo? {
+        guard let (session, user) = try await store.session(tokenHash: Secrets.hash(token)),
+            session.expires > clock.now(), user.status == .available
+        else { return nil }
+        return SessionInfo(
+            principal: Principal(of: user), csrf: Secrets.formToken(of: token), expires: session.expires)
+    }
+
+    /// Ends the session; harmless when it is not there.
+    package func signOut(token: String) async throws {
+        try await store.deleteSession(tokenHash: Secrets.hash(token))
+    }
+
+    /// Who the key belongs to; nil when it is unknown, revoked, expired, or its owner is not available any more.
+    package func principal(apiKey: String) async throws -> Principal? {
+        guard let (id, secret) = APIKeyText.parse(apiKey), let found = try await store.key(id),
+            Secrets.areEqual(Secrets.hash(secret).hex.utf8, found.secretHash.hex.utf8),
+            found.key.expires.map({ $0 > clock.now() }) ?? true, found.owner.status == .available
+        else { return nil }
+        return Principal(of: found.owner)
+    }
+
+    /// A new key, `pnl_<id>_<secret>`; the secret is only in this answer. Without `lifetime` it holds until it is revoked.
+    package func createKey(_ principal: Principal, label: String, lifetime: Duration?) async throws -> (
+        key: APIKey, secret: String
+    ) {
+        let label = label.trimmed
+        guard (1...80).contains(label.count), !label.hasControlCharacters else {
+            throw ServiceError(.invalid, mistake: "/label", "1 to 80 characters on one line")
+        }
+        if let lifetime, lifetime <= .zero { throw ServiceError(.invalid, mistake: "/lifetime", "more than 0 seconds") }
+        let now = clock.now()
+        let secret = Secrets.make()
+        let key = APIKey(
+            id: .make(at: now), owner: principal.user, label: label, created: now, expires: lifetime.map { now + $0 })
+        try await store.insert(key, secretHash: Secrets.hash(secret))
+        return (key, APIKeyText.make(id: key.id, secret: secret))
+    }
+
+    /// The principal's own keys.
+    package func keys(_ principal: Principal) async throws -> [APIKey] {
+        try await store.keys(of: principal.user)
+    }
+
+    package func revokeKey(_ principal: Principal, _ id: APIKeyID) async throws {
+        guard let found = try await store.key(id), found.owner.id == principal.user || principal.isAdministrator,
+            try await store.deleteKey(id)
+        else { throw ServiceError(.notFound, "there is no such key") }
+    }
+
+    /// Registers somebody; administrators only. Without `password` a random one is made. The answer is the only place that names it.
+    package func createUser(_ principal: Principal, name: String, password: String?, role: Role) async throws -> (
+        user: User, password: String
+    ) {
+        try requireAdministrator(principal)
+        return try await addUser(name: name, password: password, role: role)
+    }
+
+    package func users(_ principal: Principal) async throws -> [User] {
+        try requireAdministrator(principal)
+        return try await store.users()
+    }
+
+    /// Makes a user available, disabled or blocked; administrators only. Sessions end and keys rest while the user is not available.
+    /// Throws `conflict` for the last administrator.
+    package func setStatus(_ principal: Principal, user: UserID, to status: UserStatus) async throws -> User {
+        try requireAdministrator(principal)
+        do {
+            return try await store.setStatus(of: user, to: status)
+        } catch StoreError.lastAdministrator {
+            throw ServiceError(.conflict, "nobody would be left to administer: make another administrator first")
+        } catch StoreError.unknown {
+            throw ServiceError(.notFound, "there is no such user")
+        }
+    }
+
+    /// Changes the principal's own password and ends all their sessions. Wrong old passwords are throttled like sign-ins.
+    package func changePassword(_ principal: Principal, old: String, new: String) async throws {
+        guard let user = try await store.user(principal.user) else {
+            throw ServiceError(.unauthenticated, "unknown user")
+        }
+        try checkNewPassword(new)
+        guard try await isRight(old, name: user.name, user: user, address: "password change") else {
+            throw ServiceError(.invalid, mistake: "/old", "this is not the present password")
+        }
+        let credential = try await passwords.makeCredential(for: new)
+        try await store.replaceCredential(of: user.id, with: credential)
+    }
+
+    /// Gives a user a new random password, ends their sessions and answers the password once; administrators only.
+    package func resetPassword(_ principal: Principal, user: UserID) async throws -> String {
+        try requireAdministrator(principal)
+        guard try await store.user(user) != nil else { throw ServiceError(.notFound, "there is no such user") }
+        let password = Secrets.make(bits: 80)
+        try await store.replaceCredential(of: user, with: try await passwords.makeCredential(for: password))
+        return password
+    }
+
+    func addUser(name: String, password: String?, role: Role) async throws -> (user: User, password: String) {
+        let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
+        guard (2...40).contains(name.utf8.count), name.utf8.allSatisfy(letters.contains) else {
+            throw ServiceError(.invalid, mistake: "/name", "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’")
+        }
+        let password = password ?? Secrets.make(bits: 80)
+        try checkNewPassword(password)
+        let now = clock.now()
+        let user = User(id: .make(at: now), name: name, role: role, status: .available, created: now)
+        do {
+            try await store.insert(user, credential: try await passwords.makeCredential(for: password))
+        } catch StoreError.nameTaken {
+            throw ServiceError(.conflict, "there is already a user ‘\(name)’")
+        }
+        return (user, password)
+    }
+
+    func requireAdministrator(_ principal: Principal) throws {
+        guard principal.isAdministrator else { throw ServiceError(.forbidden, "only administrators may do this") }
+    }
+
+    private func checkNewPassword(_ password: String) throws {
+        let least = configuration.minimumPasswordLength
+        guard password.count >= least else {
+            throw ServiceError(.invalid, mistake: "/password", "at least \(least) characters")
+        }
+        guard password.utf8.count <= 1_024 else {
+            throw ServiceError(.invalid, mistake: "/password", "at most 1024 bytes")
+        }
+    }
+
+    private func isRight(_ password: String, name: String, user: User?, address: String) async throws -> Bool {
+        if let wait = throttle.begin(name: name, address: address, at: clock.now()) {
+            throw ServiceError(.overloaded, "too many failed tries: wait a moment", retryAfter: wait)
+        }
+        let isRight: Bool
+        do {
+            let credential = if let user { try await store.credential(of: user.id) } else { Credential?.none }
+            isRight = try await passwords.check(String(password.prefix(1_024)), against: credential)
+        } catch {
+            throttle.forgive(name: name, address: address, at: clock.now())
+            throw error
+        }
+        if isRight { throttle.forgive(name: name, address: address, at: clock.now()) }
+        return isRight
+    }
+}
+
+extension Principal {
+    init(of user: User) {
+        self.init(user: user.id, name: user.name, role: user.role)
+    }
+}
+
+extension ServiceError {
+    /// One wrong field.
+    init(_ code: Code, mistake pointer: String, _ detail: String) {
+        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail)])
+    }
+}
+
+extension String {
+    var trimmed: String {
+        var text = self[...]
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+
+    var hasControlCharacters: Bool {
+        unicodeScalars.contains { $0.value < 32 || (127...159).contains($0.value) }
+    }
+}

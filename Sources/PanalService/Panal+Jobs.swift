@@ -1,0 +1,186 @@
+import Logging
+package import PanalCore
+package import PanalManifest
+
+extension Panal {
+    /// Takes a job: it is stored when this returns and will come to a final state, whatever happens to the service.
+    ///
+    /// Without `version` the newest runs, without `profile` the one that the manifest suggests. Throws `notFound` for an unknown
+    /// program, `invalid` with every wrong field (pointer `/profile` for the profile), and `overloaded` when the queue is full or the
+    /// service is stopping; then nothing was stored.
+    package func submit(
+        _ principal: Principal, program name: String, version: Int? = nil, profile: String? = nil,
+        submission: Submission
+    ) async throws -> Job {
+        let runner = try takingRunner()
+        let program = try await program(principal, name: name, version: version)
+        let chosen = try self.profile(named: profile, for: program.manifest)
+        let limit = configuration.queueLimit
+        // Cheap, before anything is written; the scheduler decides for good below.
+        if limit > 0, await runner.waitingCount >= limit { throw Self.queueFull(limit) }
+        let invocation: Invocation
+        do {
+            invocation = try program.manifest.plan(submission, entry: program.version.entry)
+        } catch {
+            throw ServiceError(.invalid, "the submission has mistakes", mistakes: error.mistakes)
+        }
+        let now = clock.now()
+        let job = Job(
+            id: .make(at: now), owner: principal.user, program: program.program.id, programName: program.program.name,
+            version: program.version.number, profile: chosen.name, state: .queued, submitted: now,
+            fields: invocation.fields)
+        var generator = SystemRandomNumberGenerator()
+        let attempt = AttemptSpec(
+            id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: program.manifest.rootfs,
+            seccomp: chosen.seccomp, limits: chosen.limits, cores: [], program: program.version.content,
+            arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
+            standardInput: invocation.standardInput)
+        return try await uncancelled { [store, logger] in
+            let order = try await store.insert(job, attempt: attempt)
+            if let reason = await runner.submit(attempt, order: order) {
+                try await store.deleteUnacknowledged(job.id)
+                logger.info("job refused", metadata: ["reason": "\(reason)"])
+                throw Self.queueFull(limit)
+            }
+            return job
+        }
+    }
+
+    /// The job as it is when it ends or when `atMost` has passed, whichever comes first.
+    package func wait(_ principal: Principal, job id: JobID, atMost: Duration) async throws -> Job {
+        _ = try await owned(id, principal)
+        let stream = signals.listen(to: id, includingOutput: false)
+        let store = store
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var iterator = stream.makeAsyncIterator()
+                // After the registration: an end before it is seen here, an end after it is signalled.
+                while let job = try? await store.job(id), !job.state.isFinal, await iterator.next() != nil {}
+            }
+            group.addTask { try? await Task.sleep(for: atMost) }
+            await group.next()
+            group.cancelAll()
+        }
+        return try await job(principal, id)
+    }
+
+    /// A job; while it waits its message says for what, while it runs its streams show what was written so far.
+    package func job(_ principal: Principal, _ id: JobID) async throws -> Job {
+        var job = try await owned(id, principal)
+        switch job.state {
+        case .queued:
+            job.message = await runner?.waitingReason(of: id)
+        case .configuring, .deploying, .running, .finishing:
+            job.output.bytes = try await blobs.stream(.output, of: id).size
+            job.error.bytes = try await blobs.stream(.error, of: id).size
+        case .finished, .failed, .cancelled: break
+        }
+        return job
+    }
+
+    /// Jobs, the newest first, `limit` (1 to 1000) of them from before `before` on. `everyone` is for administrators, others get
+    /// `forbidden`; without it administrators too see their own.
+    package func jobs(
+        _ principal: Principal, program: String? = nil, state: JobState? = nil, before: JobID? = nil, limit: Int = 50,
+        everyone: Bool = false
+    ) async throws -> [Job] {
+        if everyone { try requireAdministrator(principal) }
+        let query = JobQuery(
+            owner: everyone ? nil : principal.user, program: program, state: state, before: before,
+            limit: min(max(limit, 1), 1_000))
+        return try await store.jobs(query)
+    }
+
+    /// The states that a job went through, the oldest first.
+    package func history(_ principal: Principal, _ id: JobID) async throws -> [JobEvent] {
+        _ = try await owned(id, principal)
+        return try await store.events(of: id)
+    }
+
+    /// Asks for a job's end. A waiting job is cancelled at once, one that runs a moment later (`wait` for it); a job that has ended
+    /// stays as it is. Asking twice is no error.
+    package func cancel(_ principal: Principal, _ id: JobID) async throws -> Job {
+        _ = try await owned(id, principal)
+        let ending = JobEnding.cancelledBeforeStart(by: principal.name)
+        try await uncancelled { [self] in
+            let now = clock.now()
+            let changes = ending.changes(endedAt: now, now: now)
+            if try await store.change(id, from: .queued, changes) != nil {
+                signals.post(.state, about: id)
+                await runner?.withdraw(id)
+            } else {
+                await runner?.cancel(id, by: principal.name)
+            }
+        }
+        return try await job(principal, id)
+    }
+
+    /// What a job wrote to a stream, so far or in all; `range` in bytes, clamped to what is there.
+    package func output(
+        _ principal: Principal, _ id: JobID, stream: OutputStream, range: Range<Int>? = nil
+    ) async throws -> StoredBytes {
+        _ = try await owned(id, principal)
+        return try await blobs.stream(stream, of: id).narrowed(to: range)
+    }
+
+    /// An element at once and whenever the job's state changed or it wrote something; ends after its final state. For live pages:
+    /// read the job and its output after each element.
+    package func changes(_ principal: Principal, _ id: JobID) async throws -> AsyncStream<Void> {
+        _ = try await owned(id, principal)
+        let heard = signals.listen(to: id, includingOutput: true)
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let store = store
+        let task = Task {
+            continuation.yield()
+            var iterator = heard.makeAsyncIterator()
+            while let job = try? await store.job(id), !job.state.isFinal, await iterator.next() != nil {
+                continuation.yield()
+            }
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
+    }
+
+    /// A result file by its path in the work folder.
+    package func file(
+        _ principal: Principal, _ id: JobID, path: String, range: Range<Int>? = nil
+    ) async throws -> (file: JobFile, bytes: StoredBytes) {
+        let job = try await owned(id, principal)
+        guard let file = job.files.first(where: { $0.path == path }) else {
+            throw ServiceError(.notFound, "this job has no result file ‘\(path)’")
+        }
+        return (file, try await blobs.blob(file.content).narrowed(to: range))
+    }
+
+    private func owned(_ id: JobID, _ principal: Principal) async throws -> Job {
+        guard let job = try await store.job(id), job.owner == principal.user || principal.isAdministrator else {
+            throw ServiceError(.notFound, "there is no such job")
+        }
+        return job
+    }
+
+    private func profile(named name: String?, for manifest: Manifest) throws -> Profile {
+        let wanted = name ?? manifest.suggestedProfile ?? configuration.defaultProfile
+        guard let profile = profileList.first(where: { $0.name == wanted }) else {
+            throw ServiceError(.invalid, mistake: "/profile", Self.unknownProfile(wanted, profileList))
+        }
+        let smallest = manifest.resources.smallest.flatMap { name in profileList.first { $0.name == name } }
+        let refusal =
+            executor.capacity.refusal(of: profile.limits)
+            ?? manifest.resources.refusal(of: profile, smallest: smallest)
+        guard let refusal else { return profile }
+        let fitting = profileList.filter {
+            executor.capacity.refusal(of: $0.limits) == nil
+                && manifest.resources.refusal(of: $0, smallest: smallest) == nil
+        }
+        let advice =
+            fitting.isEmpty
+            ? "no profile here would fit" : "choose \(fitting.map(\.name).joined(separator: " or "))"
+        throw ServiceError(.invalid, mistake: "/profile", "profile \(wanted): \(refusal); \(advice)")
+    }
+
+    private static func queueFull(_ limit: Int) -> ServiceError {
+        ServiceError(.overloaded, "\(limit) jobs are waiting already", retryAfter: .seconds(10))
+    }
+}

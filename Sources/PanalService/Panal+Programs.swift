@@ -1,0 +1,137 @@
+import FoundationEssentials
+import Logging
+package import PanalCore
+import PanalManifest
+
+extension Panal {
+    /// Takes a file: `append`, then `finish`; `discard` when the client goes away. At most `limit` bytes, and never more than the
+    /// operator allows.
+    package func upload(_ principal: Principal, limit: Int?) async throws -> any BlobWriter {
+        try await blobs.writer(limit: min(limit ?? .max, configuration.maximumUploadBytes))
+    }
+
+    /// Publishes a program, or a new version of one's own. The same content and manifest again are the same version, and then
+    /// `created` is false. With `isPublic` the program becomes public; without it, it stays what it is, at first private.
+    ///
+    /// Throws `invalid` with the manifest's mistakes, `unsupported` for a file that cannot be started or an archive that is refused,
+    /// `tooLarge`, and `conflict` when the name is another user's.
+    package func publish(_ principal: Principal, manifest: [UInt8], upload: ProgramUpload, isPublic: Bool) async throws
+        -> (entry: ProgramEntry, created: Bool)
+    {
+        let (parsed, document, text) = try read(manifest)
+        if let taken = try await store.program(named: parsed.slug, version: nil),
+            taken.program.owner != principal.user
+        {
+            throw Self.nameTaken(parsed.slug)
+        }
+        if let known = parsed.suggestedProfile, !profileList.contains(where: { $0.name == known }) {
+            throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
+        }
+        let staged = try await stage(upload)
+        do {
+            let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)
+            let entry = try rule.choose(among: staged.files)
+            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }),
+                let refusal = ExecutableCheck.refusal(of: file)
+            {
+                throw ServiceError(.unsupported, refusal)
+            }
+            let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
+            let draft = ProgramDraft(
+                name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,
+                manifest: text, entry: entry.path, size: bytes, at: clock.now())
+            let (program, version, created) = try await store.publish(draft)
+            logger.info(
+                "program published",
+                metadata: ["program": "\(program.name)", "version": "\(version.number)", "created": "\(created)"])
+            let published = ProgramEntry(
+                program: program, version: version, ownerName: principal.name, manifest: parsed, isOwn: true)
+            return (published, created)
+        } catch {
+            await staged.discard()
+            if case StoreError.nameTaken = error { throw Self.nameTaken(parsed.slug) }
+            throw error
+        }
+    }
+
+    /// What the principal may use: their own and public programs, for administrators all; by name.
+    package func programs(_ principal: Principal) async throws -> [ProgramEntry] {
+        try await store.programs(visibleTo: principal.isAdministrator ? nil : principal.user)
+            .map { try entry($0, for: principal) }
+    }
+
+    /// A program with one version, the newest when `version` is nil.
+    package func program(_ principal: Principal, name: String, version: Int?) async throws -> ProgramEntry {
+        guard let found = try await store.program(named: name, version: version), isVisible(found.program, principal)
+        else {
+            let which = version.map { "version \($0) of a program" } ?? "a program"
+            throw ServiceError(.notFound, "there is no such thing as \(which) ‘\(name)’")
+        }
+        return try entry(found, for: principal)
+    }
+
+    /// Makes a program usable by every registered user, or by its owner alone; for its owner and administrators.
+    package func setPublic(_ principal: Principal, name: String, to isPublic: Bool) async throws -> Program {
+        let found = try await program(principal, name: name, version: nil)
+        guard found.isOwn else { throw ServiceError(.forbidden, "only its owner may change who uses a program") }
+        return try await store.setPublic(found.program.id, to: isPublic)
+    }
+
+    private func entry(_ stored: StoredProgram, for principal: Principal) throws -> ProgramEntry {
+        ProgramEntry(
+            program: stored.program, version: stored.version, ownerName: stored.ownerName,
+            manifest: try manifests.manifest(of: stored.version),
+            isOwn: stored.program.owner == principal.user || principal.isAdministrator)
+    }
+
+    private func isVisible(_ program: Program, _ principal: Principal) -> Bool {
+        program.isPublic || program.owner == principal.user || principal.isAdministrator
+    }
+
+    /// The manifest, its document, and its text as it was published.
+    private func read(_ bytes: [UInt8]) throws -> (Manifest, JSONValue, String) {
+        let parsed: Manifest
+        do {
+            parsed = try Manifest(parsing: Data(bytes))
+        } catch {
+            throw ServiceError(.invalid, "the manifest has mistakes", mistakes: error.mistakes)
+        }
+        // Behind a byte order mark, which the manifest's own reader skips.
+        let json = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+        guard let text = String(validating: bytes, as: UTF8.self),
+            let document = try? JSONValue(parsing: Data(json))
+        else { throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8") }
+        return (parsed, document, text)
+    }
+
+    private func stage(_ upload: ProgramUpload) async throws -> any StagedProgram {
+        let name = upload.fileName.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map(String.init) ?? ""
+        let source: ProgramSource
+        if let format = ArchiveFormat(fileName: name) {
+            source = .archive(format, content: upload.content)
+        } else {
+            guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= 255, !name.hasControlCharacters else {
+                throw ServiceError(.unsupported, "the uploaded file needs a name of 1 to 255 bytes")
+            }
+            source = .file(name: name, content: upload.content)
+        }
+        let limits = ArchiveLimits(
+            entries: configuration.maximumProgramFiles, bytes: configuration.maximumProgramBytes)
+        do {
+            return try await blobs.stage(source, limits: limits)
+        } catch let error as ArchiveError {
+            throw ServiceError(
+                error.reason == .tooLarge ? .tooLarge : .unsupported, "‘\(name)’ is refused: \(error.sentence)")
+        } catch BlobError.missing {
+            throw ServiceError(.malformed, "the uploaded file is not there (any more)")
+        }
+    }
+
+    private static func nameTaken(_ name: String) -> ServiceError {
+        ServiceError(.conflict, "a program ‘\(name)’ of somebody else is there already: choose another name")
+    }
+
+    static func unknownProfile(_ name: String, _ profiles: [Profile]) -> String {
+        "there is no profile ‘\(name)’ here; there are \(profiles.map(\.name).joined(separator: ", "))"
+    }
+}

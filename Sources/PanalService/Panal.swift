@@ -1,0 +1,181 @@
+package import Logging
+package import PanalCore
+import PanalManifest
+import PanalScheduler
+import Synchronization
+
+/// The verbs of the service. Each checks what its principal may do; what is not there *for this principal* is `notFound`, so that an
+/// answer never tells that something of another user's exists.
+///
+/// All throw `ServiceError` where the caller is to be told something, and other errors where Panal itself failed.
+package final class Panal: Sendable {
+    let store: any Store
+    let blobs: any BlobStore
+    let executor: any Executor
+    let profileList: [Profile]
+    let clock: any WallClock
+    let configuration: ServiceConfiguration
+    let logger: Logger
+    let passwords: Passwords
+    let throttle: SignInThrottle
+    let signals = JobSignals()
+    let manifests = ManifestCache()
+
+    private enum Phase {
+        case made
+        case running(JobRunner)
+        case stopped(JobRunner)
+    }
+
+    private let phase = Mutex(Phase.made)
+
+    package init(
+        store: any Store, blobs: any BlobStore, executor: any Executor, profiles: [Profile], clock: any WallClock,
+        configuration: ServiceConfiguration = ServiceConfiguration(), logger: Logger
+    ) {
+        self.store = store
+        self.blobs = blobs
+        self.executor = executor
+        profileList = profiles
+        self.clock = clock
+        self.configuration = configuration
+        self.logger = logger
+        passwords = Passwords(cost: configuration.passwordCost)
+        throttle = SignInThrottle(rule: configuration.throttle)
+    }
+
+    /// Takes up what an earlier run left, makes the first administrator where there is no user yet, and begins to take jobs.
+    ///
+    /// Jobs that waited are queued again in their order; jobs that ran have failed. The answer, if any, is the only place that ever
+    /// names the first administrator's password. Call it once, and before any other verb: it removes uploads that nothing refers to.
+    package func start() async throws -> FirstStart? {
+        guard runner == nil else { throw ServiceError(.conflict, "the service is started already") }
+        // Nothing is being uploaded yet, so whatever nothing refers to was left behind, at whatever time the clock shows.
+        try await removeUnreferenced(before: Timestamp(microseconds: .max))
+        let first = try await makeFirstAdministrator()
+        let waiting = try await settleLeftovers()
+        // What was acknowledged is taken again even where the queue has become shorter since.
+        let schedule = ScheduleState(
+            capacity: executor.capacity, queueLimit: max(configuration.queueLimit, waiting.count))
+        let runner = JobRunner(
+            store: store, blobs: blobs, executor: executor, scheduler: Scheduler(state: schedule, clock: clock),
+            clock: clock, signals: signals, logger: logger)
+        for job in waiting {
+            guard let reason = await runner.submit(job.attempt, order: job.order) else { continue }
+            try await fail(job.job, because: reason)
+        }
+        phase.withLock { $0 = .running(runner) }
+        return first
+    }
+
+    /// Housekeeping once an hour until the task is cancelled: forgets expired sessions and content that nothing refers to.
+    package func run() async {
+        while (try? await Task.sleep(for: .seconds(3_600))) != nil {
+            do {
+                try await tidy()
+            } catch {
+                logger.warning("housekeeping failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Takes no more jobs, ends what runs (those jobs fail with a message), keeps what waits for the next start. Harmless when
+    /// called twice.
+    package func shutdown() async {
+        let runner = phase.withLock { phase -> JobRunner? in
+            guard case .running(let runner) = phase else { return nil }
+            phase = .stopped(runner)
+            return runner
+        }
+        await runner?.stop()
+    }
+
+    package func health() async -> Health {
+        let (runner, takesJobs) = phase.withLock { phase -> (JobRunner?, Bool) in
+            switch phase {
+            case .made: (nil, false)
+            case .running(let runner): (runner, true)
+            case .stopped(let runner): (runner, false)
+            }
+        }
+        return Health(
+            takesJobs: takesJobs, runningJobs: await runner?.runningCount ?? 0,
+            waitingJobs: await runner?.waitingCount ?? 0)
+    }
+
+    /// The profiles in the operator's order, and which of them this host is too small for.
+    package func profiles() -> [ProfileAvailability] {
+        let capacity = executor.capacity
+        return profileList.map { ProfileAvailability(profile: $0, refusal: capacity.refusal(of: $0.limits)) }
+    }
+
+    /// Who carries jobs out, also while stopping; nil before `start`.
+    var runner: JobRunner? {
+        phase.withLock { phase in
+            switch phase {
+            case .made: nil
+            case .running(let runner), .stopped(let runner): runner
+            }
+        }
+    }
+
+    /// Who takes new jobs. Throws `overloaded` while there is nobody.
+    func takingRunner() throws -> JobRunner {
+        let runner = phase.withLock { phase -> JobRunner? in
+            if case .running(let runner) = phase { runner } else { nil }
+        }
+        guard let runner else {
+            throw ServiceError(.overloaded, "the service is starting or stopping", retryAfter: .seconds(5))
+        }
+        return runner
+    }
+
+    /// Runs `body` to its end even if the caller's task is cancelled: a client that goes away must not leave a step half done.
+    func uncancelled<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        try await Task { try await body() }.value
+    }
+
+    func tidy() async throws {
+        let now = clock.now()
+        _ = try await store.deleteSessions(expiredBefore: now)
+        // A day's grace: content that was uploaded a moment ago may belong to a submission that is still being put together.
+        try await removeUnreferenced(before: now + .seconds(-86_400))
+    }
+
+    private func removeUnreferenced(before moment: Timestamp) async throws {
+        let content = try await blobs.removeBlobs(except: try await store.referencedBlobs(), before: moment)
+        let programs = try await blobs.removePrograms(except: try await store.referencedPrograms(), before: moment)
+        guard content + programs > 0 else { return }
+        logger.info("removed what nothing refers to", metadata: ["files": "\(content)", "programs": "\(programs)"])
+    }
+
+    private func makeFirstAdministrator() async throws -> FirstStart? {
+        guard try await store.users().isEmpty else { return nil }
+        let (user, password) = try await addUser(name: "admin", password: nil, role: .administrator)
+        return FirstStart(name: user.name, password: password)
+    }
+
+    /// Answers the jobs that wait; all others that an earlier run did not end have failed.
+    private func settleLeftovers() async throws -> [UnfinishedJob] {
+        var waiting: [UnfinishedJob] = []
+        for left in try await store.unfinishedJobs() {
+            guard left.job.state != .queued else {
+                waiting.append(left)
+                continue
+            }
+            let output = StreamState(bytes: try await blobs.stream(.output, of: left.job.id).size)
+            let error = StreamState(bytes: try await blobs.stream(.error, of: left.job.id).size)
+            let now = clock.now()
+            let changes = JobEnding.stopped(output: output, error: error).changes(endedAt: now, now: now)
+            _ = try await store.change(left.job.id, from: left.job.state, changes)
+        }
+        return waiting
+    }
+
+    private func fail(_ job: Job, because reason: String) async throws {
+        let cause = SystemError(step: "scheduler.admission", detail: reason)
+        let change = JobChange(
+            to: .failed, at: clock.now(), message: reason, result: JobResult(outcome: .systemError(cause)))
+        _ = try await store.change(job.id, from: .queued, [change])
+    }
+}

@@ -1,0 +1,108 @@
+import PanalCore
+import Synchronization
+
+/// An executor without cells, for tests: it answers at once, or holds each attempt until the test says how it ends.
+final class DirectedExecutor: Executor {
+    enum Mode: Sendable {
+        /// Every attempt starts, writes `hello` and ends with exit code 0.
+        case answers
+        /// Attempts start and run until `finish` or a cancel.
+        case holds
+        /// Attempts are held before their program starts.
+        case holdsBeforeStart
+        /// Attempts end at once with this result, without having started.
+        case ends(Outcome)
+    }
+
+    private struct Held {
+        var attempt: AttemptSpec
+        var sink: any AttemptSink
+        var continuation: CheckedContinuation<Outcome, Never>
+    }
+
+    private struct State {
+        var held: [AttemptID: Held] = [:]
+        var order: [AttemptSpec] = []
+        var cancels: [AttemptID] = []
+        var running = 0
+        var mostRunning = 0
+    }
+
+    let capacity: HostCapacity
+    private let mode: Mode
+    private let state = Mutex(State())
+
+    init(mode: Mode, cores: Int) {
+        self.mode = mode
+        capacity = HostCapacity(cores: Array(0..<cores), memory: 8 << 30)
+    }
+
+    func run(_ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable () -> Void) async
+        -> AttemptResult
+    {
+        state.withLock { state in
+            state.order.append(attempt)
+            state.running += 1
+            state.mostRunning = max(state.mostRunning, state.running)
+        }
+        defer { state.withLock { $0.running -= 1 } }
+        switch mode {
+        case .ends(let outcome):
+            return AttemptResult(outcome: outcome, usage: ResourceUsage())
+        case .answers:
+            started()
+            return result(.exited(code: 0), writing: "hello\n", to: sink)
+        case .holds, .holdsBeforeStart:
+            if case .holds = mode { started() }
+            let outcome = await withCheckedContinuation { continuation in
+                state.withLock { state in
+                    state.held[attempt.id] = Held(attempt: attempt, sink: sink, continuation: continuation)
+                }
+            }
+            return result(outcome, writing: "held\n", to: sink)
+        }
+    }
+
+    func cancel(_ attempt: AttemptID) async {
+        let held = state.withLock { state in
+            state.cancels.append(attempt)
+            return state.held.removeValue(forKey: attempt)
+        }
+        held?.continuation.resume(returning: .cancelled)
+    }
+
+    /// Ends a held attempt.
+    func finish(_ job: JobID, _ outcome: Outcome = .exited(code: 0)) {
+        let held = state.withLock { state -> Held? in
+            guard let id = state.held.keys.first(where: { $0.job == job }) else { return nil }
+            return state.held.removeValue(forKey: id)
+        }
+        held?.continuation.resume(returning: outcome)
+    }
+
+    /// Writes for a held attempt.
+    func write(_ text: String, for job: JobID) throws {
+        let sink = state.withLock { state in state.held.first { $0.key.job == job }?.value.sink }
+        let bytes = Array(text.utf8)
+        try sink?.append(bytes.span.bytes, to: .output)
+    }
+
+    var heldJobs: Set<JobID> { state.withLock { Set($0.held.keys.map(\.job)) } }
+    /// Attempts in the order in which they were handed over.
+    var attempts: [AttemptSpec] { state.withLock { $0.order } }
+    var cancels: [AttemptID] { state.withLock { $0.cancels } }
+    var mostRunning: Int { state.withLock { $0.mostRunning } }
+
+    private func result(_ outcome: Outcome, writing text: String, to sink: any AttemptSink) -> AttemptResult {
+        let bytes = Array(text.utf8)
+        do {
+            try sink.append(bytes.span.bytes, to: .output)
+        } catch {
+            return AttemptResult(
+                outcome: .systemError(SystemError(step: "sink", detail: "\(error)")), usage: ResourceUsage())
+        }
+        return AttemptResult(
+            outcome: outcome, usage: ResourceUsage(wallMicroseconds: 5), skipped: ["huge.bin: over the limit"],
+            output: StreamState(bytes: bytes.count, truncated: false))
+    }
+}

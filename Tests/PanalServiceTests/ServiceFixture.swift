@@ -1,0 +1,137 @@
+import Foundation
+import Logging
+import PanalCore
+import PanalManifest
+import PanalService
+import PanalStore
+import Synchronization
+import Testing
+
+final class ManualClock: WallClock {
+    private let moment = Mutex(Timestamp(Date(timeIntervalSinceNow: 0)))
+
+    func now() -> Timestamp { moment.withLock { $0 } }
+    func advance(_ span: Duration) { moment.withLock { $0 = $0 + span } }
+}
+
+/// A service on a real store in a folder of its own, with an executor that the test directs.
+final class ServiceFixture: Sendable {
+    let path: String
+    let clock = ManualClock()
+    let executor: DirectedExecutor
+    let configuration: ServiceConfiguration
+    let store: SQLiteStore
+    let blobs: DirectoryBlobStore
+    let panal: Panal
+    let admin: Principal
+    let ana: Principal
+    let berta: Principal
+
+    static let cheap = PasswordCost(exponent: 4, blockSize: 8, parallelism: 1)
+    static let filter = #"{"name": "filter", "inputs": [{"name": "tamaño de filtro", "type": "text"}]}"#
+
+    init(
+        cores: Int = 2, queueLimit: Int = 100, executor: DirectedExecutor.Mode = .answers,
+        throttle: ThrottleRule = .standard
+    ) async throws {
+        path = NSTemporaryDirectory() + "panal-test-" + UUID().uuidString
+        self.executor = DirectedExecutor(mode: executor, cores: cores)
+        configuration = ServiceConfiguration(
+            queueLimit: queueLimit, maximumUploadBytes: 1 << 20, passwordCost: Self.cheap, throttle: throttle)
+        (store, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
+        let first = try #require(try await panal.start())
+        let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal
+        self.admin = admin
+        ana = try await Self.person("ana", panal, admin)
+        berta = try await Self.person("berta", panal, admin)
+    }
+
+    /// What a service finds that is started after `other` was killed in this moment.
+    init(afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int) async throws {
+        path = other.path + "-copy"
+        try FileManager.default.copyItem(atPath: other.path, toPath: path)
+        executor = DirectedExecutor(mode: .answers, cores: cores)
+        configuration = ServiceConfiguration(queueLimit: queueLimit, passwordCost: Self.cheap)
+        (store, blobs, panal) = try Self.open(path, executor, clock, configuration)
+        (admin, ana, berta) = (other.admin, other.ana, other.berta)
+        #expect(try await panal.start() == nil)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    private static func open(
+        _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration
+    ) throws -> (SQLiteStore, DirectoryBlobStore, Panal) {
+        let blobs = try DirectoryBlobStore(path: path)
+        let store = try SQLiteStore(path: path + "/panal.sqlite")
+        let panal = Panal(
+            store: store, blobs: blobs, executor: executor,
+            profiles: [profile("small", cores: 1), profile("half", shared: 500), profile("xlarge", cores: 6)],
+            clock: clock, configuration: configuration,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        return (store, blobs, panal)
+    }
+
+    private static func person(_ name: String, _ panal: Panal, _ admin: Principal) async throws -> Principal {
+        let (user, _) = try await panal.createUser(admin, name: name, password: "\(name) password", role: .user)
+        return Principal(user: user.id, name: user.name, role: user.role)
+    }
+
+    static func profile(_ name: String, cores: Int? = nil, shared: Int = 0) -> Profile {
+        let limits = CellLimits(
+            cpu: cores.map { .exclusive(cores: $0) } ?? .shared(millicores: shared), memory: 1 << 28, processes: 64,
+            wallTime: .seconds(60), cpuTime: .seconds(60), scratchBytes: 1 << 20, scratchFiles: 100,
+            outputBytes: 1 << 20, collectedFiles: 10, collectedBytes: 1 << 20, openFiles: 100, fileBytes: 1 << 20)
+        return Profile(name: name, summary: "", limits: limits, seccomp: "default")
+    }
+
+    func put(_ bytes: [UInt8]) async throws -> ContentHash {
+        let writer = try await panal.upload(ana, limit: nil)
+        try await writer.append(bytes)
+        return try await writer.finish().content
+    }
+
+    @discardableResult
+    func publish(
+        _ manifest: String = filter, as principal: Principal? = nil, script: String = "#!/bin/sh\necho hello\n",
+        fileName: String = "tool.sh", isPublic: Bool = false
+    ) async throws -> (entry: ProgramEntry, created: Bool) {
+        let upload = ProgramUpload(fileName: fileName, content: try await put(Array(script.utf8)))
+        return try await panal.publish(
+            principal ?? ana, manifest: Array(manifest.utf8), upload: upload, isPublic: isPublic)
+    }
+
+    func submit(as principal: Principal? = nil, profile: String? = nil, value: String = "3") async throws -> Job {
+        try await panal.submit(
+            principal ?? ana, program: "filter", profile: profile,
+            submission: Submission(values: ["tamano_de_filtro": [.text(value)]]))
+    }
+
+    /// The job when it has ended; the test fails by time rather than hang.
+    func end(of job: JobID) async throws -> Job {
+        let ended = try await panal.wait(admin, job: job, atMost: .seconds(20))
+        #expect(ended.state.isFinal)
+        return ended
+    }
+}
+
+/// Waits for what another task does in its own time; every use is a condition that must come true.
+func eventually(_ condition: () async throws -> Bool) async throws {
+    for _ in 0..<2_000 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    Issue.record("it did not come true within ten seconds")
+}
+
+/// Expects `body` to be refused with `code`; answers the error.
+@discardableResult
+func refused(
+    _ code: ServiceError.Code, _ location: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+) async -> ServiceError? {
+    let error = await #expect(throws: ServiceError.self, sourceLocation: location) { try await body() }
+    #expect(error?.code == code, sourceLocation: location)
+    return error
+}
