@@ -108,7 +108,7 @@ free_port() {
 wait_for_server() {
     local try
     for try in $(seq 300); do
-        curl -fs -o /dev/null "$1/health" && return 0
+        curl -fs -o /dev/null "$1/healthz" && return 0
         kill -0 "$2" 2>/dev/null || return 1
         sleep 0.1
     done

@@ -21,7 +21,7 @@ enum Installation {
     }
 
     /// The folder with `*.yaml` and `seccomp/`: the one given, else `Profiles` in a folder above this executable, as in a clone
-    /// of the repository, else `/usr/share/panal/Profiles`.
+    /// of the repository, else `/usr/local/share/panal/Profiles`.
     static func profiles(given: String?) throws -> String {
         if let given {
             guard isFolder("\(given)/seccomp") else {
@@ -34,7 +34,7 @@ enum Installation {
             above = String(above[..<slash])
             if isFolder("\(above)/Profiles/seccomp") { return "\(above)/Profiles" }
         }
-        let installed = "/usr/share/panal/Profiles"
+        let installed = "/usr/local/share/panal/Profiles"
         guard isFolder("\(installed)/seccomp") else {
             throw CommandFailure("no folder of profiles was found; name it with --profiles FOLDER")
         }

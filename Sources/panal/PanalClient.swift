@@ -36,9 +36,25 @@ struct PanalClient {
         var request = request
         request.headers.add(name: "Authorization", value: "Bearer \(key)")
         request.headers.add(name: "Accept", value: "application/json")
+        // A server that is not there is to be said at once, not after retries.
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(5)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        do {
+            let answer = try await answer(to: request, by: client)
+            try await client.shutdown()
+            return answer
+        } catch {
+            try? await client.shutdown()
+            throw error
+        }
+    }
+
+    private func answer(to request: HTTPClientRequest, by client: HTTPClient) async throws -> JSONValue {
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
+            response = try await client.execute(request, timeout: .hours(1))
         } catch let failure as CommandFailure {
             throw failure
         } catch {
