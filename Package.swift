@@ -164,6 +164,10 @@ let package = Package(
             dependencies: [
                 "PanalHTTP", "PanalService", "PanalStore", "PanalManifest", "PanalCore", hummingbird, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: tests),
         .testTarget(
@@ -176,6 +180,7 @@ let package = Package(
             dependencies: [
                 "PanalCore", .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: tests),
     ]
