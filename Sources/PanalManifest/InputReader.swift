@@ -350,7 +350,7 @@ extension InputReader {
             if !fits(element) {
                 reader.report(
                     "default",
-                    "is \(element.kind), should be \(type == .boolean ? "true or false" : "a \(type.rawValue)")")
+                    "is \(element.kind), should be \(type.wording)")
                 return
             }
             do {

@@ -39,6 +39,18 @@ package enum InputType: String, Hashable, Sendable, CaseIterable {
         guard let type = InputType(rawValue: word) ?? Self.synonyms[word] else { return nil }
         self = type
     }
+
+    /// In messages, after *takes* and *should be*.
+    var wording: String {
+        switch self {
+        case .integer: "a whole number"
+        case .boolean: "true or false"
+        case .email: "an e-mail address"
+        case .url: "an address"
+        case .json: "a JSON document"
+        case .text, .number, .choice, .file, .date, .time, .colour, .secret: "a \(rawValue)"
+        }
+    }
 }
 
 /// How a value reaches the program.

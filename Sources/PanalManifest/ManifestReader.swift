@@ -17,8 +17,7 @@ extension Manifest {
             throw ManifestError(mistakes: [
                 Mistake(
                     pointer: "",
-                    detail: "the manifest has \(ByteCount.text(data.count)); "
-                        + "\(ByteCount.text(Self.maximumDocumentBytes)) is the most")
+                    detail: "the manifest has \(data.count) bytes; \(Self.maximumDocumentBytes) is the most")
             ])
         }
         let document: JSONValue

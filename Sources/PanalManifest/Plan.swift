@@ -122,7 +122,7 @@ extension ManifestInput {
         var details: [String] = []
         for value in values {
             guard case .text(let text) = value else {
-                details.append("takes \(type == .integer ? "an" : "a") \(type.rawValue) as text, not a file")
+                details.append("takes \(type.wording), not a file")
                 continue
             }
             do {
