@@ -1,4 +1,5 @@
-/// Where everything that must survive a restart is kept. Every change is durable when its call returns.
+/// Where everything that must survive a restart is kept. Every change is durable when its call returns; a job's steps on the way to its
+/// end may be lost by a power cut, as long as they survive a crash of the server.
 ///
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
@@ -40,8 +41,9 @@ package protocol Store: Sendable {
     func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program
 
     // Jobs.
-    /// Stores a job with its first event and its first attempt; answers its place in the order of submission.
-    func insert(_ job: Job, attempt: AttemptSpec) async throws -> Int64
+    /// Stores a job with its first event and its first attempt; answers its place in the order of submission. With `hasSecrets` the
+    /// attempt's arguments and environment are forgotten when the job has ended.
+    func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64
     /// Forgets a job that was never acknowledged; only while it is `queued`.
     func deleteUnacknowledged(_ job: JobID) async throws
     func job(_ id: JobID) async throws -> Job?

@@ -1,4 +1,5 @@
 import PanalCore
+import PanalManifest
 
 /// What a job becomes when its attempt has ended: the state, the words for people, and what is stored with it.
 struct JobEnding: Hashable, Sendable {
@@ -10,7 +11,7 @@ struct JobEnding: Hashable, Sendable {
 
     /// `cancelledBy` is who asked for the end, if anybody did. An attempt that ended by itself before the request reached it keeps
     /// its own outcome.
-    init(of attempt: AttemptResult, cancelledBy: String?, isStopping: Bool) {
+    init(of attempt: AttemptResult, cancelledBy: String?, isStopping: Bool, manifest: Manifest? = nil) {
         result = JobResult(
             outcome: attempt.outcome, usage: attempt.usage, output: attempt.output, error: attempt.error,
             files: attempt.files)
@@ -28,10 +29,24 @@ struct JobEnding: Hashable, Sendable {
         case .exited, .signalled, .notStarted, .cpuTimeExceeded, .wallTimeExceeded, .memoryExceeded, .outputExceeded,
             .syscallDenied:
             state = .finished
-            message =
-                attempt.skipped.isEmpty
-                ? nil : "not taken from the work folder: " + attempt.skipped.joined(separator: "; ")
+            message = Self.remarks(on: attempt, manifest)
         }
+    }
+
+    /// What the author says about the exit code, announced results that are not there, and files that could not be taken.
+    private static func remarks(on attempt: AttemptResult, _ manifest: Manifest?) -> String? {
+        var remarks: [String] = []
+        if case .exited(let code) = attempt.outcome, let manifest {
+            if let meaning = manifest.exitCodes[code] { remarks.append(meaning.message) }
+            for output in manifest.outputs where !output.isOptional && code == 0 {
+                guard !attempt.files.contains(where: { output.matches($0.path) }) else { continue }
+                remarks.append("the program left no ‘\(output.name)’ (\(output.pattern)) in its work folder")
+            }
+        }
+        if !attempt.skipped.isEmpty {
+            remarks.append("not taken from the work folder: " + attempt.skipped.joined(separator: "; "))
+        }
+        return remarks.isEmpty ? nil : remarks.joined(separator: "; ")
     }
 
     private init(state: JobState, message: String?, result: JobResult) {

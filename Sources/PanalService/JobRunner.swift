@@ -1,5 +1,6 @@
 import Logging
 import PanalCore
+import PanalManifest
 import PanalScheduler
 import Synchronization
 
@@ -12,6 +13,8 @@ final class JobRunner: Sendable {
     private struct LiveJob {
         var ticket: Ticket
         var attempt: AttemptSpec
+        /// What the author says about exit codes and results.
+        var manifest: Manifest
         /// Set when the attempt was handed to the executor; from then on a cancel goes there.
         var isHandedOver = false
         var isCancelled = false
@@ -52,10 +55,10 @@ final class JobRunner: Sendable {
     var runningCount: Int { get async { await scheduler.running } }
 
     /// Gives a stored job to the scheduler. Answers why it is refused; nil when it runs or waits.
-    func submit(_ attempt: AttemptSpec, order: Int64) async -> String? {
+    func submit(_ attempt: AttemptSpec, of manifest: Manifest, order: Int64) async -> String? {
         let ticket = Ticket(number: order)
         state.withLock { state in
-            state.live[attempt.id.job] = LiveJob(ticket: ticket, attempt: attempt)
+            state.live[attempt.id.job] = LiveJob(ticket: ticket, attempt: attempt, manifest: manifest)
             state.jobs[ticket] = attempt.id.job
         }
         let actions = await scheduler.submit(ticket, ResourceRequest(attempt.limits))
@@ -200,8 +203,9 @@ final class JobRunner: Sendable {
             result.outcome = .systemError(SystemError(step: "store.streams", detail: "\(error)"))
         }
         let isStored = await start.isStored()
-        let (name, isStopping) = state.withLock { ($0.live[job]?.cancelledBy, $0.isStopping) }
-        let ending = JobEnding(of: result, cancelledBy: name, isStopping: isStopping)
+        let (live, isStopping) = state.withLock { ($0.live[job], $0.isStopping) }
+        let ending = JobEnding(
+            of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, manifest: live?.manifest)
         try await end(job, from: isStored ? .running : .deploying, ending, at: ended)
     }
 

@@ -36,8 +36,9 @@ extension Panal {
             arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
             standardInput: invocation.standardInput)
         return try await uncancelled { [store, logger] in
-            let order = try await store.insert(job, attempt: attempt)
-            if let reason = await runner.submit(attempt, order: order) {
+            let order = try await store.insert(
+                job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
+            if let reason = await runner.submit(attempt, of: program.manifest, order: order) {
                 try await store.deleteUnacknowledged(job.id)
                 logger.info("job refused", metadata: ["reason": "\(reason)"])
                 throw Self.queueFull(limit)

@@ -60,9 +60,16 @@ package final class Panal: Sendable {
         let runner = JobRunner(
             store: store, blobs: blobs, executor: executor, scheduler: Scheduler(state: schedule, clock: clock),
             clock: clock, signals: signals, logger: logger)
-        for job in waiting {
-            guard let reason = await runner.submit(job.attempt, order: job.order) else { continue }
-            try await fail(job.job, because: reason)
+        for waiting in waiting {
+            let job = waiting.job
+            guard let program = try await store.program(named: job.programName, version: job.version) else {
+                throw StoreError.damaged("version \(job.version) of program \(job.programName) is gone")
+            }
+            let manifest = try manifests.manifest(of: program.version)
+            guard let reason = await runner.submit(waiting.attempt, of: manifest, order: waiting.order) else {
+                continue
+            }
+            try await fail(job, because: reason)
         }
         phase.withLock { $0 = .running(runner) }
         return first

@@ -65,8 +65,11 @@ struct AttemptDocument: Codable {
     private var environment: [String]
     private var inputs: [Input]
     private var standardInput: ContentHash?
+    /// Whether `arguments` or `environment` hold what a person submitted in confidence.
+    private var hasSecrets: Bool
 
-    init(_ attempt: AttemptSpec) {
+    init(_ attempt: AttemptSpec, hasSecrets: Bool) {
+        self.hasSecrets = hasSecrets
         nonce = attempt.id.nonce
         rootfs = attempt.rootfs
         seccomp = attempt.seccomp
@@ -76,6 +79,15 @@ struct AttemptDocument: Codable {
         environment = attempt.environment
         inputs = attempt.inputs.map { Input(field: $0.field, name: $0.name, content: $0.content) }
         standardInput = attempt.standardInput
+    }
+
+    /// Removes what may hold a secret; false when there is nothing of the kind.
+    mutating func forgetSecrets() -> Bool {
+        guard hasSecrets else { return false }
+        arguments = []
+        environment = []
+        hasSecrets = false
+        return true
     }
 
     /// Cores are the scheduler's and given anew at each start.

@@ -51,7 +51,7 @@ package final class DirectoryBlobStore: BlobStore {
         for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void
     ) async throws -> any JobSink {
         try await disk.run { [folder, disk] in
-            try JobStreams(job: attempt.job, folder: folder, disk: disk, onAppend: onAppend)
+            try JobStreams(attempt: attempt, folder: folder, disk: disk, onAppend: onAppend)
         }
     }
 

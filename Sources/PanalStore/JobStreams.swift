@@ -4,46 +4,51 @@ import PanalCore
 import Synchronization
 
 /// Where one attempt's output goes: two files that grow while the program runs, and a blob for each result file. Its calls block and
-/// come from the executor's thread.
+/// come from the executor's thread. A program that writes nothing leaves no file.
 final class JobStreams: JobSink {
-    private struct Open: ~Copyable {
-        let output: OwnedDescriptor
-        let error: OwnedDescriptor
-        var outputBytes = 0
-        var errorBytes = 0
+    /// One stream's file, made with its first bytes.
+    private struct Stream: ~Copyable {
+        var file: OwnedDescriptor?
+        var bytes = 0
+
+        mutating func append(_ piece: [UInt8], _ makeFile: () throws -> OwnedDescriptor) throws {
+            if file == nil { file = try makeFile() }
+            try file?.write(piece)
+            bytes += piece.count
+        }
+    }
+
+    private struct Streams: ~Copyable {
+        var output = Stream()
+        var error = Stream()
+        var isOpen = true
     }
 
     private let folder: DataFolder
     private let disk: DiskQueue
-    private let streams: Mutex<Open?>
+    private let path: String
+    private let streams = Mutex(Streams())
     private let onAppend: @Sendable () -> Void
 
-    init(job: JobID, folder: DataFolder, disk: DiskQueue, onAppend: @escaping @Sendable () -> Void) throws {
-        let path = folder.jobPath(job)
-        try Files.makeFolder(path)
-        // A new attempt starts from nothing: what an earlier one wrote does not count.
-        let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
-        streams = Mutex(
-            Open(
-                output: try OwnedDescriptor(opening: path + "/stdout", flags, mode: 0o600),
-                error: try OwnedDescriptor(opening: path + "/stderr", flags, mode: 0o600)))
+    init(
+        attempt: AttemptID, folder: DataFolder, disk: DiskQueue, onAppend: @escaping @Sendable () -> Void
+    ) throws {
         self.folder = folder
         self.disk = disk
         self.onAppend = onAppend
+        path = folder.jobPath(attempt.job)
+        // What an earlier attempt wrote does not count.
+        if attempt.number > 1 { try Files.removeTree(path) }
     }
 
     func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws {
-        let count = bytes.byteCount
+        guard bytes.byteCount > 0 else { return }
         let piece = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
-        try streams.withLock { open in
-            guard open != nil else { throw BlobError.closed }
+        try streams.withLock { streams in
+            guard streams.isOpen else { throw BlobError.closed }
             switch stream {
-            case .output:
-                try open?.output.write(piece)
-                open?.outputBytes += count
-            case .error:
-                try open?.error.write(piece)
-                open?.errorBytes += count
+            case .output: try streams.output.append(piece) { try makeFile(stream) }
+            case .error: try streams.error.append(piece) { try makeFile(stream) }
             }
         }
         onAppend()
@@ -66,13 +71,27 @@ final class JobStreams: JobSink {
 
     func close() async throws -> (output: Int, error: Int) {
         try await disk.run { [self] in
-            try streams.withLock { open in
-                guard let last = open.take() else { throw BlobError.closed }
-                try last.output.synchronize()
-                try last.error.synchronize()
-                return (last.outputBytes, last.errorBytes)
+            try streams.withLock { streams in
+                guard streams.isOpen else { throw BlobError.closed }
+                streams.isOpen = false
+                let written = (output: streams.output.bytes, error: streams.error.bytes)
+                try streams.output.file?.synchronize()
+                try streams.error.file?.synchronize()
+                streams.output.file = nil
+                streams.error.file = nil
+                if written.output + written.error > 0 {
+                    try Files.synchronizeFolder(path)
+                    try Files.synchronizeFolder(folder.path + "/jobs")
+                }
+                return written
             }
         }
+    }
+
+    private func makeFile(_ stream: OutputStream) throws -> OwnedDescriptor {
+        try Files.makeFolder(path)
+        return try OwnedDescriptor(
+            opening: path + "/" + stream.rawValue, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, mode: 0o600)
     }
 
     private static func read(_ descriptor: Int32) throws(FileError) -> [UInt8] {

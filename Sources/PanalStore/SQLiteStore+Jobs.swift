@@ -7,10 +7,10 @@ private let jobColumns = """
     """
 
 extension SQLiteStore {
-    package func insert(_ job: Job, attempt: AttemptSpec) async throws -> Int64 {
+    package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
         let fields = try JSONText.of(job.fields)
-        let specification = try JSONText.of(AttemptDocument(attempt))
-        return try await pool.write { database in
+        let specification = try JSONText.of(AttemptDocument(attempt, hasSecrets: hasSecrets))
+        return try await write { database in
             try database.cachedStatement(
                 sql: """
                     INSERT INTO jobs (id, owner, program, program_name, version, profile, state, submitted, fields, message)
@@ -35,7 +35,7 @@ extension SQLiteStore {
     }
 
     package func deleteUnacknowledged(_ job: JobID) async throws {
-        try await pool.write {
+        try await write {
             try $0.execute(
                 sql: "DELETE FROM jobs WHERE id = ? AND state = ?", arguments: [job.text, JobState.queued.rawValue])
         }
@@ -102,7 +102,8 @@ extension SQLiteStore {
     }
 
     package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
-        try await pool.write { database in
+        let isEnd = changes.contains(where: \.state.isFinal)
+        return try await write(isEnd ? .synchronized : .written) { database in
             let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
             guard let row = try Row.fetchOne(statement, arguments: [job.text]) else { return nil }
             var state: JobState = try row.word(0)
@@ -114,6 +115,7 @@ extension SQLiteStore {
                 try Self.apply(change, to: job, database)
                 state = change.state
             }
+            if state.isFinal { try Self.forgetSecrets(of: job, database) }
             return try Self.job(job, database)
         }
     }
@@ -155,6 +157,20 @@ extension SQLiteStore {
             try database.cachedStatement(sql: "INSERT INTO job_files VALUES (?, ?, ?, ?)").execute(arguments: [
                 job.text, file.path, file.bytes, file.content.hex,
             ])
+        }
+    }
+
+    /// What was submitted in confidence is not kept longer than the job needs it.
+    private static func forgetSecrets(of job: JobID, _ database: Database) throws {
+        let rows = try Row.fetchAll(
+            database.cachedStatement(sql: "SELECT number, specification FROM attempts WHERE job = ?"),
+            arguments: [job.text])
+        for row in rows {
+            var document: AttemptDocument = try row.document(1)
+            guard document.forgetSecrets() else { continue }
+            try database.execute(
+                sql: "UPDATE attempts SET specification = ? WHERE job = ? AND number = ?",
+                arguments: [try JSONText.of(document), job.text, try row.integer(0)])
         }
     }
 

@@ -38,7 +38,7 @@ extension SQLiteStore {
     package func publish(
         _ draft: ProgramDraft
     ) async throws -> (program: Program, version: ProgramVersion, created: Bool) {
-        try await pool.write { database in
+        try await write { database in
             var program: Program
             if let known = try Self.program("name", draft.name, database) {
                 guard known.owner == draft.owner else { throw StoreError.nameTaken(draft.name) }
@@ -70,7 +70,7 @@ extension SQLiteStore {
     }
 
     package func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(
                 sql: "UPDATE programs SET is_public = ? WHERE id = ?", arguments: [isPublic, program.text])
             guard let changed = try Self.program("id", program.text, database) else {

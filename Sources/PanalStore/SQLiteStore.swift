@@ -1,10 +1,22 @@
 import FoundationEssentials
 import GRDB
 package import PanalCore
+import Synchronization
 
-/// The store in one SQLite file with a write-ahead log. Every transaction is on the disk when its call returns.
+/// The store in one SQLite file with a write-ahead log. Every transaction is on the disk when its call returns, but for a job's steps
+/// on the way to its end: a power cut, though not a crash of the server, may take the job back to an earlier one of these. It then
+/// counts as not having come further, and nothing of what it did has survived that cut.
 package final class SQLiteStore: Sendable {
+    enum Durability: Int {
+        /// SQLite's `NORMAL`: written, not synchronized.
+        case written = 1
+        /// SQLite's `FULL`.
+        case synchronized = 2
+    }
+
     let pool: DatabasePool
+    /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
+    private let durability = Mutex<Durability?>(nil)
 
     /// Opens or makes the database and brings its tables up to date. `path` is a file in a folder that is there.
     package init(path: String) throws {
@@ -12,23 +24,47 @@ package final class SQLiteStore: Sendable {
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(10)
         configuration.label = "panal.store"
-        let pool = try DatabasePool(path: path, configuration: configuration)
-        // The pool sets NORMAL when it opens the file: a power cut could then lose a job that was acknowledged.
+        // What was deleted is overwritten: secrets of ended jobs must not stay in free pages.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
+        pool = try DatabasePool(path: path, configuration: configuration)
         try pool.writeWithoutTransaction { database in
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-            let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+            try set(.synchronized, database)
             let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
-            guard level == 2, journal == "wal" else {
-                throw StoreError.damaged("the database does not take synchronous = FULL and a write-ahead log")
-            }
+            guard journal == "wal" else { throw StoreError.damaged("the database takes no write-ahead log") }
         }
         try Schema.migrator.migrate(pool)
-        self.pool = pool
     }
 
     /// Ends all use of the file. Calls after it throw.
     package func close() throws {
         try pool.close()
+    }
+
+    /// One transaction. Without the durability that is asked for it does not begin.
+    func write<Value: Sendable>(
+        _ durability: Durability = .synchronized, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        try await pool.writeWithoutTransaction { [self] database in
+            try set(durability, database)
+            var value: Value?
+            try database.inTransaction(.immediate) {
+                value = try body(database)
+                return .commit
+            }
+            guard let value else { throw StoreError.damaged("a transaction ended without its value") }
+            return value
+        }
+    }
+
+    /// The pool itself sets `NORMAL` when it opens the file, so the level is set and read back here.
+    private func set(_ wanted: Durability, _ database: Database) throws {
+        guard durability.withLock({ $0 }) != wanted else { return }
+        durability.withLock { $0 = nil }
+        try database.execute(sql: "PRAGMA synchronous = \(wanted.rawValue)")
+        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == wanted.rawValue else {
+            throw StoreError.damaged("the database does not take synchronous = \(wanted.rawValue)")
+        }
+        durability.withLock { $0 = wanted }
     }
 }
 
@@ -52,7 +88,7 @@ extension SQLiteStore: Store {
     }
 
     package func insert(_ user: User, credential: Credential) async throws {
-        try await pool.write { database in
+        try await write { database in
             guard try Self.user("name", user.name, database) == nil else { throw StoreError.nameTaken(user.name) }
             try database.cachedStatement(sql: "INSERT INTO users VALUES (?, ?, ?, ?, ?)").execute(arguments: [
                 user.id.text, user.name, user.role.rawValue, user.status.rawValue, user.created.microseconds,
@@ -76,7 +112,7 @@ extension SQLiteStore: Store {
     }
 
     package func replaceCredential(of user: UserID, with credential: Credential) async throws {
-        try await pool.write { database in
+        try await write { database in
             guard try Self.user("id", user.text, database) != nil else { throw StoreError.unknown("user \(user)") }
             try database.execute(sql: "DELETE FROM credentials WHERE user = ?", arguments: [user.text])
             try Self.insert(credential, of: user, database)
@@ -85,7 +121,7 @@ extension SQLiteStore: Store {
     }
 
     package func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(
                 sql: "UPDATE users SET status = ? WHERE id = ?", arguments: [status.rawValue, user.text])
             guard let changed = try Self.user("id", user.text, database) else {
@@ -121,7 +157,7 @@ extension SQLiteStore: Store {
 
 extension SQLiteStore {
     package func insert(_ session: StoredSession) async throws {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(
                 sql: "INSERT INTO sessions VALUES (?, ?, ?, ?)",
                 arguments: [
@@ -148,20 +184,20 @@ extension SQLiteStore {
     }
 
     package func deleteSession(tokenHash: ContentHash) async throws {
-        try await pool.write {
+        try await write {
             try $0.execute(sql: "DELETE FROM sessions WHERE token_hash = ?", arguments: [tokenHash.hex])
         }
     }
 
     package func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(sql: "DELETE FROM sessions WHERE expires < ?", arguments: [moment.microseconds])
             return database.changesCount
         }
     }
 
     package func insert(_ key: APIKey, secretHash: ContentHash) async throws {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(
                 sql: "INSERT INTO api_keys (id, owner, label, created, expires, secret_hash) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [
@@ -195,7 +231,7 @@ extension SQLiteStore {
     }
 
     package func deleteKey(_ id: APIKeyID) async throws -> Bool {
-        try await pool.write { database in
+        try await write { database in
             try database.execute(sql: "DELETE FROM api_keys WHERE id = ?", arguments: [id.text])
             return database.changesCount > 0
         }

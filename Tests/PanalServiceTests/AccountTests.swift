@@ -1,6 +1,7 @@
 import PanalCore
-import PanalService
 import Testing
+
+@testable import PanalService
 
 @Suite struct AccountTests {
     @Test func theFirstStartMakesAnAdministratorOnce() async throws {
@@ -160,6 +161,17 @@ import Testing
         _ = try await panal.signIn(name: "ana", password: "ten letter", from: "here")
         let reset = try await panal.resetPassword(fixture.admin, user: fixture.ana.user)
         _ = try await panal.signIn(name: "ana", password: reset, from: "here")
+    }
+
+    /// The parameters that are used in earnest do work; everything else here uses cheap ones. The one before stays good.
+    @Test func theStandardCostWorks() async throws {
+        let passwords = Passwords(cost: .standard)
+        let credential = try await passwords.makeCredential(for: "correct horse")
+        #expect(credential.costExponent == 17)
+        let cheap = Passwords(cost: ServiceFixture.cheap)
+        #expect(try await cheap.check("correct horse", against: credential))
+        #expect(try await cheap.check("wrong horse", against: credential) == false)
+        #expect(try await cheap.check("correct horse", against: nil) == false)
     }
 
     @Test func namesAndRoles() async throws {

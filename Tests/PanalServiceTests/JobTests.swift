@@ -51,6 +51,38 @@ import Testing
         #expect(await fixture.panal.health().runningJobs == 0)
     }
 
+    /// What the author says about an exit code, and which announced result is missing, stands in the message.
+    @Test(arguments: [
+        (
+            0,
+            "the program left no ‘image’ (*.png) in its work folder; not taken from the work folder: huge.bin: over the limit"
+        ),
+        (3, "the image has no colours; not taken from the work folder: huge.bin: over the limit"),
+        (4, "not taken from the work folder: huge.bin: over the limit"),
+    ])
+    func remarks(code: Int, message: String) async throws {
+        let fixture = try await ServiceFixture(executor: .holds)
+        let manifest = """
+            {"name": "filter", "inputs": [{"name": "tamaño de filtro", "type": "text"}],
+             "exitCodes": {"3": "the image has no colours"}, "outputs": [{"name": "image", "path": "*.png"}]}
+            """
+        try await fixture.publish(manifest)
+        let job = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs == [job.id] }
+        fixture.executor.finish(job.id, .exited(code: code))
+        #expect(try await fixture.end(of: job.id).message == message)
+    }
+
+    @Test func secretsAreNotShown() async throws {
+        let fixture = try await ServiceFixture()
+        try await fixture.publish(#"{"name": "filter", "inputs": [{"name": "pass", "type": "secret"}]}"#)
+        let submission = Submission(values: ["pass": [.text("hunter2")]])
+        let job = try await fixture.panal.submit(fixture.ana, program: "filter", submission: submission)
+        let ended = try await fixture.end(of: job.id)
+        #expect(ended.fields.map(\.value) == [""])
+        #expect(fixture.executor.attempts.map(\.arguments) == [["/program/tool.sh", "hunter2"]])
+    }
+
     @Test func sharedGrantsAreKeptToTheirCores() async throws {
         let fixture = try await ServiceFixture()
         try await fixture.publish()

@@ -59,7 +59,7 @@ struct StoreFixture {
     @Test func opensAgainAndKeepsEverything() async throws {
         let fixture = try await StoreFixture()
         let (job, attempt) = fixture.job()
-        let order = try await fixture.store.insert(job, attempt: attempt)
+        let order = try await fixture.store.insert(job, attempt: attempt, hasSecrets: false)
         try fixture.store.close()
         let again = try SQLiteStore(path: fixture.folder.path + "/panal.sqlite")
         #expect(try await again.users() == [fixture.owner, fixture.other])
@@ -183,7 +183,7 @@ struct StoreFixture {
         let fixture = try await StoreFixture()
         let store = fixture.store
         let (job, attempt) = fixture.job()
-        _ = try await store.insert(job, attempt: attempt)
+        _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
         let at = StoreFixture.start
         let cores = [JobChange(to: .configuring, at: at, cores: [0, 2]), JobChange(to: .deploying, at: at)]
         #expect(try await store.change(job.id, from: .queued, cores)?.state == .deploying)
@@ -221,7 +221,7 @@ struct StoreFixture {
         let fixture = try await StoreFixture()
         let store = fixture.store
         let (job, attempt) = fixture.job()
-        _ = try await store.insert(job, attempt: attempt)
+        _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
         let at = StoreFixture.start
         #expect(try await store.change(job.id, from: .running, [JobChange(to: .failed, at: at)]) == nil)
         await #expect(throws: StoreError.forbiddenChange(from: .configuring, to: .finished)) {
@@ -233,12 +233,31 @@ struct StoreFixture {
         #expect(try await store.change(.make(at: at), from: .queued, [JobChange(to: .failed, at: at)]) == nil)
     }
 
+    /// What was submitted in confidence is there while the job needs it, and gone with its end; nothing else is forgotten.
+    @Test(arguments: [true, false])
+    func secretsAreForgotten(hasSecrets: Bool) async throws {
+        let fixture = try await StoreFixture()
+        let (job, attempt) = fixture.job()
+        _ = try await fixture.store.insert(job, attempt: attempt, hasSecrets: hasSecrets)
+        let at = StoreFixture.start
+        _ = try await fixture.store.change(job.id, from: .queued, [JobChange(to: .configuring, at: at)])
+        #expect(try await fixture.store.unfinishedJobs().map(\.attempt) == [attempt])
+        _ = try await fixture.store.change(job.id, from: .configuring, [JobChange(to: .failed, at: at)])
+        let check = """
+            import sqlite3, sys
+            text = sqlite3.connect(sys.argv[1]).execute('SELECT specification FROM attempts').fetchone()[0]
+            assert ('/program/main' in text or 'A=b' in text) == (sys.argv[2] == 'kept'), text
+            assert '"seccomp":"default"' in text, text
+            """
+        try python(check, fixture.folder.path + "/panal.sqlite", hasSecrets ? "forgotten" : "kept")
+    }
+
     /// Of many who cancel and start the same job, one wins.
     @Test func oneOfManyWins() async throws {
         let fixture = try await StoreFixture()
         let store = fixture.store
         let (job, attempt) = fixture.job()
-        _ = try await store.insert(job, attempt: attempt)
+        _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
         let wins = try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<20 {
                 let change = JobChange(to: number % 2 == 0 ? .cancelled : .configuring, at: StoreFixture.start)
@@ -255,7 +274,7 @@ struct StoreFixture {
         let store = fixture.store
         for isStarted in [false, true] {
             let (job, attempt) = fixture.job()
-            _ = try await store.insert(job, attempt: attempt)
+            _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
             if isStarted {
                 let change = JobChange(to: .configuring, at: StoreFixture.start)
                 _ = try await store.change(job.id, from: .queued, [change])
@@ -272,7 +291,7 @@ struct StoreFixture {
         var mine: [JobID] = []
         for number in 0..<5 {
             let (job, attempt) = fixture.job(owner: number == 2 ? fixture.other.id : nil)
-            _ = try await store.insert(job, attempt: attempt)
+            _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
             if number != 2 { mine.append(job.id) }
             if number == 4 {
                 _ = try await store.change(job.id, from: .queued, [JobChange(to: .cancelled, at: StoreFixture.start)])
