@@ -1,0 +1,139 @@
+import FoundationEssentials
+import Hummingbird
+import Logging
+import PanalCore
+import PanalHTTP
+import PanalLinux
+import PanalProfiles
+import PanalSandbox
+import PanalSeccomp
+import PanalService
+import PanalStore
+import Glibc
+import ServiceLifecycle
+import UnixSignals
+
+/// The composition root: puts the service together out of its parts, in the one order in which that is safe.
+///
+/// 1. As root: the data folder, the policies, the profiles and the demos are read or made, and the launcher is started.
+/// 2. The privileges are given up, which is read back from the kernel.
+/// 3. Only then is a byte read that strangers may have written: the store is opened, the service takes up what an earlier run
+///    left, and the server listens.
+struct Service: Sendable {
+    let panal: Panal
+    let store: SQLiteStore
+    let executor: LocalExecutor
+    let web: Web
+    let demos: [Demo]
+
+    static func build(_ settings: Settings, logger: Logger) throws -> Service {
+        try Host.requireRoot()
+        let owner = try Host.ids(of: settings.user)
+        try Host.prepare(folder: settings.data, owner: owner, user: settings.user)
+        let policies = try SeccompPolicies.load(folder: "\(settings.profiles)/seccomp")
+        let profiles = try ProfileCatalog.load(folder: settings.profiles).profiles
+        try check(profiles, against: policies)
+        let demos = try settings.demos.map(Demo.load) ?? []
+        let executor = try LocalExecutor.start(
+            LauncherSettings(
+                executable: settings.launcher, instance: settings.instance, dataFolder: settings.data,
+                seccomp: policies, userRange: settings.cellUsers, reservedCores: settings.reservedCores,
+                reservedMemory: settings.reservedMemory))
+        try Privileges.drop(toUser: settings.user)
+        let store = try SQLiteStore(path: "\(settings.data)/panal.sqlite")
+        let panal = Panal(
+            store: store, blobs: try DirectoryBlobStore(path: settings.data), executor: executor, profiles: profiles,
+            clock: SystemClock(), configuration: settings.service, logger: logger)
+        return Service(
+            panal: panal, store: store, executor: executor,
+            web: try Web(panal: panal, configuration: settings.web), demos: demos)
+    }
+
+    /// A profile whose policy does not exist would fail at its first run; the operator is to hear of it now.
+    private static func check(_ profiles: [Profile], against policies: [SeccompProgram]) throws {
+        let names = Set(policies.map(\.name))
+        for profile in profiles where !names.contains(profile.seccomp) {
+            throw StartRefusal(
+                reason: "profile ‘\(profile.name)’ wants the system call policy ‘\(profile.seccomp)’, "
+                    + "and there are \(names.sorted().joined(separator: ", "))")
+        }
+    }
+
+    /// Runs until SIGTERM or SIGINT, then takes no more work, ends what runs, and leaves nothing behind.
+    func run(_ settings: Settings, logger: Logger) async throws {
+        do {
+            try await serve(settings, logger: logger)
+        } catch {
+            await end(logger: logger)
+            throw error
+        }
+        await end(logger: logger)
+    }
+
+    private func serve(_ settings: Settings, logger: Logger) async throws {
+        if let first = try await panal.start() {
+            // Once, and to whoever started the service; never to the log, which others may read.
+            print("The first administrator is ‘\(first.name)’ with the password \(first.password)")
+            print("The password is shown only now. Change it at /account after signing in.")
+            // Standard output may be a pipe, which is not flushed line by line.
+            fflush(nil)
+        }
+        if !demos.isEmpty, let owner = try await demoOwner() {
+            await Demo.publish(demos, on: panal, as: owner, logger: logger)
+        }
+        let host = settings.host
+        let application = web.application(host: host, port: settings.port, logger: logger) { port in
+            let shown = host.contains(":") ? "[\(host)]" : host
+            print("Panal listens on http://\(shown):\(port ?? settings.port)/")
+            fflush(nil)
+            logger.info("listening", metadata: ["port": .stringConvertible(port ?? settings.port)])
+        }
+        // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server goes.
+        var configuration = ServiceGroupConfiguration(
+            services: [application, Work(panal: panal)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(20)
+        configuration.maximumCancellationDuration = .seconds(5)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// The oldest administrator who may sign in.
+    private func demoOwner() async throws -> Principal? {
+        try await store.users().filter { $0.role == .administrator && $0.status == .available }
+            .min { $0.created < $1.created }
+            .map { Principal(user: $0.id, name: $0.name, role: $0.role) }
+    }
+
+    private func end(logger: Logger) async {
+        await panal.shutdown()
+        await executor.stop()
+        do {
+            try store.close()
+        } catch {
+            logger.error("the store did not close", metadata: ["error": .string("\(error)")])
+        }
+        logger.info("stopped")
+    }
+}
+
+/// Housekeeping while the service runs, and the end of its work when it is told to stop.
+private struct Work: ServiceLifecycle.Service {
+    let panal: Panal
+
+    func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await panal.run() }
+            group.addTask {
+                try? await gracefulShutdown()
+                await panal.shutdown()
+            }
+            // Housekeeping ends only when it is cancelled.
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// The machine's own clock.
+private struct SystemClock: WallClock {
+    func now() -> Timestamp { Timestamp(Date()) }
+}

@@ -1,0 +1,102 @@
+/// One thing that an operator may set: by flag, by variable, or in the file; declared once, in the table below. Reading, `--help`
+/// and the refusal of what is unknown or wrong all follow from it.
+struct Setting: Sendable {
+    enum Kind: Sendable, Hashable {
+        case text
+        case path
+        case integer(ClosedRange<Int>)
+        /// A number with KiB, MiB, GiB or TiB.
+        case bytes
+        case boolean
+        /// One of these words.
+        case word([String])
+        /// `first-last`, both of them meant.
+        case range
+
+        var placeholder: String {
+            switch self {
+            case .text: "TEXT"
+            case .path: "PATH"
+            case .integer: "N"
+            case .bytes: "SIZE"
+            case .boolean: "true|false"
+            case .word(let words): words.joined(separator: "|")
+            case .range: "FIRST-LAST"
+            }
+        }
+    }
+
+    /// As the flag is called without its hyphens, and as the file calls it.
+    let key: String
+    let kind: Kind
+    /// Written as an operator would; empty where there is none.
+    let standard: String
+    let help: String
+
+    var flag: String { "--\(key)" }
+    var variable: String { "PANAL_" + key.uppercased().replacing("-", with: "_") }
+
+    static let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+
+    static let all: [Setting] = [
+        Setting(key: "host", kind: .text, standard: "127.0.0.1", help: "address to listen on"),
+        Setting(
+            key: "port", kind: .integer(0...65_535), standard: "8080", help: "port to listen on; 0 takes a free one"),
+        Setting(
+            key: "data", kind: .path, standard: "/var/lib/panal",
+            help: "folder for the database, programs and results; made when it is not there"),
+        Setting(
+            key: "profiles", kind: .path, standard: "",
+            help: "folder with the hardware profiles (*.yaml) and below it seccomp/*.json; "
+                + "without it: Profiles in the present folder, else /usr/local/share/panal/Profiles"),
+        Setting(
+            key: "launcher", kind: .path, standard: "",
+            help: "the privileged helper; without it: panal-launcher beside panald"),
+        Setting(
+            key: "user", kind: .text, standard: "panal",
+            help: "system user that the service runs as once it has started"),
+        Setting(
+            key: "instance", kind: .text, standard: "panal",
+            help: "name in cgroups; two services on one host need different ones (a-z, 0-9, -)"),
+        Setting(
+            key: "queue-limit", kind: .integer(1...1_000_000), standard: "1000",
+            help: "jobs that may wait; the next one is refused"),
+        Setting(key: "max-upload", kind: .bytes, standard: "1GiB", help: "largest file that may be uploaded"),
+        Setting(
+            key: "reserved-cores", kind: .integer(0...4_096), standard: "0",
+            help: "cores, lowest first, that no cell gets"),
+        Setting(key: "reserved-memory", kind: .bytes, standard: "512MiB", help: "memory that is not promised to cells"),
+        Setting(
+            key: "cell-users", kind: .range, standard: "2000000000-2000008191",
+            help: "user ids for cells; they must belong to nobody"),
+        Setting(
+            key: "secure-cookies", kind: .boolean, standard: "false",
+            help: "true where browsers come by TLS through a proxy: cookies then never travel without it"),
+        Setting(
+            key: "demos", kind: .path, standard: "",
+            help: "folder of folders, each with manifest.json and a program; published for everybody when not there yet"
+        ),
+        Setting(
+            key: "log-level", kind: .word(logLevels), standard: "info", help: "how much is logged to standard error"),
+    ]
+
+    /// Read before all others, since it says where some of them are.
+    static let file = Setting(key: "config", kind: .path, standard: "", help: "file with settings (YAML), key: value")
+
+    /// What `--help` prints.
+    static var helpText: String {
+        var lines = [
+            "panald – the Panal service: runs published programs in sealed cells",
+            "", "Usage: sudo panald [serve] [--setting VALUE …]", "",
+            "A setting is taken from its flag, else from its variable, else from the file, else it is the default.", "",
+        ]
+        for setting in [file] + all {
+            lines.append("  \(setting.flag) \(setting.kind.placeholder)")
+            lines.append("      \(setting.help)")
+            let standard = setting.standard.isEmpty ? "" : "; default \(setting.standard)"
+            lines.append("      variable \(setting.variable)\(standard)")
+        }
+        lines += ["  --help", "      this text"]
+        return lines.joined(separator: "\n")
+    }
+}

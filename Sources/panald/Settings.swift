@@ -1,0 +1,72 @@
+import FoundationEssentials
+import Logging
+import PanalHTTP
+import PanalSandbox
+import PanalService
+
+/// Everything that an operator has set, read and checked.
+struct Settings: Sendable {
+    var host: String
+    var port: Int
+    /// Absolute.
+    var data: String
+    var profiles: String
+    var launcher: String
+    var user: String
+    var instance: String
+    var queueLimit: Int
+    var maximumUploadBytes: Int
+    var reservedCores: Int
+    var reservedMemory: Int
+    var cellUsers: Range<UInt32>
+    var secureCookies: Bool
+    /// Nil for none.
+    var demos: String?
+    var logLevel: Logger.Level
+
+    /// `executable` is the path of this program, beside which the launcher stands.
+    init(_ reader: SettingsReader, executable: String) throws {
+        host = try reader.text("host")
+        port = try reader.integer("port")
+        data = Self.absolute(try reader.text("data"))
+        let folder = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+            separator: "/")
+        let launcher = try reader.text("launcher")
+        self.launcher = launcher.isEmpty ? "\(folder)/panal-launcher" : Self.absolute(launcher)
+        let profiles = try reader.text("profiles")
+        self.profiles = profiles.isEmpty ? Self.standardProfiles : Self.absolute(profiles)
+        user = try reader.text("user")
+        instance = try reader.text("instance")
+        let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789-".utf8)
+        guard (1...32).contains(instance.utf8.count), instance.utf8.allSatisfy(letters.contains) else {
+            throw SettingsMistake(detail: "instance ‘\(instance)’ is not 1 to 32 of a-z, 0-9 and -")
+        }
+        queueLimit = try reader.integer("queue-limit")
+        maximumUploadBytes = try reader.bytes("max-upload")
+        reservedCores = try reader.integer("reserved-cores")
+        reservedMemory = try reader.bytes("reserved-memory")
+        cellUsers = try reader.userRange("cell-users")
+        secureCookies = try reader.boolean("secure-cookies")
+        let demos = try reader.text("demos")
+        self.demos = demos.isEmpty ? nil : Self.absolute(demos)
+        logLevel = Logger.Level(rawValue: try reader.word("log-level")) ?? .info
+    }
+
+    var service: ServiceConfiguration {
+        ServiceConfiguration(queueLimit: queueLimit, maximumUploadBytes: maximumUploadBytes)
+    }
+
+    var web: WebConfiguration { WebConfiguration(secureCookies: secureCookies) }
+
+    private static var standardProfiles: String {
+        let here = absolute("Profiles")
+        return FileManager.default.fileExists(atPath: here) ? here : "/usr/local/share/panal/Profiles"
+    }
+
+    /// The launcher and the cells work from other folders than this one.
+    private static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        let here = FileManager.default.currentDirectoryPath
+        return here == "/" ? "/\(path)" : "\(here)/\(path)"
+    }
+}
