@@ -1,5 +1,6 @@
 import Glibc
 import PanalCore
+import Synchronization
 
 /// A file that is hashed while it is written and becomes a blob at its end; without that end nothing stays. It blocks its caller.
 struct BlobFile: ~Copyable, Sendable {
@@ -41,10 +42,13 @@ struct BlobFile: ~Copyable, Sendable {
 
 /// A blob's writer for tasks: small pieces are gathered, and written on the threads for the disk.
 actor FileBlobWriter: BlobWriter {
-    /// Carries the file between the actor and the disk's threads; the writer's one user waits for each call.
-    private final class Box: @unchecked Sendable {
-        var file: BlobFile?
-        init(_ file: consuming BlobFile) { self.file = consume file }
+    /// The file on its way between the actor and the disk's threads; nil when it is placed or forgotten.
+    private final class Box: Sendable {
+        let file: Mutex<BlobFile?>
+
+        init(_ file: consuming BlobFile) {
+            self.file = Mutex(file)
+        }
     }
 
     private let disk: DiskQueue
@@ -77,8 +81,10 @@ actor FileBlobWriter: BlobWriter {
         try await flush()
         isOpen = false
         let hash = try await disk.run { [box] in
-            guard var file = box.file.take() else { throw BlobError.closed }
-            return try file.place()
+            try box.file.withLock { file in
+                guard var last = file.take() else { throw BlobError.closed }
+                return try last.place()
+            }
         }
         return (hash, total)
     }
@@ -87,7 +93,7 @@ actor FileBlobWriter: BlobWriter {
         guard isOpen else { return }
         isOpen = false
         gathered = []
-        _ = try? await disk.run { [box] in box.file = nil }
+        _ = try? await disk.run { [box] in box.file.withLock { $0 = nil } }
     }
 
     private func flush() async throws {
@@ -96,8 +102,10 @@ actor FileBlobWriter: BlobWriter {
         guard !piece.isEmpty else { return }
         do {
             try await disk.run { [box] in
-                guard box.file != nil else { throw BlobError.closed }
-                try box.file?.append(piece)
+                try box.file.withLock { file in
+                    guard file != nil else { throw BlobError.closed }
+                    try file?.append(piece)
+                }
             }
         } catch {
             await discard()
