@@ -16,6 +16,8 @@ enum ExitStatus {
     static let syscallDenied: Int32 = 159
     /// Interrupted: as for SIGINT.
     static let cancelled: Int32 = 130
+    /// Nobody reads the output any more: as for SIGPIPE.
+    static let abandoned: Int32 = 141
 
     static func of(_ outcome: Outcome) -> Int32 {
         switch outcome {

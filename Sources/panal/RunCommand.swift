@@ -66,6 +66,8 @@ struct RunCommand: AsyncParsableCommand {
             StandardError.line("cells need root: run this with sudo")
             throw ExitCode(ExitStatus.systemError)
         }
+        // A reader that is gone is to show as EPIPE: the cell has to be taken down in good order.
+        signal(SIGPIPE, SIG_IGN)
         do {
             let result = try await runCell()
             throw ExitCode(result)
@@ -96,21 +98,33 @@ struct RunCommand: AsyncParsableCommand {
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
-                dataFolder: program,
+                dataFolder: try programFolder(),
                 seccomp: filters))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
         }
         let attempt = attempt(profile: profile, policy: policy, capacity: executor.capacity)
-        let interruption = Interruption { Task { await executor.cancel(attempt.id) } }
+        let cancel: @Sendable () -> Void = { Task { await executor.cancel(attempt.id) } }
+        let interruption = Interruption(cancel)
+        let sink = TerminalSink(abandoned: cancel)
         let result = await executor.run(
-            attempt, programFolder: program == nil ? nil : ".", input: .descriptor(0), sink: TerminalSink(), started: {}
-        )
+            attempt, programFolder: program == nil ? nil : ".", input: .descriptor(0), sink: sink, started: {})
         interruption.end()
         await executor.stop()
+        guard !sink.isAbandoned else { return ExitStatus.abandoned }
         try tell(result, profile: profile.name, cores: attempt.cores)
         return ExitStatus.of(result.outcome)
+    }
+
+    /// Absolute: the launcher works from another folder than this one.
+    private func programFolder() throws -> String? {
+        guard let program else { return nil }
+        guard Installation.isFolder(program), let real = unsafe realpath(program, nil) else {
+            throw CommandFailure("\(program) is no folder")
+        }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 
     private func attempt(profile: Profile, policy: String, capacity: HostCapacity) -> AttemptSpec {
