@@ -24,7 +24,7 @@ private func mistakes(_ text: String) -> [String] {
         .deletingLastPathComponent().deletingLastPathComponent().resolvingSymlinksInPath()
         .appendingPathComponent("Profiles")
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: folder.path))) func theStandardProfilesAreUnaClouds()
+    @Test func theStandardProfilesAreUnaClouds()
         throws
     {
         let catalog = try ProfileCatalog.load(folder: Self.folder.path)
