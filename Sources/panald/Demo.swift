@@ -4,8 +4,8 @@ import PanalCore
 import PanalManifest
 import PanalService
 
-/// A program that comes with Panal: a folder with `manifest.json` and the program's files. Folders called `sample` or `samples`
-/// hold input to try it with and are not published.
+/// A program that comes with Panal: a folder with `manifest.json` and the program's files. What is called `sample`, whatever its
+/// ending, is input to try it with and is not published.
 struct Demo: Sendable {
     var name: String
     var manifest: [UInt8]
@@ -35,9 +35,8 @@ struct Demo: Sendable {
         for name in try manager.contentsOfDirectory(atPath: folder).sorted() {
             let path = "\(folder)/\(name)"
             let inside = prefix + name
-            if inside == "manifest.json" || inside == "sample" || inside == "samples" || name.hasPrefix(".") {
-                continue
-            }
+            let isSample = inside == "samples" || inside.split(separator: ".").first == "sample"
+            if inside == "manifest.json" || isSample || name.hasPrefix(".") { continue }
             let attributes = try manager.attributesOfItem(atPath: path)
             switch attributes[.type] as? FileAttributeType {
             case .typeDirectory?: try add(path, as: inside + "/", to: &archive)

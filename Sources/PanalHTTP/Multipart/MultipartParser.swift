@@ -95,6 +95,7 @@ package struct MultipartParser: Sendable {
 
     private mutating func passPreamble() throws(MultipartMistake) -> Bool {
         if let place = placeOfDelimiter() {
+            guard passedOver + place <= limits.preambleBytes else { throw tooLongPreamble }
             buffer.moveReaderIndex(forwardBy: place + delimiter.count)
             state = .delimited
             return true
@@ -103,9 +104,7 @@ package struct MultipartParser: Sendable {
         let dropped = max(0, buffer.readableBytes - delimiter.count + 1)
         buffer.moveReaderIndex(forwardBy: dropped)
         passedOver += dropped
-        guard passedOver <= limits.preambleBytes else {
-            throw MultipartMistake("the body does not begin with its boundary")
-        }
+        guard passedOver <= limits.preambleBytes else { throw tooLongPreamble }
         return false
     }
 
@@ -144,9 +143,10 @@ package struct MultipartParser: Sendable {
         guard length <= limits.headerBytes else { throw tooLongHeaders }
         let part = try MultipartPart(headers: view.prefix(length))
         buffer.moveReaderIndex(forwardBy: length)
-        // The blank line's end may at once be the line end of a delimiter: an empty part. It is put back for that.
         return part
     }
+
+    private var tooLongPreamble: MultipartMistake { MultipartMistake("the body does not begin with its boundary") }
 
     private var tooLongHeaders: MultipartMistake {
         MultipartMistake("a part's headers are longer than \(limits.headerBytes) bytes")

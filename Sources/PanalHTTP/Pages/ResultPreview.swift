@@ -73,10 +73,11 @@ struct ResultPreview: Sendable {
 enum TextEnds {
     static func beginning(of bytes: [UInt8], isWhole: Bool) -> String {
         guard !isWhole else { return String(decoding: bytes, as: UTF8.self) }
-        // At most three bytes at the end belong to a scalar that was cut.
-        var end = bytes.count
-        while end > 0, bytes.count - end < 3, bytes[end - 1] & 0xC0 == 0x80 { end -= 1 }
-        if end > 0, bytes[end - 1] >= 0xC0 { end -= 1 } else { end = bytes.count }
+        // The last scalar is left out where its first byte announces more bytes than have come.
+        let tail = bytes.suffix(3)
+        let lead = tail.lastIndex { $0 & 0xC0 != 0x80 } ?? bytes.endIndex
+        let announced = lead == bytes.endIndex ? 0 : (~bytes[lead]).leadingZeroBitCount
+        let end = bytes.endIndex - lead < announced ? lead : bytes.endIndex
         return String(decoding: bytes[..<end], as: UTF8.self) + "…"
     }
 

@@ -74,7 +74,7 @@ enum HeaderValues {
     /// A parameter of a header's value, such as a boundary; quoted or not.
     static func parameter(_ name: String, of value: String) -> String? {
         for part in value.split(separator: ";").dropFirst() {
-            let halves = part.split(separator: "=", maxSplits: 1).map(String.init)
+            let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard halves.count == 2, halves[0].filter({ $0 != " " && $0 != "\t" }).lowercased() == name else {
                 continue
             }
