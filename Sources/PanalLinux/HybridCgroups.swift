@@ -125,8 +125,12 @@ package struct HybridCgroups: CgroupDriver {
         let step = "cgroup.usage"
         var usage = GroupUsage()
         let accounting = cell(accounting, name)
-        usage.userTime = try accounting.number("cpuacct.usage_user", step: step)
-        usage.systemTime = try accounting.number("cpuacct.usage_sys", step: step)
+        // `usage` is exact to the nanosecond; its parts are counted in ticks and only say how to divide it.
+        let total = try accounting.number("cpuacct.usage", step: step)
+        let user = try accounting.number("cpuacct.usage_user", step: step)
+        let system = try accounting.number("cpuacct.usage_sys", step: step)
+        usage.userTime = user + system > 0 ? Int64(Double(total) * Double(user) / Double(user + system)) : total
+        usage.systemTime = total - usage.userTime
         usage.throttledTime = try cell(cpu, name).entry("throttled_time", of: "cpu.stat", step: step)
         let memory = cell(memory, name)
         usage.peakMemory = try memory.number("memory.max_usage_in_bytes", step: step)

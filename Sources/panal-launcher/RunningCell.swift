@@ -114,7 +114,7 @@ final class RunningCell {
         let isWhole = ended != nil && (own[0] + own[1]) * 1_000 >= group
         return FinishReport(
             ending: ending, cause: cause, outOfMemoryKills: UInt32(clamping: usage.outOfMemoryKills),
-            userTime: isWhole ? own[0] * 1_000 : usage.userTime,
+            userTime: isWhole ? own[0] * 1_000 : max(0, usage.userTime - max(0, initTime - usage.systemTime)),
             systemTime: isWhole ? own[1] * 1_000 : max(0, usage.systemTime - initTime),
             wallTime: started.map { (ended?.at ?? now) - $0 } ?? 0, throttledTime: usage.throttledTime,
             peakMemory: usage.peakMemory, peakProcesses: Int64(usage.peakProcesses ?? -1), voluntarySwitches: own[2],
