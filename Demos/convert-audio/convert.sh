@@ -24,7 +24,8 @@ done
 [ $# -eq 1 ] || fail "one sound file is needed"
 case $format in mp3 | ogg | flac | wav) ;; *) fail "the format should be mp3, ogg, flac or wav" ;; esac
 
-seconds=$(soxi -D "$1" 2>/dev/null) || fail "the file is no sound that can be read (WAV, FLAC, Ogg Vorbis, MP3, AIFF, AU)"
+seconds=$(soxi -D "$1" 2>/dev/null) ||
+    fail "the file is no sound that can be read (WAV, FLAC, Ogg Vorbis, MP3, AIFF, AU)"
 echo "from: $(soxi -t "$1"), $(soxi -r "$1") Hz, $(soxi -c "$1") channel(s), $seconds s"
 input=$1
 set -- "$input"
@@ -40,5 +41,5 @@ if [ "$(soxi -s "converted.$format")" = 0 ]; then
     rm "converted.$format"
     fail "nothing is left of the sound: it has $seconds s, and was to start at ${start:-0} s"
 fi
-echo "to: $(soxi -t "converted.$format"), $(soxi -r "converted.$format") Hz, $(soxi -c "converted.$format") channel(s)," \
-    "$(soxi -D "converted.$format") s, $(wc -c <"converted.$format") bytes"
+echo "to: $(soxi -t "converted.$format"), $(soxi -r "converted.$format") Hz," \
+    "$(soxi -c "converted.$format") channel(s), $(soxi -D "converted.$format") s, $(wc -c <"converted.$format") bytes"

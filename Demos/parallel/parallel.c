@@ -2,8 +2,9 @@
  *
  * usage: parallel SIZE DETAIL
  *
- * The same picture is computed twice, by one thread and by one thread for each core of the affinity mask; the two must agree. Rows
- * are handed out one by one, because those through the middle of the set take far longer than those at its edges. */
+ * The same picture is computed twice, by one thread and by one thread for each core of the affinity mask; the two must
+ * agree. Rows are handed out one by one, because those through the middle of the set take far longer than those at its
+ * edges. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <omp.h>
@@ -53,8 +54,8 @@ static unsigned escape(double x, double y, unsigned detail) {
     return step;
 }
 
-/* Keeps the calling thread on the core with this place in the mask: each thread then has one of its own from the first row on.
- * Where that is not allowed the kernel spreads the threads, only later. */
+/* Keeps the calling thread on the core with this place in the mask: each thread then has one of its own from the first
+ * row on. Where that is not allowed the kernel spreads the threads, only later. */
 static void settle(const cpu_set_t *mask, int place) {
     for (int core = 0; core < largest_core; core++) {
         if (!CPU_ISSET(core, mask) || place-- > 0) continue;
@@ -185,7 +186,8 @@ int main(int count, char **arguments) {
             (unsigned long long)together.steps[core], together.busy[core]);
     }
     char title[100];
-    snprintf(title, sizeof title, "%d core%s: %.2f times as fast as one thread", threads, threads == 1 ? "" : "s", gain);
+    snprintf(title, sizeof title, "%d core%s: %.2f times as fast as one thread", threads, threads == 1 ? "" : "s",
+        gain);
     draw(&together, image, size, detail, title);
     free(image);
     return 0;

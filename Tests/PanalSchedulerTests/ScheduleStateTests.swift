@@ -104,6 +104,14 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
             ],
             answers: [["1:[0]"], [], ["2:[0]"]]),
         Case(
+            testDescription: "memory is counted to the byte",
+            events: [
+                .submit(ticket(1), whole(1, gibibytes: 7)),
+                .submit(ticket(2), ResourceRequest(cpu: .exclusive(cores: 1), memory: gibibyte + 1)),
+                .withdraw(ticket(2)), .submit(ticket(3), whole(1)),
+            ],
+            answers: [["1:[0]"], [], [], ["3:[1]"]]),
+        Case(
             testDescription: "shares pack onto the fullest shared core, from the highest number down",
             events: [
                 .submit(ticket(1), share(500)), .submit(ticket(2), share(600)), .submit(ticket(3), share(400)),
