@@ -117,7 +117,7 @@ extension LiveCells {
         @Test func limitsReadBackFromOutside() async throws {
             try await CellHarness.with { harness in
                 let sink = MemorySink()
-                async let run = harness.run(["/bin/sleep", "0.5"], sink: sink)
+                async let run = harness.run(["/bin/sleep", "2"], sink: sink)
                 while sink.starts == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 let mounts = try CgroupMount.list()
                 for (controller, file, value) in [
@@ -126,7 +126,9 @@ extension LiveCells {
                     ("cpu", "cpu.cfs_quota_us", "-1"),
                 ] {
                     guard let mount = mounts.first(where: { $0.controllers.contains(controller) }) else { continue }
-                    let path = "\(mount.path)/panal-\(harness.instance)/cell-1/\(file)"
+                    let root = "\(mount.path)/panal-\(harness.instance)"
+                    let cell = try #require(try Folders.children(of: root).first)
+                    let path = "\(root)/\(cell)/\(file)"
                     #expect(try KernelFile.read(path) == value, "\(file)")
                 }
                 #expect(await run.result.outcome == .exited(code: 0))
