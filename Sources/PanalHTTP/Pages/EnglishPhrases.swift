@@ -11,7 +11,7 @@ let englishPhrases: [Phrase: String] = [
     .userNotAvailable: "This user may not sign in at present.", .account: "Account", .signedInAs: "Signed in as",
     .administrator: "administrator", .changePassword: "Change password", .oldPassword: "Present password",
     .newPassword: "New password", .newPasswordAgain: "New password again",
-    .passwordHint: "At least 12 characters. All your sessions end, this one too.",
+    .passwordHint: "At least 10 characters. All your sessions end, this one too.",
     .passwordChanged: "The password is changed. Sign in with the new one.",
     .passwordsDiffer: "The two new passwords differ.", .apiKeys: "Keys for programs",
     .apiKeysIntroduction: "A key lets a program use the API in your name: Authorization: Bearer pnl_…",

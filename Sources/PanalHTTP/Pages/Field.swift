@@ -46,6 +46,8 @@ struct Field: Sendable {
     var values: Templates.Values {
         var values: Templates.Values = [
             "id": input.id, "anchor": Self.anchor(input.id), "label": input.name, "required": input.isRequired,
+            // What has a default is filled in already; the word would only confuse.
+            "mayBeLeftOut": input.isOptional && input.defaultValue == nil && input.type != .boolean,
             "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake), "heading": false,
             "describedBy": PageFrame.optional(describedBy), "isCheck": false, "isGroup": false, "isSelect": false,
             "isArea": false, "isInput": false, "choices": [Templates.Values](),
@@ -60,7 +62,7 @@ struct Field: Sendable {
         case .select:
             values["isSelect"] = true
             var offered = choices(kind: "")
-            if input.defaultValue == nil || !input.isRequired {
+            if input.defaultValue == nil {
                 offered.insert(["value": "", "text": wording.t(.noChoice), "checked": entered.isEmpty], at: 0)
             }
             values["choices"] = offered

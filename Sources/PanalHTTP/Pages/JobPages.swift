@@ -131,11 +131,12 @@ struct JobPages: Sendable {
                 try await stream(.output, state: job.output, of: job, principal, wording),
                 try await stream(.error, state: job.error, of: job, principal, wording),
             ],
+            "submitted": job.submitted.rfc3339, "submittedText": Wording.moment(job.submitted),
             "fields": job.fields.map { ["label": $0.label, "value": $0.value] },
             "usage": usage(of: job, wording), "hasUsage": job.usage != nil || job.cores != nil,
             "history": try await panal.history(principal, job.id).map { event -> Templates.Values in
                 [
-                    "at": event.at.rfc3339, "atText": Wording.moment(event.at), "stateText": wording.state(event.state),
+                    "at": event.at.rfc3339, "atText": Wording.clock(event.at), "stateText": wording.state(event.state),
                     "stateClass": event.state.isFinal ? Wording.tone(event.state, isSuccess: isSuccess) : "",
                     "message": PageFrame.optional(event.message),
                 ]

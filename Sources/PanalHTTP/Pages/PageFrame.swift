@@ -116,6 +116,9 @@ struct Wording: Sendable {
         return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + " UTC"
     }
 
+    /// `07:04:12.345`, for moments that follow each other closely.
+    static func clock(_ moment: Timestamp) -> String { String(moment.rfc3339.dropFirst(11).prefix(12)) }
+
     /// `85 ms`, `3.2 s`, `2 min 5 s`
     func span(_ span: Duration) -> String {
         let microseconds = span.wholeMicroseconds

@@ -185,14 +185,14 @@ enum Snippet {
     static func curl(_ entry: ProgramEntry, authority: String?) -> String {
         let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
         let host = authority.flatMap { $0.utf8.allSatisfy(letters.contains) && !$0.isEmpty ? $0 : nil } ?? "localhost"
-        var lines = ["curl -H \"Authorization: Bearer $PANAL_KEY\" -H 'Prefer: wait=30'"]
+        var lines = ["curl -H \"Authorization: Bearer $PANAL_KEY\"", "  -H 'Prefer: wait=30'"]
         for input in entry.manifest.inputs where input.isRequired || input.defaultValue != nil {
             let value =
                 input.type == .file
-                ? "@\(input.id).file" : input.defaultTexts.first ?? input.choices?.first?.value ?? sample(input.type)
+                ? "@FILE" : input.defaultTexts.first ?? input.choices?.first?.value ?? sample(input.type)
             lines.append("  -F \(quoted("\(input.id)=\(value)"))")
         }
-        if lines.count == 1 { lines.append("  -H 'Content-Type: application/json' -d '{}'") }
+        if lines.count == 2 { lines.append("  -H 'Content-Type: application/json' -d '{}'") }
         lines.append("  http://\(host)\(Documents.base)/programs/\(entry.program.name)/jobs")
         return lines.joined(separator: " \\\n")
     }

@@ -11,7 +11,7 @@ let spanishPhrases: [Phrase: String] = [
     .userNotAvailable: "Este usuario no puede entrar por ahora.", .account: "Cuenta", .signedInAs: "Has entrado como",
     .administrator: "administrador", .changePassword: "Cambiar la contraseña", .oldPassword: "Contraseña actual",
     .newPassword: "Contraseña nueva", .newPasswordAgain: "Contraseña nueva otra vez",
-    .passwordHint: "Al menos 12 caracteres. Se cierran todas tus sesiones, también esta.",
+    .passwordHint: "Al menos 10 caracteres. Se cierran todas tus sesiones, también esta.",
     .passwordChanged: "La contraseña ha cambiado. Entra con la nueva.",
     .passwordsDiffer: "Las dos contraseñas nuevas no coinciden.", .apiKeys: "Claves para programas",
     .apiKeysIntroduction: "Con una clave un programa usa la API en tu nombre: Authorization: Bearer pnl_…",

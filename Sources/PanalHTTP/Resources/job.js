@@ -8,6 +8,14 @@
   let etag = null;
   let pause = 500;
 
+  // Output is followed to its end, unless somebody has scrolled up to read.
+  const tails = () => Array.from(live.querySelectorAll("pre[data-tail]"));
+  const isAtEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+  const follow = (places) => tails().forEach((box, i) => {
+    box.scrollTop = places && places[i] !== null && places[i] !== undefined ? places[i] : box.scrollHeight;
+  });
+  follow();
+
   const ask = async () => {
     try {
       const headers = etag ? { "If-None-Match": etag } : {};
@@ -21,7 +29,9 @@
         // Somebody who is inside with the keyboard is not thrown out of their place.
         if (!live.contains(document.activeElement)) {
           etag = answer.headers.get("ETag");
+          const places = tails().map((box) => (isAtEnd(box) ? null : box.scrollTop));
           live.innerHTML = text;
+          follow(places);
         }
         pause = 500;
       } else {

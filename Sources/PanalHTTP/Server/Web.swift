@@ -66,7 +66,6 @@ package struct Web: Sendable {
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
     @Sendable private func enter(_ route: Route, _ request: Request, _ context: WebContext) async throws -> Response {
-        var context = context
         context.caller = try await gate.caller(for: route, request)
         return try await route.handler(request, context)
     }

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import PanalCore
 import PanalService
+import Synchronization
 
 /// What is known of a request beside its bytes.
 package struct WebContext: RequestContext {
@@ -12,8 +13,13 @@ package struct WebContext: RequestContext {
     /// The number under which the log has this request; the client's own when it sent a decent one.
     var requestID = ""
     var language = Language.english
-    /// Who asks; set before a route that is not open is entered.
-    var caller: Caller?
+    private let knownCaller = CallerBox()
+    /// Who asks; set before a route that is not open is entered, and then known to the whole way of the request, so that a page
+    /// that says what went wrong is still theirs.
+    var caller: Caller? {
+        get { knownCaller.value.withLock { $0 } }
+        nonmutating set { knownCaller.value.withLock { $0 = newValue } }
+    }
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -53,6 +59,10 @@ package struct WebContext: RequestContext {
         }
         return identifier
     }
+}
+
+private final class CallerBox: Sendable {
+    let value = Mutex<Caller?>(nil)
 }
 
 /// Who asks, and how they said so.
