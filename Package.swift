@@ -170,6 +170,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
             ],
             swiftSettings: tests),
+        .testTarget(name: "PanaldTests", dependencies: ["panald", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalSandboxTests",
             dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalLauncherProtocol", "PanalCore"],

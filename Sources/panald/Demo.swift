@@ -4,15 +4,16 @@ import PanalCore
 import PanalManifest
 import PanalService
 
-/// A program that comes with Panal: a folder with `manifest.json` and the program's files. What is called `sample`, whatever its
-/// ending, is input to try it with and is not published.
+/// A program that comes with Panal: a folder with `manifest.json` and the program's files. What is called `sample`,
+/// whatever its ending, is input to try it with and is not published.
 struct Demo: Sendable {
     var name: String
     var manifest: [UInt8]
     /// The folder as a tar archive.
     var archive: [UInt8]
 
-    /// Bytes of one demo's files; they are held in memory from before the privileges are given up until they are published.
+    /// Bytes of one demo's files; they are held in memory from before the privileges are given up until they are
+    /// published.
     private static let limit = 64 << 20
 
     /// Reads every folder with a manifest. Called while the folder can still be read as root.

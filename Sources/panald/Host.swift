@@ -14,7 +14,7 @@ enum Host {
         guard geteuid() == 0 else {
             throw StartRefusal(
                 reason:
-                    "panald has to be started as root: the launcher makes namespaces, mounts and cgroups for the cells. "
+                    "panald has to be started as root: the launcher makes namespaces, mounts and cgroups for cells. "
                     + "The service itself then goes on as an ordinary user.",
                 mend: "sudo \(CommandLine.arguments.joined(separator: " "))")
         }

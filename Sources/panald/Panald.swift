@@ -32,8 +32,8 @@ struct Panald {
         }
     }
 
-    /// One reason on standard error, with the command that mends it where there is one, and a code that says which kind it is:
-    /// 64 for what was typed (sysexits' EX_USAGE), 1 for everything else.
+    /// One reason on standard error, with the command that mends it where there is one, and a code that says which kind
+    /// it is: 64 for what was typed (sysexits' EX_USAGE), 1 for everything else.
     private static func refuse(_ error: any Error) -> Never {
         let lines: [String]
         switch error {

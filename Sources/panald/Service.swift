@@ -17,7 +17,8 @@ import UnixSignals
 ///
 /// 1. As root: the data folder, the policies, the profiles and the demos are read or made, and the launcher is started.
 /// 2. The privileges are given up, which is read back from the kernel.
-/// 3. Only then is a byte read that strangers may have written: the store is opened, the service takes up what an earlier run
+/// 3. Only then is a byte read that strangers may have written: the store is opened, the service takes up what an
+///    earlier run
 ///    left, and the server listens.
 struct Service: Sendable {
     let panal: Panal
@@ -88,7 +89,8 @@ struct Service: Sendable {
             fflush(nil)
             logger.info("listening", metadata: ["port": .stringConvertible(port ?? settings.port)])
         }
-        // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server goes.
+        // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server
+        // goes.
         var configuration = ServiceGroupConfiguration(
             services: [application, Work(panal: panal)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)

@@ -1,5 +1,5 @@
-/// One thing that an operator may set: by flag, by variable, or in the file; declared once, in the table below. Reading, `--help`
-/// and the refusal of what is unknown or wrong all follow from it.
+/// One thing that an operator may set: by flag, by variable, or in the file; declared once, in the table below.
+/// Reading, `--help` and the refusal of what is unknown or wrong all follow from it.
 struct Setting: Sendable {
     enum Kind: Sendable, Hashable {
         case text

@@ -4,7 +4,8 @@ import PanalCore
 import SystemPackage
 import Yams
 
-/// Why the settings cannot be used: for the operator, naming the flag, the variable or the line, and what would be right.
+/// Why the settings cannot be used: for the operator, naming the flag, the variable or the line, and what would be
+/// right.
 struct SettingsMistake: Error, Hashable {
     var detail: String
 }
@@ -202,7 +203,8 @@ struct SettingsReader {
 extension ConfigReader {
     /// Throws where a provider has the key with more than one value.
     fileprivate func fetchedString(_ key: String) throws -> String? {
-        // `requiredString` throws both for a missing key and for one that is not a text; only the latter is a mistake here.
+        // `requiredString` throws both for a missing key and for one that is not a text; only the latter is a mistake
+        // here.
         if let value = string(forKey: ConfigKey([key])) { return value }
         return nil
     }

@@ -7,7 +7,8 @@ import PanalHTTP
 import PanalService
 import Testing
 
-/// Every route × {stranger, other user, owner, administrator}. A route without a row fails, and so does a row without a route.
+/// Every route × {stranger, other user, owner, administrator}. A route without a row fails, and so does a row without a
+/// route.
 @Suite("Who may what") struct AuthorisationTests {
     /// What one route answers to each kind of visitor, with a request that the owner's own would be right for.
     struct Row: Sendable {
@@ -26,7 +27,8 @@ import Testing
         }
     }
 
-    /// Pages send strangers to the sign-in page, the programming interface answers 401; another user's things are not there.
+    /// Pages send strangers to the sign-in page, the programming interface answers 401; another user's things are not
+    /// there.
     static let rows: [Row] = [
         Row(route: "GET /healthz", uri: { _ in "/healthz" }, statuses: [200, 200, 200, 200]),
         Row(route: "GET /readyz", uri: { _ in "/readyz" }, statuses: [200, 200, 200, 200]),

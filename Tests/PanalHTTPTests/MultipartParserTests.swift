@@ -56,7 +56,8 @@ import Testing
         ),
         // A file with its type and blanks after the boundary.
         (
-            "--b \t\r\nContent-Type: image/PNG; x=y\r\ncontent-disposition: form-data; filename=\"ä.png\"; name=a\r\n\r\n1\r\n--b--",
+            "--b \t\r\nContent-Type: image/PNG; x=y\r\n"
+                + "content-disposition: form-data; filename=\"ä.png\"; name=a\r\n\r\n1\r\n--b--",
             [(MultipartPart(name: "a", fileName: "ä.png", mediaType: "image/png"), "1")]
         ),
         // Names as browsers write quotation marks, and as curl does.

@@ -222,7 +222,8 @@ import Testing
                 decoding: try JSONValue.string(label).serialized(), as: UTF8.self)
             let manifest = """
                 {"name": \(quoted), "description": \(quoted),
-                 "inputs": [{"name": \(quoted), "id": "a", "type": "text", "default": \(quoted), "description": \(quoted)}]}
+                 "inputs": [{"name": \(quoted), "id": "a", "type": "text", "default": \(quoted),
+                             "description": \(quoted)}]}
                 """
             let owner = try #require(site.owner.principal)
             let entry = try await site.publish(manifest, isPublic: true, as: owner)

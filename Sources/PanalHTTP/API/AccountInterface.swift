@@ -70,7 +70,8 @@ struct AccountInterface: Sendable {
         return try .json(.object(["users": .array(users.map(Documents.user))]))
     }
 
-    /// `{"name": …, "role": "user" | "administrator", "password": …}`; without a password a random one is made and answered.
+    /// `{"name": …, "role": "user" | "administrator", "password": …}`; without a password a random one is made and
+    /// answered.
     @Sendable private func makeUser(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["name", "role", "password"], in: members)

@@ -25,8 +25,8 @@ struct JobInterface: Sendable {
         ]
     }
 
-    /// A JSON object of field ids and values, or a form with files. Profile and version stand in the query or as `_profile` and
-    /// `_version` among the fields.
+    /// A JSON object of field ids and values, or a form with files. Profile and version stand in the query or as
+    /// `_profile` and `_version` among the fields.
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let name = try context.parameter("name")

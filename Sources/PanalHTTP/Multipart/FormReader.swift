@@ -32,8 +32,8 @@ struct Form: Sendable {
         values[name, default: []].append(value)
     }
 
-    /// What was sent for the program's own fields: those that Panal's forms carry beside them begin with `_`, which no id of a
-    /// manifest does.
+    /// What was sent for the program's own fields: those that Panal's forms carry beside them begin with `_`, which no
+    /// id of a manifest does.
     var submission: Submission { Submission(values: values.filter { !$0.key.hasPrefix("_") }) }
 }
 
@@ -45,9 +45,9 @@ struct FormReader: Sendable {
     static let textLimit = 1 << 20
     static let textsLimit = 4 << 20
 
-    /// Reads the whole form. `admit` sees the fields read so far before the first file is taken, and at the end: whatever must
-    /// hold before a byte is stored (the form's token) is checked there. Parts named in `texts` are read as text even where the
-    /// client gives them a file name.
+    /// Reads the whole form. `admit` sees the fields read so far before the first file is taken, and at the end:
+    /// whatever must hold before a byte is stored (the form's token) is checked there. Parts named in `texts` are read
+    /// as text even where the client gives them a file name.
     func read(
         _ request: Request, as principal: Principal, texts: Set<String> = [],
         admit: @Sendable (Form) throws -> Void = { _ in }

@@ -2,9 +2,10 @@ package import NIOCore
 
 /// Reads `multipart/form-data` (RFC 7578) piece by piece.
 ///
-/// A pure state machine: bytes go in by ``feed(_:)``, events come out of ``next()`` until it is nil, and ``finish()`` says
-/// whether the body was whole. It holds no more than one delimiter's length of a part's content, and never more than the
-/// limits of a part's headers; how the bytes were cut on the way changes no event but where `bytes` are divided.
+/// A pure state machine: bytes go in by ``feed(_:)``, events come out of ``next()`` until it is nil, and ``finish()``
+/// says whether the body was whole. It holds no more than one delimiter's length of a part's content, and never more
+/// than the limits of a part's headers; how the bytes were cut on the way changes no event but where `bytes` are
+/// divided.
 package struct MultipartParser: Sendable {
     package enum Event: Hashable, Sendable {
         case began(MultipartPart)

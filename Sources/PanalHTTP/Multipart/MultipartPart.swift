@@ -3,7 +3,8 @@ import NIOCore
 /// The head of one part: which field it is, and for a file its name and type as the client says.
 package struct MultipartPart: Hashable, Sendable {
     package var name: String
-    /// Nil when the part is not a file. It is a name out of a stranger's mouth: not one path component, not safe anywhere.
+    /// Nil when the part is not a file. It is a name out of a stranger's mouth: not one path component, not safe
+    /// anywhere.
     package var fileName: String?
     /// Without parameters, lower case.
     package var mediaType: String?

@@ -1,13 +1,15 @@
 import PanalCore
 import PanalManifest
 
-/// One field of the generated form: which control a manifest's input becomes, what is filled in, and what is wrong with it.
-/// All of it works without a script.
+/// One field of the generated form: which control a manifest's input becomes, what is filled in, and what is wrong with
+/// it. All of it works without a script.
 struct Field: Sendable {
     let input: ManifestInput
     /// What to show; the default where nothing was submitted yet.
     let entered: [String]
     let mistake: String?
+    /// Whether the form comes back because of a mistake somewhere; browsers then forget the files that were chosen.
+    let isAgain: Bool
     let wording: Wording
 
     static func anchor(_ id: String) -> String { "field-\(id)" }
@@ -102,7 +104,8 @@ struct Field: Sendable {
         ]
     }
 
-    /// HTML knows inclusive bounds only; an exclusive one of whole numbers is the next number, others are left to the server.
+    /// HTML knows inclusive bounds only; an exclusive one of whole numbers is the next number, others are left to the
+    /// server.
     private var least: String? { bound(input.minimum, by: 1) }
     private var most: String? { bound(input.maximum, by: -1) }
 
@@ -113,7 +116,8 @@ struct Field: Sendable {
         return String(value + offset)
     }
 
-    /// Browsers count steps from `min`, else from the value that is filled in; only the former is what the manifest means.
+    /// Browsers count steps from `min`, else from the value that is filled in; only the former is what the manifest
+    /// means.
     private var step: String? {
         if let step = input.step, least != nil { return Bound(value: .number(step), isExclusive: false).text }
         return input.type == .integer && input.step == nil ? "1" : "any"
@@ -134,7 +138,7 @@ struct Field: Sendable {
             if input.isList { parts.append(wording.t(.severalLines)) }
         }
         if input.type == .secret { parts.append(wording.t(.secretHint)) }
-        if mistake != nil, input.type == .file { parts.append(wording.t(.fileAgain)) }
+        if isAgain, input.type == .file { parts.append(wording.t(.fileAgain)) }
         return parts.joined(separator: " ")
     }
 
@@ -147,8 +151,8 @@ struct Field: Sendable {
 }
 
 extension Manifest {
-    /// What a browser's form means: it sends empty texts where nothing was filled in, nothing for a box that is not ticked, the
-    /// lines of one text for a list, and CR LF at line ends.
+    /// What a browser's form means: it sends empty texts where nothing was filled in, nothing for a box that is not
+    /// ticked, the lines of one text for a list, and CR LF at line ends.
     func meant(by submission: Submission) -> Submission {
         var meant = submission
         for input in inputs {

@@ -151,7 +151,8 @@ struct JobPages: Sendable {
         return manifest?.exitCodes[code]
     }
 
-    /// The manifest of the job's version; nil when its program is not to be seen any more, which leaves the job to be seen.
+    /// The manifest of the job's version; nil when its program is not to be seen any more, which leaves the job to be
+    /// seen.
     private func manifest(of job: Job, _ principal: Principal) async throws -> Manifest? {
         do {
             return try await panal.program(principal, name: job.programName, version: job.version).manifest

@@ -53,7 +53,8 @@ struct PageFrame: Sendable {
         }
     }
 
-    /// What the template `mistakes` shows. `labels` are the fields that the page has, by id; those of a generated form are linked.
+    /// What the template `mistakes` shows. `labels` are the fields that the page has, by id; those of a generated form
+    /// are linked.
     static func mistakes(
         _ error: ServiceError, notice: String, labels: [String: String] = [:], isGenerated: Bool = false
     ) -> Templates.Values {
@@ -69,8 +70,8 @@ struct PageFrame: Sendable {
         return ["notice": text, "hasMistakes": !lines.isEmpty, "mistakes": lines]
     }
 
-    /// A text as a template's section takes it: false, which shows nothing, where there is none. Nil would let the template look
-    /// for the same name further out.
+    /// A text as a template's section takes it: false, which shows nothing, where there is none. Nil would let the
+    /// template look for the same name further out.
     static func optional(_ text: String?) -> Any {
         guard let text, !text.isEmpty else { return false }
         return text

@@ -1,7 +1,7 @@
 import Mustache
 
-/// Everything that pages say in words of their own. Two tables hold them, one for each language; a test holds the tables
-/// against this list. `%1`, `%2` stand for what is filled in.
+/// Everything that pages say in words of their own. Two tables hold them, one for each language; a test holds the
+/// tables against this list. `%1`, `%2` stand for what is filled in.
 enum Phrase: String, Hashable, Sendable, CaseIterable {
     // The frame.
     case skipToContent, mainNavigation, programs, jobs, publish, users, signIn, signOut, footer, goBack, requestNumber

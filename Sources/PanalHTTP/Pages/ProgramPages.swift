@@ -116,7 +116,7 @@ struct ProgramPages: Sendable {
         let fields = entry.manifest.inputs.map { input in
             Field(
                 input: input, entered: order.map { Self.entered(input, $0) } ?? input.defaultTexts,
-                mistake: mistakes[input.id], wording: wording
+                mistake: mistakes[input.id], isAgain: error != nil, wording: wording
             ).values
         }
         let profiles = profiles(entry, chosen: order?.profile, wording)
@@ -157,7 +157,8 @@ struct ProgramPages: Sendable {
         }
     }
 
-    /// Every profile, those that cannot be used with the reason; the one to begin with is the chosen, the suggested or the first.
+    /// Every profile, those that cannot be used with the reason; the one to begin with is the chosen, the suggested or
+    /// the first.
     private func profiles(_ entry: ProgramEntry, chosen: String?, _ wording: Wording) -> [Templates.Values] {
         let all = panal.profiles()
         let smallest = all.first { $0.profile.name == entry.manifest.resources.smallest }?.profile

@@ -58,8 +58,8 @@ struct Templates: Sendable {
     static var texts: [String: String] { sources.mapValues { String(decoding: $0, as: UTF8.self) } }
 }
 
-/// Escapes for HTML scalar by scalar. Mustache's own goes by characters, so a combining mark after a quotation mark makes one
-/// character of the two and carries the mark through unescaped: a hostile label could end its attribute.
+/// Escapes for HTML scalar by scalar. Mustache's own goes by characters, so a combining mark after a quotation mark
+/// makes one character of the two and carries the mark through unescaped: a hostile label could end its attribute.
 struct ScalarSafeHTML: MustacheContentType {
     static let name = "SCALAR_SAFE_HTML"
 

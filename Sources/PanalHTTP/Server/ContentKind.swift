@@ -1,4 +1,5 @@
-/// What a result file is taken for: by its name's ending, else by its first bytes. `nosniff` holds browsers to the answer.
+/// What a result file is taken for: by its name's ending, else by its first bytes. `nosniff` holds browsers to the
+/// answer.
 enum ContentKind: Hashable, Sendable {
     case raster(String)
     case svg

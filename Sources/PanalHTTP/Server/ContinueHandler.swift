@@ -2,8 +2,8 @@ import HTTPTypes
 package import NIOCore
 package import NIOHTTPTypes
 
-/// Answers `Expect: 100-continue`, which Hummingbird leaves unanswered: a client such as curl would wait a second with its
-/// upload. The interim answer never comes between the parts of another request's answer on the same connection.
+/// Answers `Expect: 100-continue`, which Hummingbird leaves unanswered: a client such as curl would wait a second with
+/// its upload. The interim answer never comes between the parts of another request's answer on the same connection.
 package final class ContinueHandler: ChannelDuplexHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPRequestPart
     package typealias InboundOut = HTTPRequestPart

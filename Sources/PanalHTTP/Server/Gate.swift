@@ -4,8 +4,8 @@ import Hummingbird
 import PanalCore
 import PanalService
 
-/// Finds out who asks and lets them through to a route or not. Whether somebody may see one particular thing is the service's
-/// to say; this is only about being known, being an administrator, and forms of the session's own.
+/// Finds out who asks and lets them through to a route or not. Whether somebody may see one particular thing is the
+/// service's to say; this is only about being known, being an administrator, and forms of the session's own.
 struct Gate: Sendable {
     let panal: Panal
     let cookies: SessionCookies

@@ -17,8 +17,8 @@ enum HeaderValues {
         return nil
     }
 
-    /// The one range that `Range: bytes=…` asks for, within `size`. Nil asks for everything: no header, another unit, several
-    /// ranges (RFC 9110 lets a server ignore those). Throws 416 where nothing of it is there.
+    /// The one range that `Range: bytes=…` asks for, within `size`. Nil asks for everything: no header, another unit,
+    /// several ranges (RFC 9110 lets a server ignore those). Throws 416 where nothing of it is there.
     static func range(_ value: String?, size: Int) throws -> Range<Int>? {
         guard let value, value.lowercased().hasPrefix("bytes=") else { return nil }
         let wanted = value.dropFirst(6).filter { $0 != " " }

@@ -4,8 +4,8 @@ import PanalCore
 import PanalManifest
 import PanalService
 
-/// What programs wrote, handed to browsers that must not trust it: no type is guessed, no script of it runs, and only kinds that
-/// cannot carry any are shown in place.
+/// What programs wrote, handed to browsers that must not trust it: no type is guessed, no script of it runs, and only
+/// kinds that cannot carry any are shown in place.
 struct JobFiles: Sendable {
     let panal: Panal
 

@@ -4,8 +4,8 @@ import Logging
 import NIOHTTP1
 import PanalCore
 
-/// What every request gets, whatever it asks for: its number, its language, its line in the log, its safety headers, and an
-/// answer in the right form when something is thrown.
+/// What every request gets, whatever it asks for: its number, its language, its line in the log, its safety headers,
+/// and an answer in the right form when something is thrown.
 struct RequestScope: RouterMiddleware {
     typealias Context = WebContext
 

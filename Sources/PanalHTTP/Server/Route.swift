@@ -1,7 +1,8 @@
 package import HTTPTypes
 import Hummingbird
 
-/// One row of the table of everything that can be asked for. The router is built from it, and so is the test of who may what.
+/// One row of the table of everything that can be asked for. The router is built from it, and so is the test of who may
+/// what.
 package struct Route: Sendable {
     package enum Access: String, Hashable, Sendable {
         /// Everybody.

@@ -14,8 +14,8 @@ package struct WebContext: RequestContext {
     var requestID = ""
     var language = Language.english
     private let knownCaller = CallerBox()
-    /// Who asks; set before a route that is not open is entered, and then known to the whole way of the request, so that a page
-    /// that says what went wrong is still theirs.
+    /// Who asks; set before a route that is not open is entered, and then known to the whole way of the request, so
+    /// that a page that says what went wrong is still theirs.
     var caller: Caller? {
         get { knownCaller.value.withLock { $0 } }
         nonmutating set { knownCaller.value.withLock { $0 = newValue } }

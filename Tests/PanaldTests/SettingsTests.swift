@@ -1,0 +1,103 @@
+import Foundation
+import Testing
+
+@testable import panald
+
+@Suite("Settings") struct SettingsTests {
+    static func read(
+        _ arguments: [String], environment: [String: String] = [:], file: String? = nil
+    ) async throws -> Settings {
+        var arguments = arguments
+        let path = NSTemporaryDirectory() + "panal-settings-" + UUID().uuidString + ".yaml"
+        defer { unlink(path) }
+        if let file {
+            try Data(file.utf8).write(to: URL(fileURLWithPath: path))
+            arguments += ["--config", path]
+        }
+        let reader = try await SettingsReader(arguments: arguments, environment: environment)
+        return try Settings(reader, executable: "/opt/panal/panald")
+    }
+
+    @Test func nothingSetIsTheDefaults() async throws {
+        let settings = try await Self.read([])
+        #expect(settings.host == "127.0.0.1" && settings.port == 8_080 && settings.user == "panal")
+        #expect(settings.data == "/var/lib/panal" && settings.launcher == "/opt/panal/panal-launcher")
+        #expect(settings.maximumUploadBytes == 1 << 30 && settings.demos == nil && !settings.secureCookies)
+        #expect(settings.cellUsers == 2_000_000_000..<2_000_008_192)
+    }
+
+    @Test func flagsWinOverVariablesAndVariablesOverTheFile() async throws {
+        let file = "port: 1\nhost: file\ninstance: file\nsecure-cookies: true\nmax-upload: 2MiB\n"
+        let settings = try await Self.read(
+            ["serve", "--port", "3"], environment: ["PANAL_PORT": "2", "PANAL_HOST": "variable"], file: file)
+        #expect(settings.port == 3 && settings.host == "variable" && settings.instance == "file")
+        #expect(settings.secureCookies && settings.maximumUploadBytes == 2 << 20)
+    }
+
+    /// Both ways to write a flag, and a flag without a value.
+    @Test(arguments: [["--secure-cookies"], ["--secure-cookies=true"], ["--secure-cookies", "--port", "1"]])
+    func flagsAreWrittenInSeveralWays(arguments: [String]) async throws {
+        #expect(try await Self.read(arguments).secureCookies)
+    }
+
+    /// What is refused, and a word of what is said.
+    @Test(arguments: [
+        (["--prot", "1"], "did you mean --port"), (["--port"], "needs a value"),
+        (["--port", "--host"], "needs a value"),
+        (["--port", "x"], "--port: ‘x’ is not a whole number from 0 to 65535"),
+        (["--port", "-1"], "needs a value|whole"),
+        (["--port=70000"], "‘70000’"), (["--port", "1", "--port", "2"], "twice"), (["8080"], "no setting"),
+        (["--max-upload", "1GB"], "1GiB"), (["--log-level", "loud"], "one of trace"), (["--instance", "A B"], "a-z"),
+        (["--cell-users", "0-100"], "two ids"), (["--cell-users", "5000-4000"], "two ids"),
+        (["--secure-cookies", "perhaps"], "true or false"), (["--config", "/nonexistent.yaml"], "cannot be read"),
+    ]) func mistakesAreNamed(arguments: [String], words: String) async throws {
+        let mistake = try await #require(throws: SettingsMistake.self) { try await Self.read(arguments) }
+        #expect(words.split(separator: "|").contains { mistake.detail.contains($0) }, "\(mistake.detail)")
+    }
+
+    /// Mistakes of the file are named with their place.
+    @Test(arguments: [
+        ("queue-limt: 3\n", ":1:1: there is no setting ‘queue-limt’; did you mean queue-limit?"),
+        ("host: a\n\nprot: 3\n", ":3:1"), ("- a\n", "key: value"), ("host: [", "YAML"),
+        ("port: many\n", "port: ‘many’"),
+    ]) func mistakesOfTheFileAreNamed(file: String, word: String) async throws {
+        let mistake = try await #require(throws: SettingsMistake.self) { try await Self.read([], file: file) }
+        #expect(mistake.detail.contains(word), "\(mistake.detail)")
+    }
+
+    @Test func variablesAreNamedInMistakes() async throws {
+        let mistake = try await #require(throws: SettingsMistake.self) {
+            try await Self.read([], environment: ["PANAL_QUEUE_LIMIT": "0"])
+        }
+        #expect(mistake.detail.contains("PANAL_QUEUE_LIMIT"))
+    }
+
+    @Test func helpExplainsEverySetting() {
+        for setting in Setting.all {
+            #expect(Setting.helpText.contains(setting.flag) && Setting.helpText.contains(setting.variable))
+            #expect(!setting.help.isEmpty)
+        }
+    }
+
+    @Test func archivesOfDemosAreTar() throws {
+        var writer = TarWriter()
+        try writer.add("bin/run.sh", isExecutable: true, bytes: Array("hello".utf8))
+        try writer.add("empty", isExecutable: false, bytes: [])
+        let path = NSTemporaryDirectory() + "panal-tar-" + UUID().uuidString
+        defer { unlink(path) }
+        try Data(writer.finish()).write(to: URL(fileURLWithPath: path))
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/tar")
+        process.arguments = ["-tvf", path]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let listing = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        #expect(listing.contains("-rwxr-xr-x") && listing.contains("bin/run.sh") && listing.contains("-rw-r--r--"))
+        #expect(throws: StartRefusal.self) {
+            try writer.add(String(repeating: "x", count: 100), isExecutable: false, bytes: [])
+        }
+    }
+}
