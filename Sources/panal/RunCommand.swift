@@ -131,8 +131,8 @@ struct RunCommand: AsyncParsableCommand {
         var limits = profile.limits
         limits.collectedFiles = 0
         limits.collectedBytes = 0
-        let cores =
-            if case .exclusive(let count) = limits.cpu { Array(capacity.cores.prefix(count)) } else { [Int]() }
+        // A shared grant too is kept to as many cores as it can keep busy.
+        let cores = Array(capacity.cores.prefix(limits.cpu.parallelism))
         return AttemptSpec(
             id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: .random(in: .min ... .max)),
             rootfs: rootfs, seccomp: policy, limits: limits, cores: cores, program: nil, arguments: words,
