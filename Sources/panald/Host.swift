@@ -54,10 +54,12 @@ enum Host {
             throw StartRefusal(reason: "the data folder \(path) is no folder", mend: "panald --data ANOTHER")
         }
         guard found.st_uid == owner.uid else {
+            // Only a folder that was Panal's before may change hands: the advice must not give away somebody else's.
+            let wasOurs = FileManager.default.fileExists(atPath: "\(path)/panal.sqlite")
+            let ids = "the user id \(found.st_uid), not to ‘\(user)’ (\(owner.uid))"
             throw StartRefusal(
-                reason:
-                    "the data folder \(path) belongs to the user id \(found.st_uid), not to ‘\(user)’ (\(owner.uid))",
-                mend: "sudo chown -R \(user): \(path)")
+                reason: "the data folder \(path) belongs to \(ids)",
+                mend: wasOurs ? "sudo chown -R \(user): \(path)" : "panald --data ANOTHER, a folder of its own")
         }
         guard found.st_mode & 0o022 == 0 else {
             throw StartRefusal(

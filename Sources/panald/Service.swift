@@ -95,7 +95,11 @@ struct Service: Sendable {
             services: [application, Work(panal: panal)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)
-        try await ServiceGroup(configuration: configuration).run()
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch {
+            throw StartRefusal(reason: "the server at \(host), port \(settings.port), cannot go on: \(error)")
+        }
     }
 
     /// The oldest administrator who may sign in.
