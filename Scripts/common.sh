@@ -10,7 +10,7 @@ build_packages=(
     libseccomp-dev libsqlite3-dev libarchive-dev
 )
 # To run the demo programs and the tests: what their cells find under /usr.
-demo_packages=(python3 python3-pil sox ffmpeg libgomp1 iproute2)
+demo_packages=(python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 # To compare speed with.
 bench_packages=(bubblewrap crun python3)
 

@@ -21,7 +21,7 @@ struct BenchOptions: ParsableArguments {
     @Option(help: "Runs of each kind.")
     var runs = 200
 
-    @Flag(help: "Print JSON rather than a table.")
+    @Flag(help: "Print JSON, a row a line, rather than a table.")
     var json = false
 
     func validate() throws {

@@ -60,8 +60,7 @@ enum Report {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
-            Swift.print("[\n" + lines.joined(separator: ",\n") + "\n]")
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
             return
         }
         Swift.print(line("", "p50 µs", "p99 µs", "per second", "ratio"))
