@@ -57,6 +57,9 @@ package protocol CgroupDriver {
 
     /// Removes the instance's own group; called when no cell is left.
     func close() throws(StepFailure)
+
+    /// Ends and removes all that a dead process of this instance left, the instance's own group too.
+    func sweep() throws(StepFailure)
 }
 
 /// Which layout this host has.

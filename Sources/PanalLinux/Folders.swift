@@ -16,12 +16,17 @@ package enum Folders {
         unsafe access(path, F_OK) == 0
     }
 
-    /// Removes an empty folder; waits up to half a second while the kernel still counts a process that has just ended in it.
-    package static func removeSettling(_ path: String) throws(SystemCallFailure) {
+    /// How long a sweep waits for killed processes: gigabytes of memory take seconds to give back.
+    package static let sweepPatience = 10_000
+
+    /// Removes an empty folder; is patient while the kernel still counts a process that has just ended in it.
+    package static func removeSettling(_ path: String, milliseconds: Int = 500) throws(SystemCallFailure) {
         for attempt in 0... {
             if unsafe rmdir(path) == 0 || errno == ENOENT { return }
             let number = errno
-            guard number == EBUSY, attempt < 250 else { throw SystemCallFailure(call: "rmdir(\(path))", errno: number) }
+            guard number == EBUSY, attempt < milliseconds / 2 else {
+                throw SystemCallFailure(call: "rmdir(\(path))", errno: number)
+            }
             usleep(2_000)
         }
     }

@@ -35,16 +35,29 @@ package struct HybridCgroups: CgroupDriver {
         for root in roots {
             try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
                 try Folders.ensure(root, mode: 0o755)
-                for left in try Folders.children(of: root) {
-                    try endProcesses(of: "\(root)/\(left)")
-                    try Folders.removeSettling("\(root)/\(left)")
-                }
+                try sweepCells(in: root)
             }
         }
         let parent = GroupFolder(
             path: String(cpuset.path.prefix(upTo: cpuset.path.lastIndex(of: "/") ?? cpuset.path.endIndex)))
         for file in ["cpuset.cpus", "cpuset.mems"] {
             try cpuset.set(file, try parent.read(file, step: "cgroup.root"), step: "cgroup.root")
+        }
+    }
+
+    package func sweep() throws(StepFailure) {
+        for root in roots where Folders.exists(root) {
+            try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
+                try sweepCells(in: root)
+                try Folders.removeSettling(root)
+            }
+        }
+    }
+
+    private func sweepCells(in root: String) throws(SystemCallFailure) {
+        for left in try Folders.children(of: root) {
+            try endProcesses(of: "\(root)/\(left)")
+            try Folders.removeSettling("\(root)/\(left)", milliseconds: Folders.sweepPatience)
         }
     }
 

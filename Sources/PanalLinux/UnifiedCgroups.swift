@@ -19,12 +19,24 @@ package struct UnifiedCgroups: CgroupDriver {
         try enable(in: parent)
         try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
             try Folders.ensure(root.path, mode: 0o755)
-            for left in try Folders.children(of: root.path) {
-                try KernelFile.write("\(root.path)/\(left)/cgroup.kill", "1")
-                try Folders.removeSettling("\(root.path)/\(left)")
-            }
+            try sweepCells()
         }
         try enable(in: root)
+    }
+
+    package func sweep() throws(StepFailure) {
+        guard Folders.exists(root.path) else { return }
+        try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
+            try sweepCells()
+            try Folders.removeSettling(root.path)
+        }
+    }
+
+    private func sweepCells() throws(SystemCallFailure) {
+        for left in try Folders.children(of: root.path) {
+            try KernelFile.write("\(root.path)/\(left)/cgroup.kill", "1")
+            try Folders.removeSettling("\(root.path)/\(left)", milliseconds: Folders.sweepPatience)
+        }
     }
 
     private func enable(in folder: GroupFolder) throws(StepFailure) {

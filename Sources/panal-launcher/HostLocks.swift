@@ -3,24 +3,69 @@ internal import PanalLinux
 
 /// What several Panals on one host must not share: an instance name, a block of user ids, an exclusive core. Each is a lock
 /// on a file below `/run/panal`, held by the kernel for as long as its owner lives.
+///
+/// The file of an instance is there as long as something of the instance may be: whoever ends in good order takes it away, and
+/// a file that nobody holds tells every later launcher whose groups to sweep.
 final class HostLocks {
     let folder = "/run/panal"
+    private let name: String
     private let instance: Descriptor
+    private static let prefix = "instance-"
 
     init(instance name: String) throws(StepFailure) {
         let folder = folder
-        instance = try StepFailure.naming("launcher.lock") { () throws(SystemCallFailure) in
+        self.name = name
+        let taken = try StepFailure.naming("launcher.lock") { () throws(SystemCallFailure) in
             try Folders.ensure(folder, mode: 0o700)
             try Folders.ensure("\(folder)/locks", mode: 0o700)
-            return try Self.file("\(folder)/locks/instance-\(name)")
+            return try Self.patiently("\(folder)/locks/\(Self.prefix)\(name)")
         }
-        let isOurs = try StepFailure.naming("launcher.lock") { () throws(SystemCallFailure) in
-            try instance.lock(exclusively: true)
-        }
-        guard isOurs else {
+        guard let taken else {
             throw StepFailure(
                 step: "launcher.lock", detail: "another Panal of the instance ‘\(name)’ runs on this host", errno: 0)
         }
+        instance = taken
+    }
+
+    /// Tries for half a second: one that ends, or one that sweeps, holds the lock for a moment longer.
+    private static func patiently(_ path: String) throws(SystemCallFailure) -> Descriptor? {
+        for attempt in 0..<25 {
+            if attempt > 0 { usleep(20_000) }
+            if let taken = try lasting(path, create: true) { return taken }
+        }
+        return nil
+    }
+
+    /// A lock on the file that stands at `path` now, not on one that its last holder has just taken away.
+    private static func lasting(_ path: String, create: Bool) throws(SystemCallFailure) -> Descriptor? {
+        let file = try Descriptor.open(path, O_RDWR | O_NOFOLLOW | (create ? O_CREAT : 0), mode: 0o600)
+        guard try file.lock(exclusively: true) else { return nil }
+        var held = stat()
+        var standing = stat()
+        guard unsafe fstat(file.raw, &held) == 0, unsafe lstat(path, &standing) == 0,
+            held.st_ino == standing.st_ino, held.st_dev == standing.st_dev
+        else { return nil }
+        return file
+    }
+
+    /// Calls `sweep` with the name of each instance that is dead and did not end in good order; its file goes when that worked.
+    func sweepDead(_ sweep: (String) throws(StepFailure) -> Void) {
+        let locks = "\(folder)/locks"
+        guard let opened = try? Descriptor.open(locks, O_RDONLY | O_DIRECTORY),
+            let names = try? Folders.names(in: opened, limit: 100_000)
+        else { return }
+        for file in names.map({ String(decoding: $0, as: UTF8.self) }) where file.hasPrefix(Self.prefix) {
+            let instance = String(file.dropFirst(Self.prefix.count))
+            guard instance != name, let held = try? Self.lasting("\(locks)/\(file)", create: false) else { continue }
+            // What cannot be removed now is left to the next launcher: it is not ours, and no reason not to start.
+            if (try? sweep(instance)) != nil { unsafe unlink("\(locks)/\(file)") }
+            close(held.release())
+        }
+    }
+
+    /// To be called when nothing of this instance is left.
+    func giveUpInstance() {
+        unsafe unlink("\(folder)/locks/\(Self.prefix)\(name)")
     }
 
     /// The lock called `name`; nil when another holder excludes it.

@@ -11,7 +11,7 @@ internal import PanalLinux
 ///
 /// At start, in this order: close what was inherited · take the instance's lock and a block of user ids that no other Panal
 /// on this host uses · a mount namespace of its own · the root file system for cells · the control groups, swept of what an
-/// earlier launcher of this instance left · `ready`.
+/// earlier launcher of this instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
 /// For each run (`Launcher.start`), in this order: hold the request against the table · lock exclusive cores · make the
 /// control group with its limits and read them back · a detached tmpfs for scratch · detached read-only clones of the
@@ -26,7 +26,7 @@ internal import PanalLinux
 /// When init has ended the group must be empty; then the usage is read, the result files are opened (`Collector`), the
 /// group is removed and the server is told. Deadlines (wall, processor time), the memory event and the server's kills all
 /// act by killing init. When the socket closes, every cell is killed, every group removed, and the launcher exits. When the
-/// launcher itself is killed, the parent-death signal takes each init, and the next launcher of the instance sweeps.
+/// launcher itself is killed, the parent-death signal takes each init, and the next launcher on this host sweeps.
 @main
 struct LauncherMain {
     static let socketNumber: Int32 = 3
@@ -59,6 +59,7 @@ struct LauncherMain {
         let roots = try HostRootfs.build(names: table.rootfs, users: users, folder: locks.folder)
         let groups = try CgroupLayout.driver(instance: table.instance)
         try groups.prepare()
+        locks.sweepDead { (name) throws(StepFailure) in try CgroupLayout.driver(instance: name).sweep() }
         return Launcher(
             table: table, locks: locks, users: users, roots: roots, groups: groups,
             dataFolder: table.dataFolder.isEmpty ? nil : try openDataFolder(table.dataFolder))
