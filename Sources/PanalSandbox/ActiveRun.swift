@@ -50,6 +50,9 @@ final class ActiveRun {
 
     func finish(_ report: FinishReport) { self.report = report }
 
+    /// Something of the result could not be kept: the first such thing becomes the outcome.
+    func blame(_ error: SystemError) { failure = failure ?? error }
+
     func fail(_ error: SystemError) {
         failure = failure ?? error
         report = report ?? FinishReport(ending: .killed)
@@ -61,9 +64,11 @@ final class ActiveRun {
     /// The result, once the launcher has reported, both streams have ended and all files are stored.
     var result: AttemptResult? {
         guard let report, filesPending == 0, output.isClosed, error.isClosed else { return nil }
-        let command = run.attempt.arguments.first ?? ""
+        let outcome = OutcomeReading.outcome(
+            report, command: run.attempt.arguments.first ?? "",
+            isTruncated: output.state.truncated || error.state.truncated)
         return AttemptResult(
-            outcome: failure.map { .systemError($0) } ?? OutcomeReading.outcome(report, command: command),
+            outcome: failure.map { .systemError($0) } ?? outcome,
             usage: OutcomeReading.usage(report), files: files.sorted { $0.path < $1.path }, skipped: skipped,
             output: output.state, error: error.state)
     }

@@ -92,6 +92,9 @@ final class CellLoop: Sendable {
         let keeper: FileKeeper
         var runs: [UInt64: ActiveRun] = [:]
         var stopped: [@Sendable () -> Void] = []
+        /// Cancelled attempts that were not here: done long ago, or still on their way through another thread.
+        var cancelledAbsent: [AttemptID] = []
+        static let absentAtMost = 1_024
 
         init(socket: consuming Descriptor, keeper: FileKeeper) {
             self.socket = socket
@@ -132,9 +135,12 @@ final class CellLoop: Sendable {
         run.run.finished(result)
     }
 
-    private func send(_ command: Command, _ descriptors: [Int32], _ state: borrowing LoopState) {
-        // A closed socket shows in the next poll, and ends every run there.
-        _ = MessageSocket.send(state.socket, command.encoded(), descriptors: descriptors, waiting: true)
+    /// A closed socket shows in the next poll too, and ends every run there.
+    @discardableResult
+    private func send(
+        _ command: Command, _ descriptors: [Int32], _ state: borrowing LoopState
+    ) -> MessageSocket.SendAnswer {
+        MessageSocket.send(state.socket, command.encoded(), descriptors: descriptors, waiting: true)
     }
 
     private func takeLetters(_ state: inout LoopState) {
@@ -147,9 +153,7 @@ final class CellLoop: Sendable {
             switch letter {
             case .run(let run): begin(run, &state)
             case .cancel(let attempt):
-                for run in state.runs.values where run.run.attempt.id == attempt {
-                    send(.kill(id: run.id, cause: .cancelled), [], state)
-                }
+                cancel(attempt, &state)
             case .stored(let id, let result):
                 guard let run = state.runs[id] else { continue }
                 run.fileStored(result)
@@ -161,8 +165,22 @@ final class CellLoop: Sendable {
         }
     }
 
+    private func cancel(_ attempt: AttemptID, _ state: inout LoopState) {
+        var isHere = false
+        for run in state.runs.values where run.run.attempt.id == attempt {
+            isHere = true
+            send(.kill(id: run.id, cause: .cancelled), [], state)
+        }
+        guard !isHere else { return }
+        state.cancelledAbsent.append(attempt)
+        if state.cancelledAbsent.count > LoopState.absentAtMost { state.cancelledAbsent.removeFirst() }
+    }
+
     private func begin(_ run: CellRun, _ state: inout LoopState) {
         defer { close(run.input) }
+        guard !state.cancelledAbsent.contains(run.attempt.id) else {
+            return run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
+        }
         do throws(SystemCallFailure) {
             let output = try Descriptor.pipe()
             let outputWrite = Descriptor(owning: output.second)
@@ -174,8 +192,13 @@ final class CellLoop: Sendable {
                 throw error
             }
             let errorWrite = Descriptor(owning: error.second)
-            state.runs[run.request.id] = ActiveRun(run, output: output.first, error: error.first)
-            send(.run(run.request), [run.input, outputWrite.raw, errorWrite.raw], state)
+            let active = ActiveRun(run, output: output.first, error: error.first)
+            guard send(.run(run.request), [run.input, outputWrite.raw, errorWrite.raw], state) == .sent else {
+                active.fail(SystemError(step: "launcher.send", detail: "the launcher could not be told of the run"))
+                if let result = active.result { run.finished(result) }
+                return
+            }
+            state.runs[active.id] = active
         } catch {
             let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
             run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
@@ -201,6 +224,8 @@ final class CellLoop: Sendable {
         case .file(let id, let path, _):
             guard let run = state.runs[id], let descriptor = descriptors.first else {
                 for number in descriptors { close(number) }
+                state.runs[id]?.blame(
+                    SystemError(step: "collect.descriptor", detail: "no descriptor was left to take ‘\(path)’ with"))
                 return
             }
             run.fileComing()

@@ -4,8 +4,9 @@ internal import PanalLauncherProtocol
 /// Makes the outcome and the usage of a run out of the launcher's facts. Pure.
 enum OutcomeReading {
     /// What ended the run. A limit that Panal enforced comes before the signal that it used; an out-of-memory kill is never
-    /// taken for a signal, since the kernel counted it.
-    static func outcome(_ report: FinishReport, command: String) -> Outcome {
+    /// taken for a signal, since the kernel counted it. A program that wrote too much and ended before it could be killed
+    /// (`isTruncated`) ends like one that was killed: its speed must not decide.
+    static func outcome(_ report: FinishReport, command: String, isTruncated: Bool = false) -> Outcome {
         if case .failed(let step) = report.ending {
             return .systemError(SystemError(step: step.step, errno: Int(step.errno), detail: step.detail))
         }
@@ -24,6 +25,7 @@ enum OutcomeReading {
         case .none: break
         }
         if report.outOfMemoryKills > 0 { return .memoryExceeded }
+        if isTruncated { return .outputExceeded }
         switch report.ending {
         case .exited(let code): return .exited(code: Int(code))
         case .signalled(31): return .syscallDenied
