@@ -221,9 +221,8 @@ int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, in
     if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         for (int i = 0; i < *count; i++) close(descriptors[i]);
         *count = 0;
-        return -EMSGSIZE;
     }
-    return got;
+    return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : got;
 }
 
 int panal_set_ids(uint32_t uid, uint32_t gid) {

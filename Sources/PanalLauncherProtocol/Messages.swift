@@ -131,10 +131,16 @@ package struct StepReport: Hashable, Sendable {
     package var errno: Int32
     package var detail: String
 
+    /// Bytes of a detail; a longer one is cut, since a report that the reader refuses would cost every run its launcher.
+    package static let longestDetail = 4_096
+
     package init(step: String, errno: Int32, detail: String) {
         self.step = step
         self.errno = errno
-        self.detail = detail
+        let bytes = detail.utf8
+        self.detail =
+            bytes.count <= Self.longestDetail
+            ? detail : String(decoding: bytes.prefix(Self.longestDetail - 2), as: UTF8.self)
     }
 
     func write(to writer: inout ByteWriter) {

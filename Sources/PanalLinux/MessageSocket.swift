@@ -5,18 +5,20 @@ internal import Glibc
 package enum MessageSocket {
     package enum SendAnswer { case sent, full, closed }
 
-    /// Sends one message with at most 8 descriptors, which stay the caller's. Without `waiting`, a full socket is an answer.
+    /// Sends one message with at most 8 descriptors, which stay the caller's. Without `waiting`, a full socket is an answer;
+    /// so is a kernel that has no room for the message just now.
     package static func send(
         _ socket: borrowing Descriptor, _ bytes: [UInt8], descriptors: [Int32], waiting: Bool
     ) -> SendAnswer {
         let flags = waiting ? 0 : Int32(MSG_DONTWAIT)
         let answer = unsafe panal_send(socket.raw, bytes, bytes.count, descriptors, Int32(descriptors.count), flags)
         if answer >= 0 { return .sent }
-        return answer == -Int64(EAGAIN) ? .full : .closed
+        return [EAGAIN, ENOBUFS, ENOMEM, ETOOMANYREFS].contains(Int32(-answer)) ? .full : .closed
     }
 
     /// One message with its descriptors, which are the caller's; nil when there is none now; empty when nobody is left on the
-    /// other side. Longer than 200,000 bytes is EMSGSIZE.
+    /// other side. A message whose descriptors do not all fit into this process comes with none of them. Longer than 200,000
+    /// bytes is EMSGSIZE.
     package static func receive(
         _ socket: borrowing Descriptor
     ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {

@@ -13,6 +13,7 @@ struct LauncherProcess: ~Copyable {
 
     static func start(_ settings: LauncherSettings) throws(SystemError) -> LauncherProcess {
         do throws(StepFailure) {
+            try StepFailure.naming("launcher.open-files") { () throws(SystemCallFailure) in try OpenFiles.allowMost() }
             let table = try makeTable(settings)
             let ends = try StepFailure.naming("launcher.socket") { () throws(SystemCallFailure) in
                 try Descriptor.messageSockets()
@@ -24,8 +25,15 @@ struct LauncherProcess: ~Copyable {
             }
             let process = try spawn(settings.executable, socket: theirs, table: tableFile)
             close(theirs.release())
-            let capacity = try waitUntilReady(ours, process: process)
-            return LauncherProcess(socket: ours, process: process, capacity: capacity)
+            do throws(StepFailure) {
+                let capacity = try waitUntilReady(ours)
+                return LauncherProcess(socket: ours, process: process, capacity: capacity)
+            } catch {
+                kill(process, SIGKILL)
+                var status: Int32 = 0
+                while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+                throw error
+            }
         } catch {
             throw SystemError(step: error.step, errno: Int(error.errno), detail: error.detail)
         }
@@ -88,12 +96,11 @@ struct LauncherProcess: ~Copyable {
     }
 
     private static func waitUntilReady(
-        _ socket: borrowing Descriptor, process: pid_t
+        _ socket: borrowing Descriptor
     ) throws(StepFailure) -> HostCapacity {
         var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
         let seconds: Int32 = 30
         guard unsafe poll(&polled, 1, seconds * 1_000) > 0 else {
-            kill(process, SIGKILL)
             throw StepFailure(step: "launcher.start", detail: "it did not answer within \(seconds) s", errno: ETIMEDOUT)
         }
         do {

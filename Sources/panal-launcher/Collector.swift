@@ -49,17 +49,19 @@ struct Collector {
                 leave(path + String(decoding: bytes, as: UTF8.self), "its name is not UTF-8")
                 continue
             }
-            visitEntry(folder, name, path: path + name, depth: depth)
+            try visitEntry(folder, name, path: path + name, depth: depth)
         }
     }
 
     private mutating func visitEntry(
         _ folder: borrowing Descriptor, _ name: String, path: String, depth: Int
-    ) {
+    ) throws(SystemCallFailure) {
         let flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW
         do throws(SystemCallFailure) {
             try visitOpened(try Descriptor.open(beneath: folder, name, flags), path: path, depth: depth)
         } catch {
+            // The host's shortage, not the program's doing: a result with holes would be taken for a whole one.
+            if [EMFILE, ENFILE, ENOMEM].contains(error.errno) { throw error }
             leave(path, error.errno == ELOOP ? "it is a symbolic link" : "it cannot be opened: \(error.reason)")
         }
     }

@@ -29,7 +29,7 @@ enum InitReport: Hashable {
             writer.put(UInt8(4))
             writer.put(step.step)
             writer.put(step.errno)
-            writer.put(String(step.detail.prefix(1_000)))
+            writer.put(step.detail)
         }
         return [UInt8(truncatingIfNeeded: writer.bytes.count), UInt8(truncatingIfNeeded: writer.bytes.count >> 8)]
             + writer.bytes

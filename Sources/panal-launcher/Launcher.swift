@@ -41,8 +41,8 @@ final class Launcher {
             for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }
             retryParked()
         }
-        // Nothing can be told any more; what could not be removed is swept by the next launcher of this instance.
-        try? groups.close()
+        // Nothing can be told any more; what could not be removed is swept by the next launcher on this host.
+        if (try? groups.close()) != nil { locks.giveUpInstance() }
     }
 
     private func stop() {
@@ -61,9 +61,11 @@ final class Launcher {
                 revents: 0)
         ]
         for cell in watched {
-            polled.append(pollfd(fd: cell.reports.raw, events: Int16(POLLIN), revents: 0))
+            // What has said its last stays ready for good, and a dying cell can take seconds to give its memory back.
+            let memory = cell.cause == .none ? cell.outOfMemory.number : -1
+            polled.append(pollfd(fd: cell.hasHungUp ? -1 : cell.reports.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
-            polled.append(pollfd(fd: cell.outOfMemory.number, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
         }
         let count = unsafe poll(&polled, nfds_t(polled.count), timeout(watched))
         guard count > 0 else { return }
@@ -72,12 +74,14 @@ final class Launcher {
             let ended = polled[2 + index * 3].revents
             let memory = polled[3 + index * 3].revents
             if memory & Int16(POLLIN) != 0 { cell.kill(.memory) }
-            if reports & Int16(POLLIN) != 0, cell.readReports() {
-                outgoing.send(.started(id: cell.request.id), descriptor: nil)
-            }
+            if reports != 0 { readReports(of: cell) }
             if ended & Int16(POLLIN) != 0 { finish(cell) }
         }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands(socket) }
+    }
+
+    private func readReports(of cell: RunningCell) {
+        if cell.readReports() { outgoing.send(.started(id: cell.request.id), descriptor: nil) }
     }
 
     private func timeout(_ watched: [RunningCell]) -> Int32 {
@@ -165,7 +169,7 @@ final class Launcher {
 
     /// Init is gone and with it every process of the cell: reads usage, opens results, removes the group, tells the server.
     private func finish(_ cell: RunningCell) {
-        while cell.readReports() {}
+        readReports(of: cell)
         var status: Int32 = 0
         _ = unsafe panal_wait(cell.process, &status)
         cells[cell.request.id] = nil
@@ -200,10 +204,14 @@ final class Launcher {
         var collector = Collector(
             files: Int(cell.request.collectedFiles), bytes: cell.request.collectedBytes,
             take: { found.append(($0, $1, $2)) }, skip: { skipped.append(($0, $1)) })
-        defer { for file in found { close(file.2) } }
-        try collector.collect(scratch: cell.scratch)
+        do throws(StepFailure) {
+            try collector.collect(scratch: cell.scratch)
+        } catch {
+            for file in found { close(file.2) }
+            throw error
+        }
         for file in found {
-            outgoing.send(.file(id: id, path: file.0, bytes: file.1), descriptor: dup(file.2))
+            outgoing.send(.file(id: id, path: file.0, bytes: file.1), descriptor: file.2)
         }
         for (path, reason) in skipped {
             outgoing.send(.skipped(id: id, path: String(path.prefix(4_096)), reason: reason), descriptor: nil)

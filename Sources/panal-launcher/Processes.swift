@@ -18,10 +18,12 @@ enum Processes {
         try closeAll(from: next)
     }
 
-    /// A session of its own, deaf to the terminal's signals, with nothing of the environment.
+    /// A session of its own, deaf to the terminal's signals, with nothing of the environment and of the parent's settings.
     static func standAlone() throws(SystemCallFailure) {
         // Fails when the process leads a group already, and then nothing has to be done.
         _ = panal_setsid()
+        // A parent that ignores SIGCHLD would leave nothing to wait for.
+        try SystemCallFailure.check(panal_reset_signals(), "sigaction")
         for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             try SystemCallFailure.check(panal_ignore_signal(signal), "sigaction")
         }
@@ -29,6 +31,9 @@ enum Processes {
         clearenv()
         umask(0)
         try SystemCallFailure.checkErrno(unsafe chdir("/"), "chdir(/)")
+        // 0 and 1 are open. A parent whose error stream is closed hands on a hole that the next file opened would fill.
+        if fcntl(2, F_GETFD) < 0 { _ = try Descriptor.open("/dev/null", O_WRONLY).release() }
+        try OpenFiles.allowMost()
     }
 
     /// Runs a program of the host's with an empty environment and nothing open but its own error stream, and waits for its

@@ -24,6 +24,10 @@ final class RunningCell {
     private var initTime: Int64 = 0
     private(set) var ended: (status: Int32, usage: [Int64], at: Int64)?
     private(set) var failure: FinishReport.Ending?
+    /// Init has closed its end: nothing more comes, and there is nothing to wait for at this descriptor.
+    private(set) var hasHungUp = false
+    /// Until when the program must have been started.
+    private let startDeadline = panal_monotonic_ns() + 30_000_000_000
     /// When the processor time can next have run out.
     private var nextTimeCheck: Int64 = .max
 
@@ -48,10 +52,15 @@ final class RunningCell {
         Processes.kill(pidfd: pidfd.raw)
     }
 
-    /// Reads what init has written; true when the program has just started.
+    /// Reads everything that init has written; true when the program has just started.
     func readReports() -> Bool {
-        guard let bytes = try? reports.read(atMost: 4_096), !bytes.isEmpty else { return false }
-        pending += bytes
+        while let bytes = try? reports.read(atMost: 4_096) {
+            pending += bytes
+            if bytes.isEmpty {
+                hasHungUp = true
+                break
+            }
+        }
         var hasStarted = false
         do throws(ProtocolError) {
             while let record = try InitReport.take(from: &pending) {
@@ -67,30 +76,45 @@ final class RunningCell {
                 }
             }
         } catch {
-            failure = .failed(StepReport(step: "cell.report", errno: 0, detail: "init wrote an unreadable record"))
-            kill(.stopped)
+            give(up: StepReport(step: "cell.report", errno: 0, detail: "init wrote an unreadable record"))
         }
         return hasStarted
     }
 
     private var cpuLimit: Int64 { Int64(request.cpuMicroseconds) * 1_000 }
 
-    private var wallDeadline: Int64 { (started ?? .max / 2) + Int64(request.wallMicroseconds) * 1_000 }
-
     /// The next moment at which a limit can have run out.
-    var deadline: Int64 { ended == nil ? min(wallDeadline, nextTimeCheck) : .max }
+    var deadline: Int64 {
+        guard ended == nil, cause == .none else { return .max }
+        guard let started else { return startDeadline }
+        return min(started + Int64(request.wallMicroseconds) * 1_000, nextTimeCheck)
+    }
 
     /// Ends the cell when a limit has run out at `now`.
     func checkDeadlines(now: Int64, groups: any CgroupDriver) {
-        guard started != nil, ended == nil, cause == .none else { return }
-        if now >= wallDeadline { return kill(.wallTime) }
-        guard now >= nextTimeCheck else { return }
-        guard let usage = try? groups.usage(group) else { return kill(.cpuTime) }
+        guard ended == nil, cause == .none, now >= deadline else { return }
+        guard let started else {
+            return give(up: StepReport(step: "cell.start", errno: 0, detail: "the program was not started within 30 s"))
+        }
+        guard now < started + Int64(request.wallMicroseconds) * 1_000 else { return kill(.wallTime) }
+        let usage: GroupUsage
+        do throws(StepFailure) {
+            usage = try groups.usage(group)
+        } catch {
+            // A limit that cannot be watched is none.
+            return give(up: StepReport(step: error.step, errno: error.errno, detail: error.detail))
+        }
         let used = usage.userTime + usage.systemTime - initTime
         if used >= cpuLimit { return kill(.cpuTime) }
         // It cannot run out before all cores have worked off the rest; never sooner than a millisecond, so that the last
         // steps do not spin.
         nextTimeCheck = now + max((cpuLimit - used) / Int64(request.cores.count), 1_000_000)
+    }
+
+    /// Ends the cell for a reason that is Panal's, not the program's.
+    private func give(up step: StepReport) {
+        failure = failure ?? .failed(step)
+        kill(.stopped)
     }
 
     /// The facts of the run, once its init has been reaped.

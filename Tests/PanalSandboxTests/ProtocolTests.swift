@@ -34,6 +34,16 @@ import Testing
         #expect(try LauncherTable(decoding: Self.table.encoded()) == Self.table)
     }
 
+    /// The kernel's files can be long; a report about them must still be one that the server takes.
+    @Test func aLongDetailIsCutNotRefused() throws {
+        for detail in [String(repeating: "x", count: 100_000), String(repeating: "ñ\u{301}", count: 50_000)] {
+            let report = Report.unusable(StepReport(step: "s", errno: 0, detail: detail))
+            let read = try Report(decoding: report.encoded())
+            #expect(read == report)
+            #expect(report.encoded().count <= 4_200)
+        }
+    }
+
     /// A message that is cut at any byte, or has one too many, is refused; none brings the reader down.
     @Test func everyCutIsRefused() {
         let whole = Command.run(Self.request).encoded()
@@ -162,6 +172,18 @@ import Testing
         ] as [(FinishReport, Outcome)])
     func isRead(report: FinishReport, outcome: Outcome) {
         #expect(OutcomeReading.outcome(report, command: "x") == outcome)
+    }
+
+    /// Output over the limit counts however the program ended by itself, but after the limits that it was killed for.
+    @Test(
+        arguments: [
+            (FinishReport(ending: .exited(0)), .outputExceeded),
+            (FinishReport(ending: .signalled(13)), .outputExceeded),
+            (FinishReport(ending: .killed, cause: .wallTime), .wallTimeExceeded),
+            (FinishReport(ending: .exited(0), outOfMemoryKills: 1), .memoryExceeded),
+        ] as [(FinishReport, Outcome)])
+    func tooMuchOutputIsRead(report: FinishReport, outcome: Outcome) {
+        #expect(OutcomeReading.outcome(report, command: "x", isTruncated: true) == outcome)
     }
 
     @Test func aFailedStepIsPanalsFault() {
