@@ -92,8 +92,9 @@ final class Launcher {
         return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
     }
 
+    /// A few at a time: a server that never pauses must not keep its own cells' deadlines from being looked at.
     private func takeCommands(_ socket: borrowing Descriptor) {
-        while !isStopping {
+        for _ in 0..<16 where !isStopping {
             guard let message = try? MessageSocket.receive(socket) else { return }
             if message.bytes.isEmpty { return stop() }
             do throws(ProtocolError) {
@@ -151,15 +152,26 @@ final class Launcher {
 
     private func start(_ run: ParkedRun) throws(StepFailure) {
         let request = run.request
-        guard run.streams.count == 3 else {
-            throw .mismatch("request.streams", "three descriptors must come with a run")
+        guard run.streams.count == 3, run.streams.allSatisfy(isStream) else {
+            throw .mismatch("request.streams", "three files, pipes or character devices must come with a run")
         }
         guard cells[request.id] == nil else { throw .mismatch("request.id", "this run is there already") }
         if let field = RequestCheck.refusal(of: request, by: table) {
             throw .mismatch("request.check", "the table does not allow this value: \(field)")
         }
+        let given = cells.values.reduce(0) { $0 + $1.request.memory }
+        guard given + request.memory <= table.memory else {
+            throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
+        }
         let cell = CellStart(launcher: self, request: request, streams: run.streams)
         cells[request.id] = try cell.run(serial: nextSerial())
+    }
+
+    /// Nothing that leads further: below a folder of the host's a program could open the host's files, and behind a socket are
+    /// the host's services.
+    private func isStream(_ number: Int32) -> Bool {
+        var found = stat()
+        return unsafe fstat(number, &found) == 0 && [S_IFREG, S_IFIFO, S_IFCHR].contains(found.st_mode & S_IFMT)
     }
 
     private func nextSerial() -> UInt64 {

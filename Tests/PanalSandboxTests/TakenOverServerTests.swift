@@ -1,0 +1,139 @@
+import Foundation
+import Glibc
+import PanalCore
+import PanalLauncherProtocol
+import PanalLinux
+import PanalSeccomp
+import Testing
+
+@testable import PanalSandbox
+
+/// A server that speaks to the launcher itself, as one that was taken over would.
+extension LiveCells {
+    @Suite(.serialized) struct TakenOverServerTests {
+        /// A request for `command` on the first core that the launcher has.
+        private func request(_ id: UInt64, _ command: [String], wall: UInt64) throws -> RunRequest {
+            var request = ProtocolTests.request
+            request.id = id
+            request.cores = [UInt16(try HostTopology.affinity()[0])]
+            (request.exclusive, request.quota) = (false, 50_000)
+            (request.program, request.inputs, request.arguments) = ("", [], command)
+            request.wallMicroseconds = wall
+            request.cpuMicroseconds = wall
+            return request
+        }
+
+        /// Starts a launcher, hands its socket to `body`, closes the socket and waits for the launcher's end.
+        private func with(_ body: (borrowing Descriptor) throws -> Void) throws {
+            let filters = try SeccompPolicies.load(
+                folder: CellHarness.repository.appending(path: "Profiles/seccomp").path)
+            let launcher = try LauncherProcess.start(
+                LauncherSettings(
+                    executable: CellHarness.launcher, instance: "test-\(getpid())-raw", dataFolder: nil,
+                    seccomp: filters))
+            let process = launcher.process
+            defer {
+                shutdown(launcher.socket.raw, Int32(SHUT_RDWR))
+                var status: Int32 = 0
+                waitpid(process, &status, 0)
+            }
+            try body(launcher.socket)
+        }
+
+        /// Waits for the end of run `id`.
+        private func ending(of id: UInt64, _ socket: borrowing Descriptor) throws -> FinishReport? {
+            let limit = ContinuousClock.now + .seconds(10)
+            while ContinuousClock.now < limit {
+                guard let message = try MessageSocket.receive(socket) else {
+                    usleep(1_000)
+                    continue
+                }
+                for number in message.descriptors { close(number) }
+                if message.bytes.isEmpty { return nil }
+                if case .finished(id, let report) = try Report(decoding: message.bytes) { return report }
+            }
+            return nil
+        }
+
+        private func send(_ command: Command, _ streams: [Int32], _ socket: borrowing Descriptor) {
+            _ = MessageSocket.send(socket, command.encoded(), descriptors: streams, waiting: true)
+        }
+
+        /// Talking without a pause must not keep the launcher from its deadlines.
+        @Test func aFloodOfCommandsDoesNotHoldUpADeadline() throws {
+            try with { socket in
+                let null = open("/dev/null", O_RDWR)
+                defer { close(null) }
+                send(.run(try request(1, ["/bin/sleep", "5"], wall: 300_000)), [null, null, null], socket)
+                // Refused, since the number is taken, but long to read: the next one is there before this one is done with.
+                let long = try request(1, Array(repeating: "x", count: 8_000), wall: 1)
+                let bytes = Command.run(long).encoded()
+                let end = ContinuousClock.now + .seconds(2)
+                while ContinuousClock.now < end {
+                    _ = MessageSocket.send(socket, bytes, descriptors: [null, null, null], waiting: true)
+                }
+                var report = try #require(try ending(of: 1, socket))
+                while case .failed = report.ending { report = try #require(try ending(of: 1, socket)) }
+                #expect(report.cause == .wallTime)
+                #expect(report.wallTime < 1_000_000_000, "\(report.wallTime)")
+            }
+        }
+
+        /// A folder of the host's as a stream would be a way to its files; so would a socket to its services.
+        @Test func foldersAndSocketsAreNoStreams() throws {
+            try with { socket in
+                let folder = open("/", O_RDONLY | O_DIRECTORY)
+                let null = open("/dev/null", O_RDWR)
+                let ends = try Descriptor.messageSockets()
+                defer { for number in [folder, null, ends.first, ends.second] { close(number) } }
+                let refused = [
+                    [folder, null, null], [null, folder, null], [null, null, folder], [null, null, ends.first],
+                    [null, null], [null, null, null, null], [],
+                ]
+                for (id, streams) in refused.enumerated() {
+                    send(.run(try request(UInt64(id), ["/bin/true"], wall: 900_000)), streams, socket)
+                    guard case .failed(let step) = try ending(of: UInt64(id), socket)?.ending else {
+                        Issue.record("streams \(id) were taken")
+                        continue
+                    }
+                    #expect(step.step == "request.streams")
+                }
+                send(.run(try request(50, ["/bin/true"], wall: 900_000)), [null, null, null], socket)
+                #expect(try ending(of: 50, socket)?.ending == .exited(0))
+            }
+        }
+
+        /// No cell alone, and not all of them together, get more memory than the table says.
+        @Test func cellsTogetherKeepToTheTablesMemory() throws {
+            try with { socket in
+                let null = open("/dev/null", O_RDWR)
+                defer { close(null) }
+                var large = try request(1, ["/bin/sleep", "5"], wall: 600_000)
+                large.memory = UInt64(try HostTopology.read().memory) / 3 * 2 / 4_096 * 4_096
+                send(.run(large), [null, null, null], socket)
+                large.id = 2
+                send(.run(large), [null, null, null], socket)
+                guard case .failed(let step) = try ending(of: 2, socket)?.ending else {
+                    Issue.record("the second cell was started")
+                    return
+                }
+                #expect(step.step == "request.memory")
+                #expect(try ending(of: 1, socket)?.cause == .wallTime)
+                send(.run(large), [null, null, null], socket)
+                #expect(try ending(of: 2, socket)?.cause == .wallTime)
+            }
+        }
+
+        /// Nonsense ends the launcher and every cell of it.
+        @Test func nonsenseEndsEverything() throws {
+            try with { socket in
+                let null = open("/dev/null", O_RDWR)
+                defer { close(null) }
+                send(.run(try request(1, ["/bin/sleep", "5"], wall: 4_000_000)), [null, null, null], socket)
+                _ = MessageSocket.send(socket, [7, 7, 7], descriptors: [null, null], waiting: true)
+                #expect(try ending(of: 1, socket)?.cause == .stopped)
+                #expect(try ending(of: 2, socket) == nil)
+            }
+        }
+    }
+}
