@@ -12,10 +12,13 @@ struct Collector {
     let bytes: UInt64
     private static let depth = 32
     private static let skippedAtMost = 20
+    /// Entries that are looked at, over all folders: other cells wait while this goes on.
+    private static let entriesAtMost = 100_000
 
     private var found = 0
     private var total: UInt64 = 0
     private var skipped = 0
+    private var entriesLeft = Self.entriesAtMost
     private let take: (_ path: String, _ bytes: UInt64, _ file: Int32) -> Void
     private let skip: (_ path: String, _ reason: String) -> Void
 
@@ -43,7 +46,12 @@ struct Collector {
 
     private mutating func visit(_ folder: consuming Descriptor, path: String, depth: Int) throws(SystemCallFailure) {
         let again = try Descriptor.open(beneath: folder, ".", O_RDONLY | O_DIRECTORY)
-        let names = try Folders.names(in: again, limit: 100_000)
+        var names = try Folders.names(in: again, limit: entriesLeft + 1)
+        if names.count > entriesLeft {
+            names.removeLast()
+            leave(path.isEmpty ? "." : path, "more than \(Self.entriesAtMost) entries: some were not looked at")
+        }
+        entriesLeft -= names.count
         for bytes in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
             guard let name = String(validating: bytes, as: UTF8.self) else {
                 leave(path + String(decoding: bytes, as: UTF8.self), "its name is not UTF-8")

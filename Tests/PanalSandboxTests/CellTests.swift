@@ -76,6 +76,19 @@ extension LiveCells {
             }
         }
 
+        /// More entries than are looked at: that is said, and the launcher's other cells do not wait for all of them.
+        @Test func entriesThatAreNotLookedAtAreMentioned() async throws {
+            try await CellHarness.with { harness in
+                let limits = CellLimits.test.with(\.scratchFiles, 150_000).with(\.scratchBytes, 64 << 20)
+                    .with(\.memory, 1 << 30)
+                let script = "import os\nfor i in range(101000): os.mkfifo('/work/%d' % i)"
+                let (result, _) = await harness.run(["/usr/bin/python3", "-c", script], limits: limits)
+                #expect(result.outcome == .exited(code: 0))
+                #expect(result.skipped.first == ".: more than 100000 entries: some were not looked at")
+                #expect(result.skipped.count == 20)
+            }
+        }
+
         /// What can be wrong with a program, and the words that its author gets.
         @Test(
             arguments: [
