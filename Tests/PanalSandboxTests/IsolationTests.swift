@@ -76,6 +76,7 @@ extension LiveCells {
             "libc_call('mount', b'x', b'/tmp', b'tmpfs', 0, 0)", "libc_call('ptrace', 16, 1, 0, 0)",
             "libc_call('keyctl', 0, 0)", "libc_call('syscall', 425, 8, 0)", "libc_call('syscall', 321, 0, 0, 0)",
             "libc_call('syscall', 323, 0)", "fcntl.ioctl(0, 0x5412, b'x')",
+            "libc_call('recvmmsg', socket.socket(socket.AF_UNIX).fileno(), 0, 0, 1, 0)",
         ])
         func isRefused(expression: String) async throws {
             try await CellHarness.with { harness in
