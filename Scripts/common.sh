@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
     ca-certificates curl gnupg git pkg-config binutils gcc libc6-dev libgcc-12-dev libstdc++-12-dev
     libcurl4 libncurses6 libxml2 tzdata
-    libseccomp-dev libsqlite3-dev libarchive-dev
+    libseccomp-dev libsqlite3-dev libarchive-dev zlib1g-dev
 )
 # To run the demo programs and the tests: what their cells find under /usr.
 demo_packages=(python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
