@@ -5,7 +5,8 @@ final class MistakeList {
     static let limit = 100
 
     private(set) var mistakes: [Mistake] = []
-    private var isFull = false
+    /// Nothing more is taken: whoever reads on needs not look for what is wrong.
+    private(set) var isFull = false
 
     func add(_ pointer: [String], _ detail: String) {
         guard !isFull else { return }
@@ -124,6 +125,8 @@ struct DocumentReader {
     ///   - foreign: What other formats call a key, and what it is here.
     func reportUnknownKeys(known: [String], later: [String] = [], foreign: [String: String] = [:]) {
         for key in members.keys.sorted() where !known.contains(key) && !key.hasPrefix("x-") {
+            // Each is compared with every known key, and a document may have tens of thousands.
+            guard !mistakes.isFull else { return }
             if later.contains(key) {
                 report(key, "is not supported yet by this version; leave it out")
             } else if let right = foreign[key] ?? Nearest.to(key, among: known) {

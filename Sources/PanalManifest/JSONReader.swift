@@ -1,16 +1,16 @@
-import PanalCore
+package import PanalCore
 
 /// Reads one JSON document (RFC 8259) in one pass, and stops at the first place that is none.
 ///
 /// It is stricter than a general decoder: a key may stand once in an object, lists and objects nest at most
 /// `maximumDepth` deep, and each mistake says line and column besides the JSON pointer.
-struct JSONReader {
+package struct JSONReader {
     private let bytes: [UInt8]
     private let maximumDepth: Int
     private var place = 0
     private var pointer: [String] = []
 
-    static func read(_ bytes: [UInt8], maximumDepth: Int = 32) throws(Mistake) -> JSONValue {
+    package static func read(_ bytes: [UInt8], maximumDepth: Int = 32) throws(Mistake) -> JSONValue {
         var reader = JSONReader(bytes: bytes, maximumDepth: maximumDepth)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.place = 3 }
         reader.skipSpace()

@@ -109,6 +109,7 @@ extension Manifest {
         let byID = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var template = CommandTemplate(elements: [])
         for (index, element) in elements.enumerated() {
+            guard !reader.mistakes.isFull else { break }
             let place = reader.pointer + ["command", String(index)]
             guard case .string(let text) = element, text.utf8.count <= 4_096, !text.unicodeScalars.contains("\0") else {
                 reader.mistakes.add(place, "should be a text of at most 4,096 bytes without NUL")
@@ -135,6 +136,8 @@ extension Manifest {
     ) -> [String] {
         var details: [String] = []
         for case .input(let id) in pieces {
+            // One element has room for a thousand wrong names.
+            guard details.count < 10 else { break }
             guard let input = inputs[id] else {
                 let near = Nearest.to(id, among: inputs.keys.sorted())
                 details.append("there is no field ‘\(id)’" + (near.map { "; did you mean ‘{\($0)}’?" } ?? ""))

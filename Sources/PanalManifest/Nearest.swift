@@ -3,14 +3,21 @@ enum Nearest {
     /// The candidate with the fewest letters changed, when they are few enough for a slip of the finger.
     static func to(_ word: String, among candidates: [String]) -> String? {
         let word = Array(word.lowercased().unicodeScalars.prefix(64))
-        let best = candidates.map { (name: $0, distance: distance(word, Array($0.lowercased().unicodeScalars))) }
-            .min { $0.distance < $1.distance }
-        guard let best, best.distance <= max(1, word.count / 3) else { return nil }
+        let limit = max(1, word.count / 3)
+        let best = candidates.compactMap { name -> (name: String, distance: Int)? in
+            let letters = Array(name.lowercased().unicodeScalars.prefix(128))
+            // Each letter more or less is a change of its own.
+            guard abs(letters.count - word.count) <= limit else { return nil }
+            return (name, distance(word, letters, limit: limit))
+        }
+        .min { $0.distance < $1.distance }
+        guard let best, best.distance <= limit else { return nil }
         return best.name
     }
 
     /// Changes, gaps, additions and swaps of neighbours (optimal string alignment).
-    private static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
+    /// Once no way is within `limit` any more, a number above it.
+    private static func distance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar], limit: Int) -> Int {
         var before: [Int] = []
         var above = Array(0...right.count)
         for i in left.indices {
@@ -21,6 +28,8 @@ enum Nearest {
                 if isSwap { cost = min(cost, before[j - 1] + 1) }
                 row.append(cost)
             }
+            // A swap reaches over one row.
+            if row.allSatisfy({ $0 > limit }), above.allSatisfy({ $0 > limit }) { return limit + 1 }
             before = above
             above = row
         }

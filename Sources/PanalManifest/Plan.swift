@@ -7,6 +7,9 @@ extension Manifest {
     /// Files of one submission.
     package static let maximumFiles = 256
 
+    /// Unknown fields of a submission that are named one by one.
+    static let namedUnknownFields = 20
+
     /// Holds a submission against the manifest, and says what is to run. Throws every mistake at once, each under `/`
     /// and the id of its field.
     ///
@@ -17,11 +20,20 @@ extension Manifest {
     /// - Parameter entry: The program file, relative to the program's folder.
     package func plan(_ submission: Submission, entry: String) throws(SubmissionError) -> Invocation {
         var mistakes: [Mistake] = []
-        for id in submission.values.keys.sorted() where input(id: id) == nil {
+        let known = Set(inputs.map(\.id))
+        let unknown = submission.values.keys.filter { !known.contains($0) }.sorted()
+        // Each costs a comparison with every field, and somebody may send a hundred thousand of them.
+        for id in unknown.prefix(Self.namedUnknownFields) {
             let near = Nearest.to(id, among: inputs.map(\.id))
             let right = near.map { "; did you mean ‘\($0)’?" } ?? ""
             mistakes.append(
                 Mistake(pointer: JSONPointer.text([Shown.text(id)]), detail: "there is no such field\(right)"))
+        }
+        if unknown.count > Self.namedUnknownFields {
+            mistakes.append(
+                Mistake(
+                    pointer: "", detail: "there are \(unknown.count - Self.namedUnknownFields) more that are no fields")
+            )
         }
         var values: [String: FieldValue] = [:]
         for input in inputs {

@@ -96,11 +96,9 @@ extension Panal {
         } catch {
             throw ServiceError(.invalid, "the manifest has mistakes", mistakes: error.mistakes)
         }
-        // Behind a byte order mark, which the manifest's own reader skips.
-        let json = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
-        guard let text = String(validating: bytes, as: UTF8.self),
-            let document = try? JSONValue(parsing: Data(json))
-        else { throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self), let document = try? JSONReader.read(bytes) else {
+            throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8")
+        }
         return (parsed, document, text)
     }
 

@@ -13,6 +13,10 @@ import Testing
 
     // MARK: Errors
 
+    private static let nested = Array(
+        repeating: String(repeating: "[", count: 400) + String(repeating: "]", count: 400), count: 100
+    ).joined(separator: ",")
+
     /// Requests that are wrong, and what they are answered: always problem details, never a page.
     @Test func errorsAreProblemDetails() async throws {
         try await Site.open { site, client in
@@ -43,6 +47,9 @@ import Testing
                 // A body that is no JSON, no object, of another kind, with unknown members, too large.
                 (.post, "/api/v1/keys", json, "{", 400),
                 (.post, "/api/v1/keys", json, "[]", 400),
+                // Deeper than any document of Panal's, and often enough to hold a thread for minutes.
+                (.post, "/api/v1/keys", json, "{\"label\": [\(Self.nested)]}", 400),
+                (.post, "/api/v1/keys", json, #"{"label": "x", "lifetime": 60.5}"#, 422),
                 (.post, "/api/v1/keys", form, "{}", 415),
                 (.post, "/api/v1/keys", bearer, "{}", 415),
                 (.post, "/api/v1/keys", json, #"{"label": 1}"#, 422),

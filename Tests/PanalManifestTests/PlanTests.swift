@@ -276,6 +276,48 @@ import Testing
     }
 }
 
+/// What is wrong a hundred thousand times is found as quickly as what is wrong twice: the service reads on few threads.
+@Suite struct FloodTests {
+    private static let wide = (0..<200).map {
+        #"{"name": "f\#($0 + 100)\#(String(repeating: "q", count: 60))", "type": "text", "optional": true}"#
+    }
+    .joined(separator: ",")
+
+    private func isQuick(_ body: () throws -> Void) rethrows {
+        #expect(try ContinuousClock().measure(body) < .seconds(60))
+    }
+
+    @Test func unknownFields() throws {
+        let read = try manifest(inputs: Self.wide)
+        let values = (0..<20_000).map { ("x\($0)" + String(repeating: "z", count: 58), [SubmittedValue.text("1")]) }
+        isQuick {
+            let found = mistakes(read, Dictionary(uniqueKeysWithValues: values))
+            #expect(found.count == 21)
+            #expect(found.last == ": there are 19980 more that are no fields")
+        }
+    }
+
+    @Test func unknownKeysOfAManifest() {
+        let keys = (0..<15_000).map { #""x\#($0)\#(String(repeating: "z", count: 50))": 1"# }.joined(separator: ",")
+        isQuick { #expect(mistakes(#"{"name": "t", \#(keys)}"#).count == 101) }
+    }
+
+    @Test func unknownPlaceholders() {
+        let element = (0..<60).map { "{y\($0)\(String(repeating: "w", count: 59))}" }.joined()
+        let command = (0..<200).map { _ in "\"\(element)\"" }.joined(separator: ",")
+        isQuick {
+            let found = mistakes(#"{"name": "t", "inputs": [\#(Self.wide)], "command": ["{@program}", \#(command)]}"#)
+            #expect(found.count == 101)
+        }
+    }
+
+    @Test func nestedKeysOfTheAuthorsOwn() throws {
+        let nested = String(repeating: "[", count: 28) + String(repeating: "]", count: 28)
+        let lists = (0..<5_000).map { _ in nested }.joined(separator: ",")
+        try isQuick { _ = try manifest(#"{"name": "t", "x-own": [\#(lists)]}"#) }
+    }
+}
+
 @Suite struct FileNameTests {
     /// What a client says → one harmless path component.
     static let names: [(String, String)] = [

@@ -145,8 +145,12 @@ enum JSONBody {
             throw WebError.mediaType(type, takes: "application/json")
         }
         let body = try await request.body.collect(upTo: limit)
-        guard let value = try? JSONValue(parsing: Data(body.readableBytesView)) else {
-            throw ServiceError(.malformed, "the body is not JSON")
+        let value: JSONValue
+        do {
+            // Not by a general decoder, which tries each value as every kind: deep nesting would take it minutes.
+            value = try JSONReader.read(Array(body.readableBytesView))
+        } catch {
+            throw ServiceError(.malformed, "the body is not JSON: \(error.detail)")
         }
         guard case .object(let members) = value else {
             throw ServiceError(.malformed, "the body is \(value.kind), not an object")
@@ -177,6 +181,7 @@ enum JSONBody {
         switch members[name] {
         case nil, .null: nil
         case .integer(let value): value
+        case .number(let value) where Int(exactly: value) != nil: Int(exactly: value)
         case let other?: throw wrong(name, "a whole number", other)
         }
     }
