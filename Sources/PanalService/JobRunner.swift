@@ -150,7 +150,7 @@ final class JobRunner: Sendable {
         do {
             if try await prepare(attempt) { try await carry(attempt) }
         } catch {
-            // The store does not take changes. The job is not lost: the next start finds it in a state that is not final.
+            // The service stops and the store still takes no changes: the next start finds the job in a state that is not final.
             logger.error("a job's state could not be stored", metadata: ["job": "\(job)", "error": "\(error)"])
         }
         state.withLock { Self.forget(job, in: &$0) }
@@ -164,7 +164,10 @@ final class JobRunner: Sendable {
         let changes = [
             JobChange(to: .configuring, at: now, cores: attempt.cores), JobChange(to: .deploying, at: now),
         ]
-        guard try await store.change(attempt.id.job, from: .queued, changes) != nil else { return false }
+        let changed = try await patiently(attempt.id.job) { [store] in
+            try await store.change(attempt.id.job, from: .queued, changes) != nil
+        }
+        guard changed else { return false }
         signals.post(.state, about: attempt.id.job)
         return true
     }
@@ -176,6 +179,9 @@ final class JobRunner: Sendable {
         do {
             sink = try await blobs.sink(for: attempt.id) { [signals] in signals.post(.output, about: job) }
         } catch {
+            logger.error(
+                "a job's streams cannot be made",
+                metadata: ["job": "\(job)", "error": .string(String(reflecting: error))])
             let cause = SystemError(step: "store.streams", detail: "\(error)")
             let result = AttemptResult(outcome: .systemError(cause), usage: ResourceUsage())
             return try await end(job, from: .deploying, JobEnding(of: result, cancelledBy: nil, isStopping: false))
@@ -231,20 +237,28 @@ final class JobRunner: Sendable {
     private func end(
         _ job: JobID, from expected: JobState, _ ending: JobEnding, at ended: Timestamp? = nil
     ) async throws {
+        let isStored = try await patiently(job) { [store, clock] in
+            let now = clock.now()
+            return try await store.change(job, from: expected, ending.changes(endedAt: ended ?? now, now: now)) != nil
+        }
+        if !isStored { logger.error("a job's state moved on without its runner", metadata: ["job": "\(job)"]) }
+    }
+
+    /// Repeats what the store does not take until it does: a disk that is full is emptied some time, and until then the result is
+    /// kept and the reservation with it, so that no more is started than can be stored. A service that stops gives up after a moment, and so does what no rule of
+    /// the store allows.
+    private func patiently<Value: Sendable>(
+        _ job: JobID, _ step: @Sendable () async throws -> Value
+    ) async throws -> Value {
         var tries = 0
         while true {
-            let now = clock.now()
             do {
-                let changes = ending.changes(endedAt: ended ?? now, now: now)
-                if try await store.change(job, from: expected, changes) == nil {
-                    logger.error("a job's state moved on without its runner", metadata: ["job": "\(job)"])
-                }
-                return
-            } catch  where tries < 5 {
-                // A full disk or a locked database may pass; the result is worth some patience.
+                return try await step()
+            } catch  where tries < 5 || !(isStopping || error is StoreError) {
                 tries += 1
-                logger.warning("a result is not stored yet", metadata: ["job": "\(job)", "error": "\(error)"])
-                try? await Task.sleep(for: .milliseconds(100 << tries))
+                let metadata: Logger.Metadata = ["job": "\(job)", "error": "\(error)", "tries": "\(tries)"]
+                logger.warning("a job's state is not stored yet", metadata: metadata)
+                try? await Task.sleep(for: .milliseconds(min(100 << min(tries, 5), 2_000)))
             }
         }
     }

@@ -46,6 +46,41 @@ import Testing
         #expect(try await killed.blobs.size(of: orphan) == 3)
     }
 
+    /// Longer than a few tries: neither the result nor the job that waits behind it is left lying until the next start.
+    @Test(arguments: [true, false]) func aFullDiskIsWaitedFor(isRunning: Bool) async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds)
+        try await fixture.publish()
+        fixture.stubborn.isFull = !isRunning
+        let first = try await fixture.submit()
+        let second = try await fixture.submit()
+        if isRunning {
+            try await eventually { fixture.executor.heldJobs == [first.id] }
+            fixture.stubborn.isFull = true
+            fixture.executor.finish(first.id)
+        }
+        try await eventually { fixture.stubborn.refusals > 6 }
+        #expect(try await fixture.panal.job(fixture.ana, second.id).state == .queued)
+        fixture.stubborn.isFull = false
+        for job in [first, second] {
+            if !isRunning || job.id == second.id {
+                try await eventually { fixture.executor.heldJobs == [job.id] }
+                fixture.executor.finish(job.id)
+            }
+            #expect(try await fixture.end(of: job.id).state == .finished)
+        }
+    }
+
+    @Test func aStopDoesNotWaitForADiskForEver() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds)
+        try await fixture.publish()
+        let job = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs == [job.id] }
+        fixture.stubborn.isFull = true
+        await fixture.panal.shutdown()
+        let next = try await ServiceFixture(afterCrashOf: fixture, cores: 1, queueLimit: 1)
+        #expect(try await next.end(of: job.id).state == .failed)
+    }
+
     @Test func aStopEndsWhatRunsAndKeepsWhatWaits() async throws {
         let fixture = try await ServiceFixture(cores: 1, executor: .holds)
         try await fixture.publish()

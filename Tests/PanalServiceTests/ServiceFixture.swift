@@ -21,6 +21,8 @@ final class ServiceFixture: Sendable {
     let executor: DirectedExecutor
     let configuration: ServiceConfiguration
     let store: SQLiteStore
+    /// What the service has in front of `store`, which fails when the test says so.
+    let stubborn: StubbornStore
     let blobs: DirectoryBlobStore
     let panal: Panal
     let admin: Principal
@@ -38,7 +40,7 @@ final class ServiceFixture: Sendable {
         self.executor = DirectedExecutor(mode: executor, cores: cores)
         configuration = ServiceConfiguration(
             queueLimit: queueLimit, maximumUploadBytes: 1 << 20, passwordCost: Self.cheap, throttle: throttle)
-        (store, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
         let first = try #require(try await panal.start())
         let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal
         self.admin = admin
@@ -52,7 +54,7 @@ final class ServiceFixture: Sendable {
         try FileManager.default.copyItem(atPath: other.path, toPath: path)
         executor = DirectedExecutor(mode: .answers, cores: cores)
         configuration = ServiceConfiguration(queueLimit: queueLimit, passwordCost: Self.cheap)
-        (store, blobs, panal) = try Self.open(path, executor, clock, configuration)
+        (store, stubborn, blobs, panal) = try Self.open(path, executor, clock, configuration)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)
     }
@@ -63,15 +65,16 @@ final class ServiceFixture: Sendable {
 
     private static func open(
         _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration
-    ) throws -> (SQLiteStore, DirectoryBlobStore, Panal) {
+    ) throws -> (SQLiteStore, StubbornStore, DirectoryBlobStore, Panal) {
         let blobs = try DirectoryBlobStore(path: path)
         let store = try SQLiteStore(path: path + "/panal.sqlite")
+        let stubborn = StubbornStore(store)
         let panal = Panal(
-            store: store, blobs: blobs, executor: executor,
+            store: stubborn, blobs: blobs, executor: executor,
             profiles: [profile("small", cores: 1), profile("half", shared: 500), profile("xlarge", cores: 6)],
             clock: clock, configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        return (store, blobs, panal)
+        return (store, stubborn, blobs, panal)
     }
 
     private static func person(_ name: String, _ panal: Panal, _ admin: Principal) async throws -> Principal {

@@ -1,0 +1,84 @@
+import PanalCore
+import Synchronization
+
+/// A store in front of another one whose changes of jobs fail while the test says so, as on a full disk.
+final class StubbornStore: Store {
+    struct DiskFull: Error {}
+
+    private let store: any Store
+    private let state = Mutex((isFull: false, refusals: 0))
+
+    init(_ store: any Store) {
+        self.store = store
+    }
+
+    var isFull: Bool {
+        get { state.withLock(\.isFull) }
+        set { state.withLock { $0.isFull = newValue } }
+    }
+
+    var refusals: Int { state.withLock(\.refusals) }
+
+    func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+        let isRefused = state.withLock { state in
+            if state.isFull { state.refusals += 1 }
+            return state.isFull
+        }
+        guard !isRefused else { throw DiskFull() }
+        return try await store.change(job, from: expected, changes)
+    }
+
+    func users() async throws -> [User] { try await store.users() }
+    func user(_ id: UserID) async throws -> User? { try await store.user(id) }
+    func user(named name: String) async throws -> User? { try await store.user(named: name) }
+    func insert(_ user: User, credential: Credential) async throws {
+        try await store.insert(user, credential: credential)
+    }
+    func credential(of user: UserID) async throws -> Credential? { try await store.credential(of: user) }
+    func replaceCredential(of user: UserID, with credential: Credential) async throws {
+        try await store.replaceCredential(of: user, with: credential)
+    }
+    func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
+        try await store.setStatus(of: user, to: status)
+    }
+    func insert(_ session: StoredSession) async throws { try await store.insert(session) }
+    func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)? {
+        try await store.session(tokenHash: tokenHash)
+    }
+    func deleteSession(tokenHash: ContentHash) async throws { try await store.deleteSession(tokenHash: tokenHash) }
+    func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int {
+        try await store.deleteSessions(expiredBefore: moment)
+    }
+    func insert(_ key: APIKey, secretHash: ContentHash) async throws {
+        try await store.insert(key, secretHash: secretHash)
+    }
+    func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)? {
+        try await store.key(id)
+    }
+    func keys(of owner: UserID) async throws -> [APIKey] { try await store.keys(of: owner) }
+    func deleteKey(_ id: APIKeyID) async throws -> Bool { try await store.deleteKey(id) }
+    func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
+        try await store.programs(visibleTo: user)
+    }
+    func program(named name: String, version: Int?) async throws -> StoredProgram? {
+        try await store.program(named: name, version: version)
+    }
+    func publish(
+        _ draft: ProgramDraft
+    ) async throws -> (program: Program, version: ProgramVersion, created: Bool) {
+        try await store.publish(draft)
+    }
+    func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
+        try await store.setPublic(program, to: isPublic)
+    }
+    func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
+        try await store.insert(job, attempt: attempt, hasSecrets: hasSecrets)
+    }
+    func deleteUnacknowledged(_ job: JobID) async throws { try await store.deleteUnacknowledged(job) }
+    func job(_ id: JobID) async throws -> Job? { try await store.job(id) }
+    func jobs(_ query: JobQuery) async throws -> [Job] { try await store.jobs(query) }
+    func events(of job: JobID) async throws -> [JobEvent] { try await store.events(of: job) }
+    func unfinishedJobs() async throws -> [UnfinishedJob] { try await store.unfinishedJobs() }
+    func referencedBlobs() async throws -> Set<ContentHash> { try await store.referencedBlobs() }
+    func referencedPrograms() async throws -> Set<ContentHash> { try await store.referencedPrograms() }
+}
