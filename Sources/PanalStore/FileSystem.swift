@@ -13,6 +13,18 @@ package struct FileError: Error, Hashable, Sendable {
     }
 }
 
+extension FileError: CustomStringConvertible, CustomDebugStringConvertible {
+    /// What failed and why, without the path: this text reaches people whose job it ended, and where the operator keeps things is
+    /// none of their business.
+    package var description: String {
+        let words = unsafe strerror(errno).map { unsafe String(cString: $0) }
+        return "\(operation): \(words ?? "no reason known") (errno \(errno))"
+    }
+
+    /// With the path, for the log.
+    package var debugDescription: String { "\(description): \(path)" }
+}
+
 /// An open file that is closed with its owner.
 struct OwnedDescriptor: ~Copyable, Sendable {
     let number: Int32

@@ -5,6 +5,7 @@ import PanalCore
 import PanalLinux
 import PanalProfiles
 import PanalSeccomp
+import PanalStore
 
 /// The service. This file only reads what was typed, has the service put together, and says why it did not start.
 @main
@@ -43,6 +44,7 @@ struct Panald {
         case let error as SeccompMistake: lines = [error.description]
         case let error as SystemError: lines = ["the launcher did not start: \(error.sentence)"]
         case let error as StepFailure: lines = ["the privileges cannot be given up: \(error.step): \(error.detail)"]
+        case let error as FileError: lines = [error.debugDescription]
         default: lines = ["\(error)"]
         }
         for line in lines {

@@ -94,6 +94,13 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
         withExtendedLifetime(again) {}
     }
 
+    /// The text of a failure reaches the owner of a job, whom the operator's paths are no business of.
+    @Test func failuresDoNotTellPaths() {
+        let error = FileError("write", "/srv/panal/jobs/1/stdout", errno: ENOSPC)
+        #expect("\(error)" == "write: No space left on device (errno 28)")
+        #expect(String(reflecting: error).hasSuffix("/srv/panal/jobs/1/stdout"))
+    }
+
     @Test func oneServerUsesAFolder() throws {
         let fixture = try BlobFixture()
         let path = fixture.folder.path + "/data"

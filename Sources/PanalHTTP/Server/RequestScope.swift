@@ -50,7 +50,7 @@ struct RequestScope: RouterMiddleware {
             problem = .internalFailure
         }
         if problem.status.kind == .serverError {
-            context.logger.error("request failed", metadata: ["error": .string(String(describing: error))])
+            context.logger.error("request failed", metadata: ["error": .string(String(reflecting: error))])
         }
         if Self.isInterface(request.uri.path) { return try problem.response(instance: request.uri.path) }
         if problem.status == .unauthorized {
