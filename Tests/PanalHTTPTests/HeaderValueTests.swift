@@ -1,4 +1,6 @@
 import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
 import NIOCore
 import NIOEmbedded
 import NIOHTTPTypes
@@ -92,6 +94,19 @@ import Testing
         }
         #expect(seen == ["200", "end", "100"])
         _ = try channel.finish()
+    }
+
+    /// Only GET has ranges (RFC 9110 §14.2).
+    @Test func headOfARangeIsTheHeadOfAll() async throws {
+        try await Site.open { site, client in
+            let job = try await site.job()
+            var headers = site.owner.bearer
+            headers[.range] = "bytes=1-2"
+            let head = try await client.send(.head, "/api/v1/jobs/\(job)/stdout", headers)
+            #expect(head.status == .ok)
+            #expect(head.headers[.contentLength] == "6")
+            #expect(try await client.send(.get, "/api/v1/jobs/\(job)/stdout", headers).status == .partialContent)
+        }
     }
 
     @Test func requestsThatDoNotWaitAreNot() throws {

@@ -48,8 +48,9 @@ struct JobInterface: Sendable {
         let location = "\(Documents.base)/jobs/\(job.id)"
         if let wish = HeaderValues.wait(request.headers) {
             let seconds = min(wish, longestWait)
-            let waited = try await panal.wait(principal, job: job.id, atMost: .seconds(seconds))
-            if waited.state.isFinal {
+            // The job is stored: whatever fails from here on, an error would make the client send it again.
+            let waited = try? await panal.wait(principal, job: job.id, atMost: .seconds(seconds))
+            if let waited, waited.state.isFinal {
                 var response = try Response.json(Documents.job(waited))
                 response.headers[.preferenceApplied] = "wait=\(seconds)"
                 response.headers[.location] = location
@@ -57,7 +58,7 @@ struct JobInterface: Sendable {
             }
         }
         var response = try Response.json(
-            Documents.job(try await panal.job(principal, job.id)), status: .accepted)
+            Documents.job((try? await panal.job(principal, job.id)) ?? job), status: .accepted)
         response.headers[.location] = location
         response.headers[.retryAfter] = "1"
         return response

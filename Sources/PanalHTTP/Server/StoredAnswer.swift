@@ -19,9 +19,11 @@ enum StoredAnswer {
             response.headers[.contentLength] = nil
             return response
         }
-        // `If-Range` with anything but this very content asks for all of it (RFC 9110 §13.1.5).
+        // `If-Range` with anything but this very content asks for all of it (RFC 9110 §13.1.5), and
+        // only GET has ranges (§14.2).
         let condition = request.headers[.ifRange]
-        let wanted = condition == nil || condition == etag ? request.headers[.range] : nil
+        let isWanted = request.method == .get && (condition == nil || condition == etag)
+        let wanted = isWanted ? request.headers[.range] : nil
         guard let range = try HeaderValues.range(wanted, size: bytes.size) else {
             return Response(status: .ok, headers: headers, body: body(bytes))
         }
