@@ -8,7 +8,8 @@ extension Panal {
     /// `overloaded` with `retryAfter` after too many failures.
     package func signIn(name: String, password: String, from address: String) async throws -> SignedIn {
         let now = clock.now()
-        let name = String(name.prefix(64))
+        // No name is longer; by bytes, since one character can have a million of them, and the throttle remembers names.
+        let name = String(decoding: name.utf8.prefix(64), as: UTF8.self)
         let user = try await store.user(named: name)
         guard try await isRight(password, name: name, user: user, address: address), let user else {
             logger.info("sign-in refused", metadata: ["address": "\(address)"])
@@ -108,7 +109,7 @@ extension Panal {
             throw ServiceError(.unauthenticated, "unknown user")
         }
         try checkNewPassword(new)
-        guard try await isRight(old, name: user.name, user: user, address: "password change") else {
+        guard try await isRight(old, name: user.name, user: user, address: "password of \(user.id)") else {
             throw ServiceError(.invalid, mistake: "/old", "this is not the present password")
         }
         let credential = try await passwords.makeCredential(for: new)

@@ -35,7 +35,10 @@ final class SignInThrottle: Sendable {
                 records = records.filter { now - $0.value.last < rule.memory }
             }
             for subject in subjects {
-                if let record = records[subject], now - record.last >= rule.memory { records[subject] = nil }
+                // A clock that was set back must not lock anybody out until it is there again.
+                if let record = records[subject], now - record.last >= rule.memory || record.last > now {
+                    records[subject] = nil
+                }
             }
             let wait = subjects.compactMap { records[$0] }.map { $0.blockedUntil - now }.max() ?? .zero
             guard wait <= .zero else { return wait }

@@ -84,6 +84,42 @@ import Testing
     }
 
     /// Guesses side by side get no more tries than guesses one after the other.
+    /// One's own wrong guesses at one's own password are nobody else's.
+    @Test func wrongOldPasswordsSlowTheirOwnerAlone() async throws {
+        let rule = ThrottleRule(tries: 3, triesAltogether: 3, longest: .seconds(60), memory: .seconds(600))
+        let fixture = try await ServiceFixture(throttle: rule)
+        for _ in 1...3 {
+            await refused(.invalid) {
+                try await fixture.panal.changePassword(fixture.ana, old: "wrong", new: "a new password")
+            }
+        }
+        await refused(.overloaded) {
+            try await fixture.panal.changePassword(fixture.ana, old: "wrong", new: "a new password")
+        }
+        try await fixture.panal.changePassword(fixture.berta, old: "berta password", new: "a new password")
+    }
+
+    /// A clock that is set back by hours locks nobody out for hours.
+    @Test func aClockThatIsSetBackLocksNobodyOut() async throws {
+        let rule = ThrottleRule(tries: 1, triesAltogether: 30, longest: .seconds(60), memory: .seconds(600))
+        let fixture = try await ServiceFixture(throttle: rule)
+        await refused(.unauthenticated) { _ = try await fixture.panal.signIn(name: "ana", password: "no", from: "x") }
+        await refused(.overloaded) { _ = try await fixture.panal.signIn(name: "ana", password: "no", from: "x") }
+        fixture.clock.advance(.seconds(-7_200))
+        _ = try await fixture.panal.signIn(name: "ana", password: "ana password", from: "x")
+    }
+
+    /// One character can have a million bytes, and the throttle remembers each name for an hour.
+    @Test func longNamesAreCutByBytes() async throws {
+        let rule = ThrottleRule(tries: 1, triesAltogether: 30, longest: .seconds(60), memory: .seconds(600))
+        let fixture = try await ServiceFixture(throttle: rule)
+        let long = "a" + String(repeating: "\u{301}", count: 100_000)
+        await refused(.unauthenticated) { _ = try await fixture.panal.signIn(name: long, password: "no", from: "x") }
+        await refused(.overloaded) {
+            _ = try await fixture.panal.signIn(name: long + "\u{301}", password: "no", from: "x")
+        }
+    }
+
     @Test func guessingInParallelGainsNothing() async throws {
         let fixture = try await ServiceFixture()
         let looked = await withTaskGroup(of: Bool.self) { group in
