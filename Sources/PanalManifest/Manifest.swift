@@ -33,7 +33,29 @@ package struct Manifest: Hashable, Sendable {
     package func input(id: String) -> ManifestInput? { inputs.first { $0.id == id } }
 
     /// The first announced output that a result file belongs to.
-    package func output(for path: String) -> ManifestOutput? { outputs.first { $0.matches(path) } }
+    ///
+    /// Nil too where finding out would take too long: both the patterns and the paths are the author's.
+    package func output(for path: String) -> ManifestOutput? {
+        guard matchingSteps([path]) <= Self.mostStepsOfOnePath else { return nil }
+        return outputs.first { $0.matches(path) }
+    }
+
+    /// The announced outputs that none of these result files belongs to, optional ones left out.
+    ///
+    /// Empty too where finding out would take too long.
+    package func missingOutputs(among paths: [String]) -> [ManifestOutput] {
+        guard matchingSteps(paths) <= Self.mostStepsOfOneJob else { return [] }
+        return outputs.filter { output in !output.isOptional && !paths.contains { output.matches($0) } }
+    }
+
+    /// A thousand files against a hundred patterns of a thousand stars would hold a thread for hours.
+    private static let mostStepsOfOnePath = 200_000
+    private static let mostStepsOfOneJob = 5_000_000
+
+    private func matchingSteps(_ paths: [String]) -> Int {
+        let length = paths.reduce(0) { $0 + $1.utf8.count }
+        return outputs.reduce(0) { $0 + $1.pattern.utf8.count } * length
+    }
 }
 
 /// A variable that every run gets.

@@ -311,6 +311,18 @@ import Testing
         }
     }
 
+    /// Patterns and paths that are made to fail as late as they can.
+    @Test func starsAgainstManyFiles() throws {
+        let pattern = String(repeating: "*a", count: 200) + "b"
+        let outputs = (0..<50).map { #"{"name": "o\#($0)", "path": "\#(pattern)"}"# }.joined(separator: ",")
+        let read = try manifest(inputs: "", more: #", "outputs": [\#(outputs)]"#)
+        let paths = (0..<200).map { String(repeating: "a", count: 1_000) + "\($0)" }
+        isQuick {
+            #expect(read.missingOutputs(among: paths) == [])
+            for path in paths { #expect(read.output(for: path) == nil) }
+        }
+    }
+
     @Test func nestedKeysOfTheAuthorsOwn() throws {
         let nested = String(repeating: "[", count: 28) + String(repeating: "]", count: 28)
         let lists = (0..<5_000).map { _ in nested }.joined(separator: ",")
