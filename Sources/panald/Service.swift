@@ -47,7 +47,18 @@ struct Service: Sendable {
             clock: SystemClock(), configuration: settings.service, logger: logger)
         return Service(
             panal: panal, store: store, executor: executor,
-            web: try Web(panal: panal, configuration: settings.web), demos: demos)
+            web: try Web(panal: panal, configuration: web(settings)), demos: demos)
+    }
+
+    /// Strangers may hold half of the descriptors that this process may have: the others are for jobs and the store.
+    private static func web(_ settings: Settings) -> WebConfiguration {
+        var configuration = settings.web
+        var limit = rlimit()
+        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
+            configuration.maximumConnections = min(
+                configuration.maximumConnections, max(16, Int(clamping: limit.rlim_cur) / 2))
+        }
+        return configuration
     }
 
     /// A profile whose policy does not exist would fail at its first run; the operator is to hear of it now.

@@ -153,7 +153,31 @@ struct Site: Sendable {
         return web.application(host: "127.0.0.1", port: 0, logger: logger)
     }
 
-    private init() async throws {
+    /// One that really listens, and takes this many connections at a time.
+    static func listen(maximumConnections: Int, _ body: @Sendable (Int) async throws -> Void) async throws {
+        let site = try await Site(WebConfiguration(maximumConnections: maximumConnections))
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let (ports, known) = AsyncStream.makeStream(of: Int.self)
+        let application = site.web.application(host: "127.0.0.1", port: 0, logger: logger) { port in
+            if let port { known.yield(port) }
+            known.finish()
+        }
+        let outcome = await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await application.run() }
+            defer { group.cancelAll() }
+            do {
+                for await port in ports { try await body(port) }
+                return Result<Void, any Error>.success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        await site.close()
+        try outcome.get()
+    }
+
+    private init(_ configuration: WebConfiguration = WebConfiguration()) async throws {
         folder = NSTemporaryDirectory() + "panal-http-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var logger = Logger(label: "test")
@@ -171,7 +195,7 @@ struct Site: Sendable {
         administrator = root
         owner = try await Self.register("ana", panal, by: root)
         other = try await Self.register("ben", panal, by: root)
-        web = try Web(panal: panal)
+        web = try Web(panal: panal, configuration: configuration)
         let principal = try #require(owner.principal)
         _ = try await publish(Self.manifest, isPublic: true, as: principal)
         _ = try await publish(#"{"name": "secreto", "inputs": []}"#, isPublic: false, as: principal)

@@ -1,5 +1,6 @@
 import HTTPTypes
 package import Hummingbird
+import HummingbirdCore
 package import Logging
 package import PanalService
 
@@ -9,9 +10,13 @@ package struct WebConfiguration: Hashable, Sendable {
     /// The longest that `Prefer: wait` is granted, in seconds.
     package var longestWait: Int
 
-    package init(secureCookies: Bool = false, longestWait: Int = 60) {
+    /// Connections at a time; the next ones wait until one is closed. Each holds a descriptor, and jobs need some too.
+    package var maximumConnections: Int
+
+    package init(secureCookies: Bool = false, longestWait: Int = 60, maximumConnections: Int = 4_096) {
         self.secureCookies = secureCookies
         self.longestWait = longestWait
+        self.maximumConnections = maximumConnections
     }
 }
 
@@ -21,11 +26,13 @@ package struct Web: Sendable {
     package let routes: [Route]
     private let gate: Gate
     private let scope: RequestScope
+    private let maximumConnections: Int
 
     package init(panal: Panal, configuration: WebConfiguration = WebConfiguration()) throws {
         let templates = try Templates()
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
         let frame = PageFrame(templates: templates)
+        maximumConnections = configuration.maximumConnections
         gate = Gate(panal: panal, cookies: cookies)
         scope = RequestScope(areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame))
         routes =
@@ -81,7 +88,9 @@ package struct Web: Sendable {
                     additionalChannelHandlers: [ContinueHandler()], idleTimeout: .seconds(75),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))),
-            configuration: ApplicationConfiguration(address: .hostname(host, port: port)),
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: port),
+                availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections)),
             onServerRunning: { await onServerRunning($0.localAddress?.port) },
             logger: logger)
     }
