@@ -37,7 +37,7 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd) {
     struct clone_args args = {
         .flags = namespaces | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
+        .exit_signal = namespaces & CLONE_PARENT ? 0 : SIGCHLD, // a sibling has its parent's, and the kernel insists on 0
         .cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
     };
     return result(syscall(SYS_clone3, &args, sizeof args));
@@ -302,6 +302,7 @@ int panal_exec(const char *path, char *const arguments[], char *const environmen
     return -errno;
 }
 
+uint64_t panal_clone_parent(void) { return CLONE_PARENT; }
 uint64_t panal_clone_newns(void) { return CLONE_NEWNS; }
 uint64_t panal_clone_newpid(void) { return CLONE_NEWPID; }
 uint64_t panal_clone_newnet(void) { return CLONE_NEWNET; }

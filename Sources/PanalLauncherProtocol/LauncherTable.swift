@@ -20,10 +20,12 @@ package struct LauncherTable: Hashable, Sendable {
     /// Longest time of a run.
     package var wallMicroseconds: UInt64
     package var processes: UInt32
+    /// How many cells stand ready for runs to come; 0: each is made when it is asked for.
+    package var prepared: UInt16
 
     package init(
         instance: String, dataFolder: String, rootfs: [String], seccomp: [[UInt8]], firstUser: UInt32, lastUser: UInt32,
-        cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32
+        cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16
     ) {
         self.instance = instance
         self.dataFolder = dataFolder
@@ -35,6 +37,7 @@ package struct LauncherTable: Hashable, Sendable {
         self.memory = memory
         self.wallMicroseconds = wallMicroseconds
         self.processes = processes
+        self.prepared = prepared
     }
 
     package func encoded() -> [UInt8] {
@@ -52,6 +55,7 @@ package struct LauncherTable: Hashable, Sendable {
         writer.put(memory)
         writer.put(wallMicroseconds)
         writer.put(processes)
+        writer.put(prepared)
         return writer.bytes
     }
 
@@ -74,6 +78,8 @@ package struct LauncherTable: Hashable, Sendable {
         memory = try reader.number()
         wallMicroseconds = try reader.number()
         processes = try reader.number()
+        prepared = try reader.number()
+        guard prepared <= 64 else { throw .outOfRange("prepared") }
         guard reader.isAtEnd else { throw .trailingBytes }
         guard instance.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }),
             !instance.isEmpty

@@ -39,8 +39,12 @@ package protocol CgroupDriver {
     /// Makes the instance's own group and removes what an earlier process of this instance left in it.
     func prepare() throws(StepFailure)
 
-    /// Makes an empty group that already holds the limits; read back. A group that cannot be made whole is removed again.
-    func create(_ name: String, _ limits: GroupLimits) throws(StepFailure)
+    /// Makes an empty group, without limits but for what is the same for every cell (no swap). A group that cannot be made
+    /// whole is removed again.
+    func create(_ name: String) throws(StepFailure)
+
+    /// Gives the group its limits, each read back.
+    func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure)
 
     /// The group's folder for `clone3(CLONE_INTO_CGROUP)`; nil where a process has to be moved with `attach`.
     func birthplace(_ name: String) throws(StepFailure) -> Descriptor?

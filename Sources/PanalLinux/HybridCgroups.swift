@@ -67,27 +67,29 @@ package struct HybridCgroups: CgroupDriver {
         }
     }
 
-    package func create(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
+    package func create(_ name: String) throws(StepFailure) {
         do throws(StepFailure) {
             for root in roots {
                 try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
                     try Folders.make("\(root)/\(name)", mode: 0o755)
                 }
             }
-            try setLimits(name, limits)
+            let cpuset = cell(cpuset, name)
+            for file in ["cpuset.mems", "cpuset.cpus"] {
+                try cpuset.set(file, try self.cpuset.read(file, step: "cgroup.cpuset"), step: "cgroup.cpuset")
+            }
+            try cell(memory, name).set("memory.swappiness", "0", step: "cgroup.memory.swap")
+            try cell(cpu, name).set("cpu.cfs_period_us", String(GroupLimits.period), step: "cgroup.cpu")
         } catch {
             for root in roots { try? Folders.removeSettling("\(root)/\(name)") }
             throw error
         }
     }
 
-    private func setLimits(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
-        let cpuset = cell(cpuset, name)
-        try cpuset.set("cpuset.mems", try self.cpuset.read("cpuset.mems", step: "cgroup.cpuset"), step: "cgroup.cpuset")
-        try cpuset.set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
+    package func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
+        try cell(cpuset, name).set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
 
         let memory = cell(memory, name)
-        try memory.set("memory.swappiness", "0", step: "cgroup.memory.swap")
         try memory.set("memory.limit_in_bytes", String(limits.memory), step: "cgroup.memory.limit")
         if memory.exists("memory.memsw.limit_in_bytes") {
             try memory.set("memory.memsw.limit_in_bytes", String(limits.memory), step: "cgroup.memory.swap")
@@ -100,9 +102,7 @@ package struct HybridCgroups: CgroupDriver {
 
         try cell(processes, name).set("pids.max", String(limits.processes), step: "cgroup.pids")
 
-        let cpu = cell(cpu, name)
-        try cpu.set("cpu.cfs_period_us", String(GroupLimits.period), step: "cgroup.cpu")
-        try cpu.set("cpu.cfs_quota_us", limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+        try cell(cpu, name).set("cpu.cfs_quota_us", limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
     }
 
     private func cell(_ root: GroupFolder, _ name: String) -> GroupFolder {

@@ -53,14 +53,12 @@ package struct UnifiedCgroups: CgroupDriver {
 
     private func cell(_ name: String) -> GroupFolder { GroupFolder(path: "\(root.path)/\(name)") }
 
-    package func create(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
+    package func create(_ name: String) throws(StepFailure) {
         let cell = cell(name)
         try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
             try Folders.make(cell.path, mode: 0o755)
         }
         do throws(StepFailure) {
-            try cell.set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
-            try cell.set("memory.max", String(limits.memory), step: "cgroup.memory.limit")
             if cell.exists("memory.swap.max") {
                 try cell.set("memory.swap.max", "0", step: "cgroup.memory.swap")
             } else if try HostSwap.isOn() {
@@ -70,13 +68,19 @@ package struct UnifiedCgroups: CgroupDriver {
                     errno: 0)
             }
             try cell.set("memory.oom.group", "1", step: "cgroup.memory.group-kill")
-            try cell.set("pids.max", String(limits.processes), step: "cgroup.pids")
-            let quota = limits.quota.map(String.init) ?? "max"
-            try cell.set("cpu.max", "\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
         } catch {
             try? Folders.removeSettling(cell.path)
             throw error
         }
+    }
+
+    package func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
+        let cell = cell(name)
+        try cell.set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
+        try cell.set("memory.max", String(limits.memory), step: "cgroup.memory.limit")
+        try cell.set("pids.max", String(limits.processes), step: "cgroup.pids")
+        let quota = limits.quota.map(String.init) ?? "max"
+        try cell.set("cpu.max", "\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
     }
 
     package func birthplace(_ name: String) throws(StepFailure) -> Descriptor? {

@@ -62,7 +62,8 @@ struct LauncherProcess: ~Copyable {
             lastUser: settings.userRange.upperBound, cores: cores.map { UInt16(clamping: $0) },
             memory: UInt64(memory / 4_096 * 4_096),
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
-            processes: UInt32(LauncherSettings.mostProcesses))
+            processes: UInt32(LauncherSettings.mostProcesses),
+            prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)))
     }
 
     /// Starts the launcher with its two descriptors at the numbers that it expects, nothing on its standard input and

@@ -15,13 +15,17 @@ package struct LauncherSettings: Sendable {
     /// Cores, lowest first, and bytes of memory that are left to the host.
     package var reservedCores: Int
     package var reservedMemory: Int
+    /// How many cells stand ready for runs to come, at most 64; nil: one for each core and one more. With 0 a cell is made
+    /// when it is asked for, which costs a run 2 to 20 ms.
+    package var preparedCells: Int?
 
     /// Ids that Debian gives to no user: above those of people and below those of user namespaces' usual ranges' end.
     package static let standardUserRange: Range<UInt32> = 2_000_000_000..<2_000_008_192
 
     package init(
         executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
-        userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0
+        userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0,
+        preparedCells: Int? = nil
     ) {
         self.executable = executable
         self.instance = instance
@@ -30,6 +34,7 @@ package struct LauncherSettings: Sendable {
         self.userRange = userRange
         self.reservedCores = reservedCores
         self.reservedMemory = reservedMemory
+        self.preparedCells = preparedCells
     }
 
     /// Longest time that any profile may give: a week.

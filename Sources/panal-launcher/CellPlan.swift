@@ -1,27 +1,47 @@
+internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// Everything that the child needs after `clone3`, put together before it, so that the child decides nothing.
-struct CellPlan {
-    var root: String
+/// What a cell's init is told once there is a run for it; until then it waits. The run has been held against the table.
+struct CellOrder {
     var request: RunRequest
-    var filter: [UInt8]
     var programUser: UInt32
     var initUser: UInt32
-    /// Detached trees, open in the child too.
-    var scratchTree: Int32
-    /// -1 when there is none.
-    var programTree: Int32
-    var inputTrees: [Int32]
     /// Standard input, output and error.
     var streams: [Int32]
-    /// Written by init, read by the launcher.
-    var report: Int32
-    /// One byte from the launcher: the cell is in its group.
-    var start: Int32
+    /// The detached tmpfs that becomes the cell's scratch.
+    var scratchTree: Int32
 
-    var kept: [Int32] {
-        [scratchTree, programTree, report, start] + inputTrees + streams
+    /// Hands the order to the init that waits at the other end; its descriptors stay the caller's.
+    func send(to orders: borrowing Descriptor) throws(StepFailure) {
+        var writer = ByteWriter()
+        writer.put(programUser)
+        writer.put(initUser)
+        let bytes = writer.bytes + Command.run(request).encoded()
+        guard MessageSocket.send(orders, bytes, descriptors: streams + [scratchTree], waiting: false) == .sent else {
+            throw .mismatch("cell.order", "the cell's init does not take its order")
+        }
+    }
+
+    /// Waits for the order; nil when the launcher has let this cell go.
+    static func receive(from orders: borrowing Descriptor) throws(StepFailure) -> CellOrder? {
+        var polled = pollfd(fd: orders.raw, events: Int16(POLLIN), revents: 0)
+        while unsafe poll(&polled, 1, -1) < 0, errno == EINTR {}
+        let message = try StepFailure.naming("cell.order") { () throws(SystemCallFailure) in
+            try MessageSocket.receive(orders)
+        }
+        guard let message, message.bytes.count > 8, message.descriptors.count == 4 else { return nil }
+        do throws(ProtocolError) {
+            var users = ByteReader(Array(message.bytes[..<8]))
+            let programUser = try users.number(UInt32.self)
+            let initUser = try users.number(UInt32.self)
+            guard case .run(let request) = try Command(decoding: Array(message.bytes[8...])) else { return nil }
+            return CellOrder(
+                request: request, programUser: programUser, initUser: initUser,
+                streams: Array(message.descriptors[..<3]), scratchTree: message.descriptors[3])
+        } catch {
+            throw .mismatch("cell.order", "the order is not readable: \(error)")
+        }
     }
 }
 

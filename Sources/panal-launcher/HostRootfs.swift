@@ -25,6 +25,19 @@ enum HostRootfs {
         return roots
     }
 
+    /// Binds the data folder, read-only and pinned, to a place in the launcher's namespace that only root can reach; nil for
+    /// none. Every cell's init takes programs and inputs from there.
+    static func placeData(_ path: String, folder: String) throws(StepFailure) -> String? {
+        if path.isEmpty { return nil }
+        let place = "\(folder)/stage/data"
+        try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
+            try Folders.make(place, mode: 0o700)
+            try Mounts.bind(path, place)
+            try Mounts.seal(place, noDevices: true, recursive: false)
+        }
+        return place
+    }
+
     private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) -> String {
         try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
             try Folders.make(root, mode: 0o755)

@@ -8,26 +8,22 @@ final class Launcher {
     let table: LauncherTable
     let locks: HostLocks
     let users: UserBlock
-    let roots: [String]
     let groups: any CgroupDriver
-    let dataFolder: Descriptor?
 
+    private let maker: MakerLine
     private var cells: [UInt64: RunningCell] = [:]
     private var parked: [ParkedRun] = []
-    private var serial: UInt64 = 0
     private var isStopping = false
     private var outgoing = OutgoingMessages()
 
     init(
-        table: LauncherTable, locks: HostLocks, users: UserBlock, roots: [String], groups: any CgroupDriver,
-        dataFolder: consuming Descriptor?
+        table: LauncherTable, locks: HostLocks, users: UserBlock, groups: any CgroupDriver, maker: MakerLine
     ) {
         self.table = table
         self.locks = locks
         self.users = users
-        self.roots = roots
         self.groups = groups
-        self.dataFolder = dataFolder
+        self.maker = maker
     }
 
     /// Returns when the server has gone or said `stop`, and nothing of any cell is left.
@@ -36,11 +32,13 @@ final class Launcher {
         while true {
             outgoing.flush(to: socket)
             if isStopping, cells.isEmpty { break }
+            maker.order(waiting: isStopping ? 0 : parked.count)
             wait(socket)
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }
             retryParked()
         }
+        maker.stop(groups)
         // Nothing can be told any more; what could not be removed is swept by the next launcher on this host.
         if (try? groups.close()) != nil { locks.giveUpInstance() }
     }
@@ -58,26 +56,43 @@ final class Launcher {
         var polled: [pollfd] = [
             pollfd(
                 fd: isStopping ? -1 : socket.raw, events: Int16(POLLIN) | (outgoing.isEmpty ? 0 : Int16(POLLOUT)),
-                revents: 0)
+                revents: 0),
+            pollfd(fd: maker.number, events: Int16(POLLIN), revents: 0),
         ]
+        let first = polled.count
         for cell in watched {
             // What has said its last stays ready for good, and a dying cell can take seconds to give its memory back.
-            let memory = cell.cause == .none ? cell.outOfMemory.number : -1
-            polled.append(pollfd(fd: cell.hasHungUp ? -1 : cell.reports.raw, events: Int16(POLLIN), revents: 0))
-            polled.append(pollfd(fd: cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
+            let memory = cell.cause == .none ? cell.cell.outOfMemory.number : -1
+            polled.append(pollfd(fd: cell.hasHungUp ? -1 : cell.cell.reports.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: cell.cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
         }
         let count = unsafe poll(&polled, nfds_t(polled.count), timeout(watched))
         guard count > 0 else { return }
         for (index, cell) in watched.enumerated() {
-            let reports = polled[1 + index * 3].revents
-            let ended = polled[2 + index * 3].revents
-            let memory = polled[3 + index * 3].revents
+            let reports = polled[first + index * 3].revents
+            let ended = polled[first + 1 + index * 3].revents
+            let memory = polled[first + 2 + index * 3].revents
             if memory & Int16(POLLIN) != 0 { cell.kill(.memory) }
             if reports != 0 { readReports(of: cell) }
             if ended & Int16(POLLIN) != 0 { finish(cell) }
         }
+        if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands(socket) }
+    }
+
+    /// Takes the cells that the maker has made. A failure goes to the run that has waited longest, if one waits.
+    private func takeMade() {
+        do throws(StepFailure) {
+            while let failure = try maker.take() {
+                if !parked.isEmpty { refuse(parked.removeFirst(), failure) }
+            }
+        } catch {
+            // Without the maker no run can be started any more.
+            for run in parked { refuse(run, error) }
+            parked = []
+            stop()
+        }
     }
 
     private func readReports(of cell: RunningCell) {
@@ -86,7 +101,7 @@ final class Launcher {
 
     private func timeout(_ watched: [RunningCell]) -> Int32 {
         var next = watched.map(\.deadline).min() ?? .max
-        if !parked.isEmpty { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
+        if parked.contains(where: \.waitsForCores) { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
         let left = next - panal_monotonic_ns()
         return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
@@ -100,7 +115,7 @@ final class Launcher {
             do throws(ProtocolError) {
                 switch try Command(decoding: message.bytes) {
                 case .run(let request):
-                    take(ParkedRun(request, streams: message.descriptors, now: panal_monotonic_ns()))
+                    admit(ParkedRun(request, streams: message.descriptors, now: panal_monotonic_ns()))
                 case .kill(let id, let cause): kill(id, cause)
                 case .stop: stop()
                 }
@@ -122,19 +137,37 @@ final class Launcher {
         outgoing.send(.finished(id: run.request.id, FinishReport(ending: .killed, cause: cause)), descriptor: nil)
     }
 
-    /// Starts a run, or parks it while another Panal is on its cores.
+    /// Every run waits its turn behind those that came before it, most of them for no longer than this round of the loop.
+    private func admit(_ run: ParkedRun) {
+        let id = run.request.id
+        if cells[id] != nil || parked.contains(where: { $0.request.id == id }) {
+            refuse(run, .mismatch("request.id", "this run is there already"))
+        } else if parked.count >= ParkedRun.most {
+            refuse(run, .mismatch("launcher.queue", "\(ParkedRun.most) runs wait already"))
+        } else {
+            parked.append(run)
+        }
+    }
+
+    /// Starts a run, or parks it while no cell is ready or another Panal is on its cores.
     private func take(_ run: ParkedRun) {
+        run.waitsForCores = false
         do throws(StepFailure) {
-            try start(run)
+            if try !start(run) { parked.append(run) }
         } catch {
             let isElsewhere = error.step == CoreLocks.step && error.errno == EBUSY && !isOnOurCores(run.request)
             if isElsewhere, panal_monotonic_ns() < run.until {
+                run.waitsForCores = true
                 parked.append(run)
                 return
             }
-            let step = StepReport(step: error.step, errno: error.errno, detail: error.detail)
-            outgoing.send(.finished(id: run.request.id, FinishReport(ending: .failed(step))), descriptor: nil)
+            refuse(run, error)
         }
+    }
+
+    private func refuse(_ run: ParkedRun, _ error: StepFailure) {
+        let step = StepReport(step: error.step, errno: error.errno, detail: error.detail)
+        outgoing.send(.finished(id: run.request.id, FinishReport(ending: .failed(step))), descriptor: nil)
     }
 
     private func retryParked() {
@@ -150,12 +183,12 @@ final class Launcher {
         }
     }
 
-    private func start(_ run: ParkedRun) throws(StepFailure) {
+    /// False when no cell is ready.
+    private func start(_ run: ParkedRun) throws(StepFailure) -> Bool {
         let request = run.request
         guard run.streams.count == 3, run.streams.allSatisfy(isStream) else {
             throw .mismatch("request.streams", "three files, pipes or character devices must come with a run")
         }
-        guard cells[request.id] == nil else { throw .mismatch("request.id", "this run is there already") }
         if let field = RequestCheck.refusal(of: request, by: table) {
             throw .mismatch("request.check", "the table does not allow this value: \(field)")
         }
@@ -163,8 +196,12 @@ final class Launcher {
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
         }
-        let cell = CellStart(launcher: self, request: request, streams: run.streams)
-        cells[request.id] = try cell.run(serial: nextSerial())
+        guard maker.hasCell else { return false }
+        let cores = try CoreLocks.take(request, locks: locks)
+        guard let cell = maker.next() else { return false }
+        cells[request.id] = try CellStart(launcher: self, request: request, streams: run.streams).run(
+            in: cell, cores: cores)
+        return true
     }
 
     /// Nothing that leads further: below a folder of the host's a program could open the host's files, and behind a socket are
@@ -174,16 +211,11 @@ final class Launcher {
         return unsafe fstat(number, &found) == 0 && [S_IFREG, S_IFIFO, S_IFCHR].contains(found.st_mode & S_IFMT)
     }
 
-    private func nextSerial() -> UInt64 {
-        serial += 1
-        return serial
-    }
-
     /// Init is gone and with it every process of the cell: reads usage, opens results, removes the group, tells the server.
     private func finish(_ cell: RunningCell) {
         readReports(of: cell)
         var status: Int32 = 0
-        _ = unsafe panal_wait(cell.process, &status)
+        _ = unsafe panal_wait(cell.cell.process, &status)
         cells[cell.request.id] = nil
         defer { users.giveBack(cell.slot) }
         var report: FinishReport

@@ -57,12 +57,14 @@ struct LauncherMain {
         let locks = try HostLocks(instance: table.instance)
         let users = try UserBlock.claim(first: table.firstUser, last: table.lastUser, locks: locks)
         let roots = try HostRootfs.build(names: table.rootfs, users: users, folder: locks.folder)
+        let dataFolder = try HostRootfs.placeData(table.dataFolder, folder: locks.folder)
         let groups = try CgroupLayout.driver(instance: table.instance)
         try groups.prepare()
         locks.sweepDead { (name) throws(StepFailure) in try CgroupLayout.driver(instance: name).sweep() }
+        let maker = CellMaker(groups: groups, roots: roots, table: table, dataFolder: dataFolder)
         return Launcher(
-            table: table, locks: locks, users: users, roots: roots, groups: groups,
-            dataFolder: table.dataFolder.isEmpty ? nil : try openDataFolder(table.dataFolder))
+            table: table, locks: locks, users: users, groups: groups,
+            maker: try MakerLine(maker, reserve: Int(table.prepared)))
     }
 
     private static func readTable() throws(StepFailure) -> LauncherTable {
@@ -74,13 +76,6 @@ struct LauncherMain {
             return try LauncherTable(decoding: bytes)
         } catch {
             throw StepFailure(step: "launcher.table", detail: "the table is not readable: \(error)", errno: 0)
-        }
-    }
-
-    /// Opened after the launcher's own mount namespace stands, so that its trees can be cloned.
-    private static func openDataFolder(_ path: String) throws(StepFailure) -> Descriptor {
-        try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
-            try Descriptor.open(path, Descriptor.pathOnly | O_DIRECTORY)
         }
     }
 }

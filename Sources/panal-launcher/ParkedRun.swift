@@ -1,14 +1,18 @@
 internal import Glibc
 internal import PanalLauncherProtocol
 
-/// A run whose cores another Panal on this host is using just now (`panal run` beside a service): it waits for them, since
-/// exclusive must mean exclusive, and is refused when they do not become free.
+/// A run that cannot start this moment: no cell is ready yet, or another Panal on this host is using its cores (`panal run`
+/// beside a service). For cores it waits, since exclusive must mean exclusive, and is refused when they do not become free.
 final class ParkedRun {
     let request: RunRequest
     let streams: [Int32]
     /// Monotonic nanoseconds.
     let until: Int64
+    /// It is looked after from time to time; what waits for a cell hears of it.
+    var waitsForCores = false
 
+    /// How many may wait: more than a server with a scheduler ever sends, and few enough for their descriptors.
+    static let most = 256
     /// How long a run waits for cores, and how often it looks: there is no event for another process's lock.
     static let patience: Int64 = 60_000_000_000
     static let pause: Int64 = 20_000_000

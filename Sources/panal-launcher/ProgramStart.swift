@@ -5,7 +5,8 @@ internal import PanalLinux
 
 /// The program's process between `fork` and `execve`: takes its limits and gives up its rights, reads each back, executes.
 struct ProgramStart {
-    let plan: CellPlan
+    let order: CellOrder
+    let filter: [UInt8]
     /// Closes by itself on `execve`; a record in it says why there was none.
     let status: Int32
 
@@ -21,8 +22,8 @@ struct ProgramStart {
                 try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
             }
             umask(0o022)
-            let arguments = CStrings(plan.request.arguments)
-            let environment = CStrings(plan.request.environment)
+            let arguments = CStrings(order.request.arguments)
+            let environment = CStrings(order.request.environment)
             try StepFailure.naming("program.signals") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_reset_signals(), "sigaction")
             }
@@ -44,7 +45,7 @@ struct ProgramStart {
     private func takeStreams() throws(StepFailure) {
         _ = panal_setsid()
         try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
-            for (number, stream) in plan.streams.enumerated() {
+            for (number, stream) in order.streams.enumerated() {
                 try SystemCallFailure.checkErrno(dup2(stream, Int32(number)), "dup2(\(number))")
             }
             try Processes.closeAll(but: [0, 1, 2, status])
@@ -54,8 +55,8 @@ struct ProgramStart {
     private var limits: [(name: String, resource: Int32, value: UInt64)] {
         [
             ("core", panal_rlimit_core(), 0),
-            ("nofile", panal_rlimit_nofile(), UInt64(plan.request.openFiles)),
-            ("fsize", panal_rlimit_fsize(), plan.request.fileBytes),
+            ("nofile", panal_rlimit_nofile(), UInt64(order.request.openFiles)),
+            ("fsize", panal_rlimit_fsize(), order.request.fileBytes),
             ("memlock", panal_rlimit_memlock(), 65_536),
             ("msgqueue", panal_rlimit_msgqueue(), 0),
         ]
@@ -75,20 +76,20 @@ struct ProgramStart {
         let cores = try StepFailure.naming("read-back.cores") { () throws(SystemCallFailure) in
             try HostTopology.affinity()
         }
-        guard cores == plan.request.cores.map(Int.init) else {
-            throw .mismatch("read-back.cores", "the program may run on \(cores), not on \(plan.request.cores)")
+        guard cores == order.request.cores.map(Int.init) else {
+            throw .mismatch("read-back.cores", "the program may run on \(cores), not on \(order.request.cores)")
         }
     }
 
     private func dropRights() throws(StepFailure) {
-        try Privileges.drop(uid: plan.programUser, gid: plan.programUser)
-        if let found = try Privileges.difference(uid: plan.programUser, gid: plan.programUser) {
+        try Privileges.drop(uid: order.programUser, gid: order.programUser)
+        if let found = try Privileges.difference(uid: order.programUser, gid: order.programUser) {
             throw .mismatch("read-back.rights", found)
         }
     }
 
     private func loadFilter() throws(StepFailure) {
-        let answer = unsafe plan.filter.withUnsafeBytes { bytes in
+        let answer = unsafe filter.withUnsafeBytes { bytes in
             unsafe panal_load_seccomp(bytes.baseAddress, bytes.count / 8)
         }
         try StepFailure.naming("seccomp.load") { () throws(SystemCallFailure) in
@@ -101,7 +102,7 @@ struct ProgramStart {
 
     /// A command with a slash is executed as it stands; another is looked up in the cell's own `PATH`.
     private func execute(_ arguments: CStrings, _ environment: CStrings) {
-        let command = plan.request.arguments.first ?? ""
+        let command = order.request.arguments.first ?? ""
         var refused: (errno: Int32, isThere: Bool) = (ENOENT, false)
         for path in candidates(for: command) {
             let number = -(unsafe panal_exec(path, arguments.pointers, environment.pointers))
@@ -115,7 +116,7 @@ struct ProgramStart {
 
     private func candidates(for command: String) -> [String] {
         if command.utf8.contains(47) { return [command] }
-        let path = plan.request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
+        let path = order.request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
         return path.split(separator: ":").map { "\($0)/\(command)" }
     }
 }

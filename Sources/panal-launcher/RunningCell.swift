@@ -7,12 +7,8 @@ internal import PanalLinux
 /// monotonic clock.
 final class RunningCell {
     let request: RunRequest
-    let group: String
+    let cell: PreparedCell
     let slot: Int
-    let process: Int32
-    let pidfd: Descriptor
-    let reports: Descriptor
-    let outOfMemory: Descriptor?
     /// The scratch file system, which outlives the cell's namespace for as long as this is open.
     let scratch: Descriptor
     /// Locks on exclusive cores, given back when the cell is forgotten.
@@ -32,29 +28,25 @@ final class RunningCell {
     private var nextTimeCheck: Int64 = .max
 
     init(
-        request: RunRequest, group: String, slot: Int, process: Int32, pidfd: consuming Descriptor,
-        reports: consuming Descriptor, outOfMemory: consuming Descriptor?, scratch: consuming Descriptor,
-        cores: CoreLocks
+        request: RunRequest, cell: PreparedCell, slot: Int, scratch: consuming Descriptor, cores: CoreLocks
     ) {
         self.request = request
-        self.group = group
+        self.cell = cell
         self.slot = slot
-        self.process = process
-        self.pidfd = pidfd
-        self.reports = reports
-        self.outOfMemory = outOfMemory
         self.scratch = scratch
         self.cores = cores
     }
 
+    var group: String { cell.group }
+
     func kill(_ cause: KillCause) {
         if self.cause == .none, ended == nil { self.cause = cause }
-        Processes.kill(pidfd: pidfd.raw)
+        Processes.kill(pidfd: cell.pidfd.raw)
     }
 
     /// Reads everything that init has written; true when the program has just started.
     func readReports() -> Bool {
-        while let bytes = try? reports.read(atMost: 4_096) {
+        while let bytes = try? cell.reports.read(atMost: 4_096) {
             pending += bytes
             if bytes.isEmpty {
                 hasHungUp = true

@@ -16,7 +16,7 @@ import Testing
         arguments: ["/program/it", "ñ", ""], environment: ["PATH=/bin"])
     static let table = LauncherTable(
         instance: "test", dataFolder: "/data", rootfs: ["host"], seccomp: [[0, 0, 0, 0, 0, 0, 0, 0]], firstUser: 1_000,
-        lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100)
+        lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100, prepared: 1)
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
         for command in [Command.run(Self.request), .kill(id: 9, cause: .output), .stop] {

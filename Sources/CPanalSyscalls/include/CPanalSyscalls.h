@@ -9,7 +9,7 @@
 
 // Processes
 /// fork by clone3: 0 in the child, the child's pid in the parent, whose pidfd goes to *pidfd. cgroup_fd < 0: born where the
-/// parent lives. Only for processes of one thread.
+/// parent lives. With CLONE_PARENT the child is a sibling of the caller. Only for processes of one thread.
 int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
 int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
@@ -91,6 +91,7 @@ int panal_set_hostname(const char *name);
 int panal_exec(const char *path, char *const arguments[], char *const environment[]);
 
 // Numbers that are macros too complex for the importer
+uint64_t panal_clone_parent(void);
 uint64_t panal_clone_newns(void);
 uint64_t panal_clone_newpid(void);
 uint64_t panal_clone_newnet(void);
