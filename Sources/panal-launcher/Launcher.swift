@@ -32,7 +32,7 @@ final class Launcher {
         while true {
             outgoing.flush(to: socket)
             if isStopping, cells.isEmpty { break }
-            maker.order(waiting: isStopping ? 0 : parked.count)
+            if !isStopping { maker.order(waiting: parked.count, isIdle: cells.isEmpty) }
             wait(socket)
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }

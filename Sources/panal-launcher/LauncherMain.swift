@@ -13,13 +13,16 @@ internal import PanalLinux
 /// on this host uses · a mount namespace of its own · the root file system for cells · the control groups, swept of what an
 /// earlier launcher of this instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
-/// For each run (`Launcher.start`), in this order: hold the request against the table · lock exclusive cores · make the
-/// control group with its limits and read them back · a detached tmpfs for scratch · detached read-only clones of the
-/// program's folder and of each input · `clone3` into new mount, pid, network, ipc and uts namespaces · move the child into
-/// its group, read the membership back · tell it to go on.
+/// Cells are made ahead (`CellMaker`, a process beside the launcher that hears nobody else), in this order: control group ·
+/// `clone3` into new mount, pid, network, ipc and uts namespaces · the child is moved into its group, the membership read
+/// back · the child waits for one order.
 ///
-/// The child is the cell's init (`CellInit`): cgroup namespace · mounts · `pivot_root` · forks the program · drops its own
-/// rights · reaps · reports how the program ended, and ends, upon which the kernel kills whatever is left in the cell.
+/// For each run (`Launcher.start`), in this order: hold the request against the table · lock its cores · take a cell that
+/// stands ready · set the group's limits and read them back · a detached tmpfs for scratch · send the order.
+///
+/// The child is the cell's init (`CellInit`): cgroup namespace · scratch, the read-only program folder and inputs, proc,
+/// `pivot_root`, each mount read back (`CellRoot`) · forks the program · drops its own rights · reaps · reports how the
+/// program ended, and ends, upon which the kernel kills whatever is left in the cell. A cell is used for one run.
 /// The program's process (`ProgramStart`) takes its limits, ids, no_new_privs and the seccomp filter, reads each back, and
 /// only then executes. Whatever fails before that is reported with its step, and the program has not run.
 ///

@@ -22,9 +22,11 @@ final class MakerLine {
     var number: Int32 { line.raw }
     var hasCell: Bool { !ready.isEmpty }
 
-    /// Asks for as many cells as are missing.
-    func order(waiting: Int) {
-        let missing = min(reserve + waiting, UserBlock.slots) - ready.count - asked
+    /// Asks for the cells that runs wait for, and fills the reserve while none runs: as long as a process is being moved into
+    /// a group, every fork, execution and exit on the host waits, those of a cell that runs included.
+    func order(waiting: Int, isIdle: Bool) {
+        let wanted = isIdle ? reserve + waiting : waiting
+        let missing = min(wanted, UserBlock.slots) - ready.count - asked
         guard missing > 0 else { return }
         let request = [UInt8](repeating: 1, count: missing)
         // A line that is full or closed shows in the next poll.
