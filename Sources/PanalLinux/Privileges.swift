@@ -5,13 +5,45 @@ internal import Glibc
 package enum Privileges {
     package static var isRoot: Bool { geteuid() == 0 }
 
-    /// Changes every thread of this process to `user`'s ids, with no group, no capability and no way back, and reads that
-    /// back from the kernel.
+    /// Changes this process to `user`'s ids, with no group, no capability and no way back, and reads that back from the
+    /// kernel for each of its threads. The bounding set and no_new_privs belong to a thread and are inherited by those that it
+    /// starts later: so this is called before any other thread is started, and is refused when one kept something.
     package static func drop(toUser user: String) throws(StepFailure) {
         guard let entry = unsafe getpwnam(user) else {
             throw StepFailure(step: "privileges.user", detail: "there is no user ‘\(user)’ on this host", errno: 0)
         }
-        try drop(uid: unsafe entry.pointee.pw_uid, gid: unsafe entry.pointee.pw_gid)
+        let uid = unsafe entry.pointee.pw_uid
+        try drop(uid: uid, gid: unsafe entry.pointee.pw_gid)
+        for (thread, status) in try threads() {
+            let words = [
+                "Uid": "\(uid) \(uid) \(uid) \(uid)", "Groups": "", "NoNewPrivs": "1", "CapEff": none, "CapPrm": none,
+                "CapInh": none, "CapBnd": none, "CapAmb": none,
+            ]
+            for (name, expected) in words where status[name] != expected {
+                throw StepFailure(
+                    step: "privileges.read-back",
+                    detail: "thread \(thread) has \(name) ‘\(status[name] ?? "")’, not ‘\(expected)’", errno: 0)
+            }
+        }
+    }
+
+    private static let none = "0000000000000000"
+
+    /// What the kernel says of each thread of this process: name and value of each line, white space made single.
+    private static func threads() throws(StepFailure) -> [(thread: String, status: [String: String])] {
+        try StepFailure.naming("privileges.read-back") { () throws(SystemCallFailure) in
+            var found: [(String, [String: String])] = []
+            for thread in try Folders.children(of: "/proc/self/task") {
+                var status: [String: String] = [:]
+                for line in try KernelFile.read("/proc/self/task/\(thread)/status").split(separator: "\n") {
+                    let halves = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                    guard halves.count == 2 else { continue }
+                    status[String(halves[0])] = halves[1].split { $0 == " " || $0 == "\t" }.joined(separator: " ")
+                }
+                found.append((thread, status))
+            }
+            return found
+        }
     }
 
     package static func drop(uid: UInt32, gid: UInt32) throws(StepFailure) {

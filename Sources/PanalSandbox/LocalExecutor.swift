@@ -25,9 +25,13 @@ package final class LocalExecutor: Executor, Sendable {
     private let planner: CellPlanner
     private let dataFolder: String?
 
-    /// Starts the launcher. Must be called as root, before privileges are given up; throws the step that failed.
-    package static func start(_ settings: LauncherSettings) throws(SystemError) -> LocalExecutor {
+    /// Starts the launcher, as root; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
+    /// this process has any other thread: what a thread keeps is its own.
+    package static func start(
+        _ settings: LauncherSettings, givingUpPrivileges: () throws(SystemError) -> Void = {}
+    ) throws(SystemError) -> LocalExecutor {
         let launcher = try LauncherProcess.start(settings)
+        try givingUpPrivileges()
         return try LocalExecutor(launcher, settings)
     }
 

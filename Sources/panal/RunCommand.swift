@@ -99,7 +99,7 @@ struct RunCommand: AsyncParsableCommand {
             LauncherSettings(
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
                 dataFolder: try programFolder(),
-                seccomp: filters))
+                seccomp: filters, preparedCells: 0))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")

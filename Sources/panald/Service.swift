@@ -39,8 +39,14 @@ struct Service: Sendable {
             LauncherSettings(
                 executable: settings.launcher, instance: settings.instance, dataFolder: settings.data,
                 seccomp: policies, userRange: settings.cellUsers, reservedCores: settings.reservedCores,
-                reservedMemory: settings.reservedMemory))
-        try Privileges.drop(toUser: settings.user)
+                reservedMemory: settings.reservedMemory)
+        ) { () throws(SystemError) in
+            do {
+                try Privileges.drop(toUser: settings.user)
+            } catch {
+                throw SystemError(step: error.step, errno: Int(error.errno), detail: error.detail)
+            }
+        }
         let store = try SQLiteStore(path: "\(settings.data)/panal.sqlite")
         let panal = Panal(
             store: store, blobs: try DirectoryBlobStore(path: settings.data), executor: executor, profiles: profiles,

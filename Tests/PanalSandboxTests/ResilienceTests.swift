@@ -140,6 +140,37 @@ extension LiveCells {
             try? FileManager.default.removeItem(at: dead.folder)
         }
 
+        /// Without the process that makes cells no run can be started: the launcher ends, and the server is told so.
+        @Test func theMakersDeathEndsTheLauncher() async throws {
+            let harness = try CellHarness()
+            let (first, _) = await harness.shell("true")
+            #expect(first.outcome == .exited(code: 0))
+            let tasks = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+            func children(_ task: String) -> [Int32] {
+                (try? String(contentsOfFile: "/proc/\(task)/children", encoding: .utf8))?.split(separator: " ")
+                    .compactMap { Int32($0) } ?? []
+            }
+            func isLauncher(_ process: Int32) -> Bool {
+                (try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)) == "panal-launcher\n"
+            }
+            let launcher = try #require(tasks.flatMap { children("self/task/\($0)") }.first(where: isLauncher))
+            // The maker is the launcher's oldest child; the others are inits that stand ready.
+            let maker = try #require(children("\(launcher)/task/\(launcher)").min())
+            kill(maker, SIGKILL)
+            let limit = ContinuousClock.now + .seconds(5)
+            while harness.executor.isUsable, ContinuousClock.now < limit {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            let (refused, _) = await harness.shell("true")
+            guard case .systemError(let error) = refused.outcome else {
+                Issue.record("\(refused.outcome)")
+                return
+            }
+            #expect(error.step == "launcher.lost")
+            #expect(harness.groups == [])
+            try? FileManager.default.removeItem(at: harness.folder)
+        }
+
         /// A launcher that ends in good order leaves no lock file, and one whose name is taken leaves the holder's alone.
         @Test func lockFilesGoWithTheirLaunchers() async throws {
             var name = ""
