@@ -41,7 +41,7 @@ struct Service: Sendable {
                 seccomp: policies, userRange: settings.cellUsers, reservedCores: settings.reservedCores,
                 reservedMemory: settings.reservedMemory)
         ) { () throws(SystemError) in
-            do {
+            do throws(StepFailure) {
                 try Privileges.drop(toUser: settings.user)
             } catch {
                 throw SystemError(step: error.step, errno: Int(error.errno), detail: error.detail)
