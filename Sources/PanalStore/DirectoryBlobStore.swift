@@ -5,6 +5,8 @@ package import PanalCore
 package final class DirectoryBlobStore: BlobStore {
     private let folder: DataFolder
     private let disk = DiskQueue()
+    /// Archives are unpacked here: a few large ones would leave no thread for running jobs.
+    private let unpacking = DiskQueue(oneByOne: true)
 
     /// Opens or makes the folder and forgets what an earlier run did not finish. Throws `DataFolderInUse` while another store, of this
     /// process or another one, uses it.
@@ -28,7 +30,7 @@ package final class DirectoryBlobStore: BlobStore {
     }
 
     package func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram {
-        try await disk.run { [folder, disk] in
+        try await unpacking.run { [folder, unpacking] in
             let builder = try ProgramBuilder(in: folder, limits: limits)
             switch source {
             case .file(let name, let content):
@@ -39,7 +41,7 @@ package final class DirectoryBlobStore: BlobStore {
                 try ArchiveReader.unpack(
                     folder.blobPath(content), as: format, packedBytes: packed.size, into: builder)
             }
-            return StagedFolder(builder, folder: folder, disk: disk)
+            return StagedFolder(builder, folder: folder, disk: unpacking)
         }
     }
 

@@ -101,6 +101,32 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
         #expect(String(reflecting: error).hasSuffix("/srv/panal/jobs/1/stdout"))
     }
 
+    /// What running jobs need of the disk does not wait behind the programs that somebody publishes.
+    @Test func unpackingHoldsNothingElseUp() async throws {
+        let fixture = try BlobFixture()
+        let writer = try await fixture.blobs.writer(limit: 1 << 30)
+        for _ in 0..<128 { try await writer.append([UInt8](repeating: 7, count: 256 << 10)) }
+        let content = try await writer.finish().content
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    let staged = try await fixture.blobs.stage(
+                        .file(name: "run", content: content), limits: ArchiveLimits())
+                    await staged.discard()
+                    return "staged"
+                }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+            group.addTask {
+                for _ in 0..<10 { _ = try await fixture.blobs.size(of: content) }
+                return "looked"
+            }
+            var order: [String] = []
+            for try await done in group { order.append(done) }
+            #expect(order.prefix(4).contains("looked"), "\(order)")
+        }
+    }
+
     @Test func oneServerUsesAFolder() throws {
         let fixture = try BlobFixture()
         let path = fixture.folder.path + "/data"
