@@ -128,6 +128,11 @@ package struct Descriptor: ~Copyable, Sendable {
 package struct DescriptorPair: Sendable {
     package let first: Int32
     package let second: Int32
+
+    package init(first: Int32, second: Int32) {
+        self.first = first
+        self.second = second
+    }
 }
 
 extension Optional<Descriptor> {

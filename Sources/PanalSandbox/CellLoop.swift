@@ -182,11 +182,11 @@ final class CellLoop: Sendable {
             return run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
         }
         do throws(SystemCallFailure) {
-            let output = try Descriptor.pipe()
+            let output = try outputPipe()
             let outputWrite = Descriptor(owning: output.second)
             let error: DescriptorPair
             do throws(SystemCallFailure) {
-                error = try Descriptor.pipe()
+                error = try outputPipe()
             } catch {
                 close(output.first)
                 throw error
@@ -203,6 +203,15 @@ final class CellLoop: Sendable {
             let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
             run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
         }
+    }
+
+    /// A pipe for a program's output. The program owns it and could read it empty itself, for which this thread must not wait.
+    private func outputPipe() throws(SystemCallFailure) -> DescriptorPair {
+        let ends = try Descriptor.pipe()
+        let read = Descriptor(owning: ends.first)
+        let write = Descriptor(owning: ends.second)
+        try read.setNonBlocking()
+        return DescriptorPair(first: read.release(), second: write.release())
     }
 
     /// False when the launcher is gone.

@@ -10,16 +10,19 @@ enum InputFeeder {
         let ends = try Descriptor.pipe()
         let read = Descriptor(owning: ends.first)
         let write = ends.second
+        // The caller may close its own at once.
+        let copy = dup(source)
         do throws(SystemError) {
             try CellThread.start {
                 let write = Descriptor(owning: write)
-                let source = Descriptor(owning: dup(source))
+                let source = Descriptor(owning: copy)
                 while let bytes = try? source.read(atMost: 65_536), !bytes.isEmpty {
                     guard (try? write.writeAll(bytes)) != nil else { return }
                 }
             }
         } catch {
             close(write)
+            close(copy)
             throw SystemCallFailure(call: "pthread_create", errno: Int32(clamping: error.errno))
         }
         return read

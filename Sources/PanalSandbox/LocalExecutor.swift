@@ -74,7 +74,9 @@ package final class LocalExecutor: Executor, Sendable {
     private func openInput(_ blob: ContentHash?, _ input: StandardInput) throws(SystemError) -> Int32 {
         do throws(SystemCallFailure) {
             if let blob, let dataFolder {
-                return try Descriptor.open("\(dataFolder)/\(ContentLayout.blob(blob))", O_RDONLY).release()
+                // Copied, since the file itself would show its path inside, and could be locked.
+                let file = try Descriptor.open("\(dataFolder)/\(ContentLayout.blob(blob))", O_RDONLY)
+                return try InputFeeder.start(from: file.raw).release()
             }
             switch input {
             case .empty: return try Descriptor.open("/dev/null", O_RDONLY).release()

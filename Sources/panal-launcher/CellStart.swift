@@ -19,6 +19,7 @@ struct CellStart {
             try launcher.groups.limit(cell.group, limits)
             let programUser = launcher.users.program(slot)
             let scratch = try makeScratch(owner: programUser)
+            try giveStreams(to: programUser)
             let order = CellOrder(
                 request: request, programUser: programUser, initUser: launcher.users.initUser(slot), streams: streams,
                 scratchTree: scratch.raw)
@@ -35,6 +36,17 @@ struct CellStart {
         GroupLimits(
             memory: Int(clamping: request.memory), processes: Int(request.processes),
             quota: request.quota == 0 ? nil : Int(request.quota), cores: request.cores.map(Int.init))
+    }
+
+    /// Pipes belong to whoever made them; `/dev/stdout` and its like can be opened only by their owner.
+    private func giveStreams(to user: UInt32) throws(StepFailure) {
+        for stream in streams {
+            var found = stat()
+            guard unsafe fstat(stream, &found) == 0, found.st_mode & S_IFMT == S_IFIFO else { continue }
+            try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
+                try SystemCallFailure.checkErrno(fchown(stream, user, user), "fchown(stream)")
+            }
+        }
     }
 
     /// The cell's scratch: `tmp` for everybody in it, `work` for the program alone; both share its quota.

@@ -59,6 +59,8 @@ struct ProgramStart {
             ("fsize", panal_rlimit_fsize(), order.request.fileBytes),
             ("memlock", panal_rlimit_memlock(), 65_536),
             ("msgqueue", panal_rlimit_msgqueue(), 0),
+            ("nice", panal_rlimit_nice(), 0),
+            ("rtprio", panal_rlimit_rtprio(), 0),
         ]
     }
 

@@ -110,6 +110,23 @@ extension LiveCells {
             }
         }
 
+        /// Scripts write to `/dev/stderr` and read `/dev/stdin` by name; nothing of the host's paths shows behind them. A
+        /// program that reads its own output away only loses it.
+        @Test func streamsCanBeOpenedByName() async throws {
+            try await CellHarness.with { harness in
+                let (result, sink) = await harness.run(
+                    [
+                        "/bin/sh", "-c",
+                        "cat /dev/stdin > /dev/stdout; echo oops > /dev/stderr; readlink /proc/self/fd/0 | cut -c1-6",
+                    ], standardInput: try harness.blob("typed\n"))
+                #expect(result.outcome == .exited(code: 0))
+                #expect(sink.output == "typed\npipe:[\n")
+                #expect(sink.error == "oops\n")
+                let (own, _) = await harness.shell("echo lost; exec timeout 1 cat < /dev/stdout > /dev/null")
+                #expect(own.outcome == .exited(code: 0))
+            }
+        }
+
         @Test func aMissingCommandIsNamed() async throws {
             try await CellHarness.with { harness in
                 let (result, _) = await harness.run(["no-such-command"])
