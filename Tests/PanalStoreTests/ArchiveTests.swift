@@ -203,6 +203,11 @@ private let builder = """
             await #expect(throws: BlobError.closed) { _ = try await staged?.commit(manifest: [], entry: "bin/tool") }
         }
         staged = nil
+        // The thread that unpacked it may hold it for a moment longer.
+        let limit = ContinuousClock.now + .seconds(5)
+        while try fixture.folder.tree("data/temporary") != [], ContinuousClock.now < limit {
+            try await Task.sleep(for: .milliseconds(5))
+        }
         #expect(try fixture.folder.tree("data/temporary") == [])
         #expect(try fixture.folder.tree("data/programs") == [])
     }
