@@ -24,7 +24,7 @@ struct CellStart {
                 request: request, programUser: programUser, initUser: launcher.users.initUser(slot), streams: streams,
                 scratchTree: scratch.raw)
             try order.send(to: cell.orders)
-            return RunningCell(request: request, cell: cell, slot: slot, scratch: scratch, cores: cores)
+            return RunningCell(request: request, prepared: cell, slot: slot, scratch: scratch, cores: cores)
         } catch {
             try? cell.discard(launcher.groups)
             launcher.users.giveBack(slot)

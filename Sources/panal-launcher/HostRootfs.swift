@@ -41,7 +41,7 @@ enum HostRootfs {
     private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) -> String {
         try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
             try Folders.make(root, mode: 0o755)
-            try Mounts.tmpfs(at: root, options: "size=8m,nr_inodes=8192,mode=0755", flags: MS_NOSUID_NODEV)
+            try Mounts.tmpfs(at: root, options: "size=8m,nr_inodes=8192,mode=0755", flags: plain)
             for name in ["usr", "etc", "dev", "proc", "tmp", "work", "program", "input", "scratch", "run", "var"] {
                 try Folders.make("\(root)/\(name)", mode: 0o755)
             }
@@ -68,7 +68,7 @@ enum HostRootfs {
         return root
     }
 
-    private static let MS_NOSUID_NODEV = Mounts.noSetID | Mounts.noDevices
+    private static let plain = Mounts.noSetID | Mounts.noDevices
 
     private static func makeDevices(at folder: String) throws(SystemCallFailure) {
         try Mounts.tmpfs(

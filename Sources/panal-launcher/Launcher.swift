@@ -62,9 +62,10 @@ final class Launcher {
         let first = polled.count
         for cell in watched {
             // What has said its last stays ready for good, and a dying cell can take seconds to give its memory back.
-            let memory = cell.cause == .none ? cell.cell.outOfMemory.number : -1
-            polled.append(pollfd(fd: cell.hasHungUp ? -1 : cell.cell.reports.raw, events: Int16(POLLIN), revents: 0))
-            polled.append(pollfd(fd: cell.cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
+            let memory = cell.cause == .none ? cell.prepared.outOfMemory.number : -1
+            polled.append(
+                pollfd(fd: cell.hasHungUp ? -1 : cell.prepared.reports.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: cell.prepared.pidfd.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
         }
         let count = unsafe poll(&polled, nfds_t(polled.count), timeout(watched))
@@ -215,7 +216,7 @@ final class Launcher {
     private func finish(_ cell: RunningCell) {
         readReports(of: cell)
         var status: Int32 = 0
-        _ = unsafe panal_wait(cell.cell.process, &status)
+        _ = unsafe panal_wait(cell.prepared.process, &status)
         cells[cell.request.id] = nil
         defer { users.giveBack(cell.slot) }
         var report: FinishReport

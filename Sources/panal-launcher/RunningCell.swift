@@ -7,7 +7,7 @@ internal import PanalLinux
 /// monotonic clock.
 final class RunningCell {
     let request: RunRequest
-    let cell: PreparedCell
+    let prepared: PreparedCell
     let slot: Int
     /// The scratch file system, which outlives the cell's namespace for as long as this is open.
     let scratch: Descriptor
@@ -28,25 +28,25 @@ final class RunningCell {
     private var nextTimeCheck: Int64 = .max
 
     init(
-        request: RunRequest, cell: PreparedCell, slot: Int, scratch: consuming Descriptor, cores: CoreLocks
+        request: RunRequest, prepared: PreparedCell, slot: Int, scratch: consuming Descriptor, cores: CoreLocks
     ) {
         self.request = request
-        self.cell = cell
+        self.prepared = prepared
         self.slot = slot
         self.scratch = scratch
         self.cores = cores
     }
 
-    var group: String { cell.group }
+    var group: String { prepared.group }
 
     func kill(_ cause: KillCause) {
         if self.cause == .none, ended == nil { self.cause = cause }
-        Processes.kill(pidfd: cell.pidfd.raw)
+        Processes.kill(pidfd: prepared.pidfd.raw)
     }
 
     /// Reads everything that init has written; true when the program has just started.
     func readReports() -> Bool {
-        while let bytes = try? cell.reports.read(atMost: 4_096) {
+        while let bytes = try? prepared.reports.read(atMost: 4_096) {
             pending += bytes
             if bytes.isEmpty {
                 hasHungUp = true
