@@ -203,9 +203,9 @@ private let builder = """
             await #expect(throws: BlobError.closed) { _ = try await staged?.commit(manifest: [], entry: "bin/tool") }
         }
         staged = nil
-        // The thread that unpacked it may hold it for a moment longer.
+        // The thread that unpacked it may hold it for a moment longer, and remove it while it is listed here.
         let limit = ContinuousClock.now + .seconds(5)
-        while try fixture.folder.tree("data/temporary") != [], ContinuousClock.now < limit {
+        while (try? fixture.folder.tree("data/temporary")) != [], ContinuousClock.now < limit {
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(try fixture.folder.tree("data/temporary") == [])
