@@ -102,6 +102,9 @@ package protocol Executor: Sendable {
     /// What this executor can give to cells.
     var capacity: HostCapacity { get }
 
+    /// False once it can run nothing any more; what waits must then go on waiting for another.
+    var isUsable: Bool { get }
+
     /// Runs one attempt to its end. It never throws: what Panal did wrong is a `systemError` in the result.
     ///
     /// `started` is called once, when the program begins to run; not at all when it never did.

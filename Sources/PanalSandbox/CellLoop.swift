@@ -12,6 +12,7 @@ final class CellLoop: Sendable {
         case cancel(AttemptID)
         case stored(UInt64, Result<JobFile, SystemError>)
         case stop(@Sendable () -> Void)
+        case watch(@Sendable () -> Void)
     }
 
     private struct Mailbox {
@@ -56,6 +57,8 @@ final class CellLoop: Sendable {
     func submit(_ run: CellRun) { post(.run(run)) }
     func cancel(_ attempt: AttemptID) { post(.cancel(attempt)) }
     func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
+    /// Calls `done` when the launcher is gone.
+    func watch(_ done: @escaping @Sendable () -> Void) { post(.watch(done)) }
 
     private func post(_ letter: Letter) {
         let isTaken = mailbox.withLock { box in
@@ -72,7 +75,7 @@ final class CellLoop: Sendable {
             let error = SystemError(
                 step: "launcher.lost", detail: "the launcher is gone; Panal has to be started again")
             run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
-        case .stop(let done): done()
+        case .stop(let done), .watch(let done): done()
         case .cancel, .stored: break
         }
     }
@@ -158,6 +161,7 @@ final class CellLoop: Sendable {
                 guard let run = state.runs[id] else { continue }
                 run.fileStored(result)
                 complete(run, &state)
+            case .watch(let done): state.stopped.append(done)
             case .stop(let done):
                 state.stopped.append(done)
                 send(.stop, [], state)

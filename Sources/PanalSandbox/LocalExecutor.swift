@@ -94,6 +94,13 @@ package final class LocalExecutor: Executor, Sendable {
     /// False once the launcher is gone; every run is then a system error.
     package var isUsable: Bool { loop.isUsable }
 
+    /// A stream without elements that ends when the launcher is gone.
+    package func lifetime() -> AsyncStream<Never> {
+        let (stream, continuation) = AsyncStream<Never>.makeStream()
+        loop.watch { continuation.finish() }
+        return stream
+    }
+
     /// Ends what runs, waits until the launcher has removed everything and has ended.
     package func stop() async {
         await withCheckedContinuation { continuation in

@@ -124,8 +124,8 @@ final class JobRunner: Sendable {
 
     private func start(_ ticket: Ticket, _ reservation: Reservation) {
         let isWanted = state.withLock { state in
-            // A stopping service leaves the job queued: the next start takes it up.
-            guard !state.isStopping else { return true }
+            // A stopping service, and one whose executor is gone, leaves the job queued: the next start takes it up.
+            guard !state.isStopping, executor.isUsable else { return true }
             guard let job = state.jobs[ticket], var live = state.live[job] else { return false }
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
             live.attempt.cores = reservation.cores + reservation.sharedCores

@@ -109,11 +109,14 @@ struct Service: Sendable {
         // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server
         // goes.
         var configuration = ServiceGroupConfiguration(
-            services: [application, Work(panal: panal)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [application, Work(panal: panal), LauncherWatch(executor: executor)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)
         do {
             try await ServiceGroup(configuration: configuration).run()
+        } catch let refusal as StartRefusal {
+            throw refusal
         } catch {
             throw StartRefusal(reason: "the server at \(host), port \(settings.port), cannot go on: \(error)")
         }
@@ -159,4 +162,26 @@ private struct Work: ServiceLifecycle.Service {
 /// The machine's own clock.
 private struct SystemClock: WallClock {
     func now() -> Timestamp { Timestamp(Date()) }
+}
+
+/// Ends the service when its launcher is gone: a new one needs root, which this process has given up. What waits stays
+/// queued for the next start, which whoever supervises the service makes.
+private struct LauncherWatch: ServiceLifecycle.Service {
+    let executor: LocalExecutor
+
+    func run() async throws {
+        let isLost = await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                for await _ in executor.lifetime() {}
+                return !Task.isCancelled
+            }
+            group.addTask {
+                try? await gracefulShutdown()
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+        if isLost { throw StartRefusal(reason: "the launcher is gone") }
+    }
 }

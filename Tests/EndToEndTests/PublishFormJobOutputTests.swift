@@ -17,6 +17,20 @@ struct PublishFormJobOutputTests {
         id -u >> resultado.txt
         """
 
+    /// Without its launcher a server can run nothing, and it has given up what it takes to make a new one: it ends, and the
+    /// next one takes away what the launcher left.
+    @Test("The launcher dies: the server ends, the next one sweeps", .timeLimit(.minutes(2)))
+    func launcherDies() async throws {
+        let server = try RunningServer()
+        defer { server.remove() }
+        #expect(try await server.loseLauncher() == 1)
+        server.remove()
+        let next = try RunningServer()
+        defer { next.remove() }
+        #expect(try await next.stop() == 0)
+        #expect(try next.leftovers() == [])
+    }
+
     @Test("Sign in, make a key, publish, fill the form, read the result, stop", .timeLimit(.minutes(2)))
     func wholeWay() async throws {
         let server = try RunningServer()

@@ -61,6 +61,25 @@ final class RunningServer {
     /// Ends the server as an operator does; its exit code, or nil when it did not end within half a minute.
     func stop() async throws -> Int32? {
         process.terminate()
+        return try await end()
+    }
+
+    /// Kills the privileged process beside the server; the server then ends by itself: its exit code.
+    func loseLauncher() async throws -> Int32? {
+        let children = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/task")
+            .compactMap {
+                try? String(
+                    contentsOfFile: "/proc/\(process.processIdentifier)/task/\($0)/children", encoding: .utf8)
+            }
+        let launchers = children.joined(separator: " ").split(separator: " ").compactMap { Int32($0) }.filter {
+            (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) == "panal-launcher\n"
+        }
+        guard launchers.count == 1 else { throw Failure(reason: "the server has \(launchers.count) launchers") }
+        kill(launchers[0], SIGKILL)
+        return try await end()
+    }
+
+    private func end() async throws -> Int32? {
         for _ in 0..<300 {
             if !process.isRunning { return process.terminationReason == .exit ? process.terminationStatus : nil }
             try await Task.sleep(for: .milliseconds(100))

@@ -26,6 +26,7 @@ struct Script: Sendable {
 /// Stands in for cells: it writes what its script says through the real sink.
 final class ScriptedExecutor: Executor {
     let capacity = HostCapacity(cores: [0, 1], memory: 4 << 30)
+    let isUsable = true
     let script = Mutex(Script())
     let attempts = Mutex<[AttemptSpec]>([])
     private let endless = Mutex<[AttemptID: CheckedContinuation<Void, Never>]>([:])

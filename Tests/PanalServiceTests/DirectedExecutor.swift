@@ -25,12 +25,26 @@ final class DirectedExecutor: Executor {
         var order: [AttemptSpec] = []
         var cancels: [AttemptID] = []
         var running = 0
+        var isLost = false
         var mostRunning = 0
     }
 
     let capacity: HostCapacity
     private let mode: Mode
     private let state = Mutex(State())
+
+    var isUsable: Bool { state.withLock { !$0.isLost } }
+
+    /// As when a launcher dies: what is held ends as a system error.
+    func lose() {
+        let held = state.withLock { state in
+            state.isLost = true
+            defer { state.held = [:] }
+            return state.held.values.map(\.continuation)
+        }
+        let error = SystemError(step: "launcher.lost", detail: "the launcher ended while the program ran")
+        for continuation in held { continuation.resume(returning: .systemError(error)) }
+    }
 
     init(mode: Mode, cores: Int) {
         self.mode = mode

@@ -35,6 +35,21 @@ import Testing
         await killed.panal.shutdown()
     }
 
+    /// The launcher is gone: what ran has failed, and what waits is not drained into the same failure but kept.
+    @Test func whatWaitsOutlivesTheExecutor() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds)
+        try await fixture.publish()
+        let first = try await fixture.submit()
+        let second = try await fixture.submit(value: "two")
+        try await eventually { fixture.executor.heldJobs == [first.id] }
+        fixture.executor.lose()
+        #expect(try await fixture.end(of: first.id).state == .failed)
+        #expect(try await fixture.panal.job(fixture.ana, second.id).state == .queued)
+        await fixture.panal.shutdown()
+        #expect(try await fixture.panal.job(fixture.ana, second.id).state == .queued)
+        #expect(fixture.executor.attempts.count == 1)
+    }
+
     /// Program folders and inputs survive a start; an upload that nothing refers to does not.
     @Test func contentThatIsNeededStays() async throws {
         let killed = try await ServiceFixture()
