@@ -40,7 +40,7 @@ import Testing
         let before: [JobState] = isRunning ? [.deploying, .running] : [.deploying]
         let states = try await fixture.panal.history(fixture.ana, job.id).map(\.state)
         #expect(states == [.queued, .configuring] + before + [.cancelled])
-        #expect(await fixture.panal.health().runningJobs == 0)
+        try await eventually { await fixture.panal.health().runningJobs == 0 }
     }
 
     @Test func anEndedJobStaysAsItIs() async throws {
