@@ -47,17 +47,4 @@ package enum CoreList {
         return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
             .joined(separator: ",")
     }
-
-    /// Reads such a list; nil when it is none.
-    package static func parse(_ text: String) -> [Int]? {
-        var cores: [Int] = []
-        for part in text.split(separator: ",") {
-            let ends = part.split(separator: "-", omittingEmptySubsequences: false)
-            guard let first = Int(ends[0]), let last = Int(ends[ends.count - 1]), ends.count <= 2, first <= last,
-                last < 8_192
-            else { return nil }
-            cores += first...last
-        }
-        return cores
-    }
 }

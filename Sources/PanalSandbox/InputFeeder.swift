@@ -2,8 +2,8 @@ internal import Glibc
 internal import PanalCore
 internal import PanalLinux
 
-/// Copies a descriptor of the caller's (a terminal, a pipe) into a pipe, so that the cell never holds the original: a
-/// terminal in a cell's hands could be typed into.
+/// Copies a descriptor (a terminal, a pipe, a stored file) into a pipe, so that the cell never holds the original: a terminal
+/// in a cell's hands could be typed into, a file would show where it stands.
 enum InputFeeder {
     /// The pipe's read end. The thread ends when the source does, or when nobody is left to read.
     static func start(from source: Int32) throws(SystemCallFailure) -> Descriptor {

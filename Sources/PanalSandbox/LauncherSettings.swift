@@ -19,7 +19,7 @@ package struct LauncherSettings: Sendable {
     /// when it is asked for, which costs a run 2 to 20 ms.
     package var preparedCells: Int?
 
-    /// Ids that Debian gives to no user: above those of people and below those of user namespaces' usual ranges' end.
+    /// Ids that Debian gives neither to users nor to user namespaces: they are above both.
     package static let standardUserRange: Range<UInt32> = 2_000_000_000..<2_000_008_192
 
     package init(

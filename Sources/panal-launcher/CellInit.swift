@@ -4,7 +4,7 @@ internal import PanalLauncherProtocol
 internal import PanalLinux
 
 /// The first process of a cell: sets the cell up around itself, starts the program as its child, and reaps. It runs in the
-/// copy of the launcher's memory that `clone3` made; the launcher has one thread, so ordinary Swift is safe here.
+/// copy of the maker's memory that `clone3` made; the maker has one thread, so ordinary Swift is safe here.
 struct CellInit {
     let roots: [String]
     let table: LauncherTable
