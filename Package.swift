@@ -68,8 +68,8 @@ let package = Package(
         .executableTarget(
             name: "panal",
             dependencies: [
-                "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux",
-                "PanalCore", argumentParser,
+                "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp",
+                "PanalLinux", "PanalCore", argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -133,6 +133,8 @@ let package = Package(
             swiftSettings: strict),
         // The manifest: parse, validate a submission, JSON Schema, argv.
         .target(name: "PanalManifest", dependencies: ["PanalCore"], swiftSettings: strict),
+        // What of this host a cell depends on: facts, a verdict and the command that mends it.
+        .target(name: "PanalDoctor", dependencies: ["PanalLinux"], swiftSettings: strict),
         // The messages between server and launcher, as fixed layouts.
         .target(name: "PanalLauncherProtocol", swiftSettings: strict),
         // Syscall policy (OCI JSON) to BPF.
@@ -152,6 +154,7 @@ let package = Package(
             name: "PanalSeccompTests", dependencies: ["PanalSeccomp"], resources: [.copy("Live")],
             swiftSettings: tests),
         .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalDoctorTests", dependencies: ["PanalDoctor", "PanalLinux"], swiftSettings: tests),
         .testTarget(name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalSchedulerTests", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalStoreTests", dependencies: ["PanalStore", "PanalCore"], swiftSettings: tests),

@@ -19,8 +19,8 @@ import Testing
         (
             "panal",
             [
-                "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux",
-                "PanalCore",
+                "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp",
+                "PanalLinux", "PanalCore",
             ],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
@@ -57,6 +57,7 @@ import Testing
         ("PanalScheduler", ["PanalCore"], []),
         ("PanalProfiles", ["PanalCore"], ["FoundationEssentials", "Yams"]),
         ("PanalManifest", ["PanalCore"], ["FoundationEssentials"]),
+        ("PanalDoctor", ["PanalLinux"], ["FoundationEssentials"]),
         ("PanalLauncherProtocol", [], []),
         ("PanalSeccomp", ["PanalCore", "CLibseccomp"], ["FoundationEssentials"]),
         ("PanalLinux", ["CPanalSyscalls"], []),
