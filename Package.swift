@@ -151,7 +151,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: tests),
         .testTarget(name: "PanalCoreTests", dependencies: ["PanalCore"], swiftSettings: tests),
         .testTarget(
-            name: "PanalSeccompTests", dependencies: ["PanalSeccomp"], resources: [.copy("Live")],
+            name: "PanalSeccompTests", dependencies: ["PanalSeccomp", "CLibseccomp"], resources: [.copy("Live")],
             swiftSettings: tests),
         .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalDoctorTests", dependencies: ["PanalDoctor", "PanalLinux"], swiftSettings: tests),

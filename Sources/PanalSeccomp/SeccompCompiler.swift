@@ -1,256 +1,335 @@
-import CLibseccomp
-import Glibc
 import PanalCore
 
 // Theory of operation
 //
-// libseccomp turns the rules into a classic BPF program for one architecture, x86-64. What it does by itself: another
-// architecture (i386 through `int 0x80`) and the x32 range of call numbers get the action for bad architectures, which ends the
-// process here. What it does not do, and is done here:
+// The program checks the architecture, then finds the call number in a balanced tree of ranges: neighbouring numbers with the
+// same answer are one range, and a number that stands alone among others costs one comparison for equality. Calls with
+// conditions lead to blocks that load each argument word once; many values of one argument (fcntl, ioctl) are a tree again.
 //
-// - A condition-free rule silently swallows rules with conditions for the same call. Such a policy is refused, because whoever
-//   wrote it believes something else. Of two condition-free rules that contradict each other the refusing one counts (Podman's
-//   own policy has such a pair).
-// - With a default of EPERM a call that is newer than the policy would answer EPERM too, and C libraries then give up rather
-//   than fall back to the older call. So calls that libseccomp has no name for answer ENOSYS, by a few instructions in front;
-//   calls that it knows and the policy does not permit answer the policy's default.
+// Why not libseccomp's own program: the kernel runs a new filter once for each call number when it is loaded, to find out which
+// calls it always permits (those never run the filter again), and translates it to machine code. Both cost by the instruction,
+// and a cell pays for it at every start. The tests hold this compiler's answers against those of libseccomp's program.
+
+/// What a filter is for.
+package enum SeccompMode: Hashable, Sendable {
+    /// The kernel gives the policy's answer.
+    case enforcing
+    /// Every refused call goes to a supervisor (SECCOMP_RET_USER_NOTIF), which explains it and answers as the policy would have:
+    /// see `SeccompJudge`. Two refusals stay the kernel's: an explicit rule's ENOSYS and that of unknown numbers (programs fall
+    /// back from these, there is nothing to explain), and SIGSYS, which no supervisor can send as the kernel does.
+    case supervised
+}
 
 extension SeccompPolicy {
-    /// The filter for the kernel.
-    package func compiled() throws(SeccompMistake) -> SeccompProgram {
-        let filter = try SeccompFilter(policy: name, defaultAction: defaultAction)
-        try filter.configure()
-        var skipped: [String] = []
-        let calls = try resolved(skipped: &skipped)
-        for call in calls where call.action != defaultAction {
-            try filter.add(call, of: self)
-        }
-        var instructions = try filter.exported()
-        if case .errno(let number) = defaultAction, number != ErrnoName.notThere {
-            instructions = UnknownCalls.prologue() + instructions
-        }
+    /// The filter for the kernel, checked against the policy itself.
+    package func compiled(for mode: SeccompMode = .enforcing) throws(SeccompMistake) -> SeccompProgram {
+        let resolved = try ResolvedPolicy(self)
+        var compiler = FilterCompiler(resolved, mode: mode)
+        let instructions = compiler.program()
         let most = 4_096
         guard instructions.count <= most * 8 else {
             throw SeccompMistake(
                 policy: name, pointer: "",
                 detail: "makes \(instructions.count / 8) instructions, the kernel takes \(most); use fewer conditions")
         }
-        return SeccompProgram(name: name, instructions: instructions, skipped: skipped)
-    }
-
-    /// The rules call by call, those of other architectures left out, contradictions settled or refused.
-    private func resolved(skipped: inout [String]) throws(SeccompMistake) -> [ResolvedCall] {
-        var calls: [ResolvedCall] = []
-        var plain: [Int32: Int] = [:]
-        for rule in rules {
-            for name in rule.names {
-                guard let number = SeccompFilter.number(of: name) else {
-                    guard rule.action.permits else {
-                        throw SeccompMistake(
-                            policy: self.name, pointer: rule.pointer,
-                            detail: "‘\(name)’ is no system call that this machine's libseccomp knows")
-                    }
-                    skipped.append(name)
-                    continue
-                }
-                // Negative: a call of some other architecture.
-                guard number >= 0 else { continue }
-                let call = ResolvedCall(name: name, number: number, rule: rule)
-                guard rule.conditions.isEmpty else {
-                    calls.append(call)
-                    continue
-                }
-                if let before = plain[number] {
-                    if calls[before].action.permits { calls[before] = call }
-                } else {
-                    plain[number] = calls.count
-                    calls.append(call)
-                }
-            }
-        }
-        for call in calls where !call.rule.conditions.isEmpty {
-            guard let other = plain[call.number].map({ calls[$0] }), other.action != call.action else { continue }
-            throw SeccompMistake(
-                policy: name, pointer: call.rule.pointer,
-                detail:
-                    "the conditions for ‘\(call.name)’ would never count: \(other.rule.pointer) decides it without any")
-        }
-        return calls
+        try resolved.check(instructions, mode: mode)
+        return SeccompProgram(
+            name: name, instructions: instructions, skipped: resolved.skipped, makesSockets: resolved.permits("socket"))
     }
 }
 
-/// AUDIT_ARCH_X86_64.
-private let nativeArchitecture: UInt32 = 0xc000_003e
+extension ResolvedPolicy {
+    /// The SECCOMP_RET_* value for a call.
+    func code(on call: SeccompCall, mode: SeccompMode) -> UInt32 {
+        if isForeign(call) { return code(Self.foreign, mode: mode) }
+        if let alternative = alternative(for: call) { return code(of: alternative, mode: mode) }
+        return otherwiseCode(call.number, mode: mode)
+    }
 
-/// A rule for one call of this machine.
-private struct ResolvedCall {
-    var name: String
-    var number: Int32
-    var rule: SeccompRule
-    var action: SeccompAction { rule.action }
+    func code(of alternative: Alternative, mode: SeccompMode) -> UInt32 {
+        // An explicit ENOSYS says that the call does not exist.
+        if alternative.action == .errno(ErrnoName.notThere) { return alternative.action.code }
+        return code(alternative.action, mode: mode)
+    }
+
+    func otherwiseCode(_ number: UInt32, mode: SeccompMode) -> UInt32 {
+        let isUnknown = calls[number] == nil && architecture.calls.names[number] == nil
+        if isUnknown, unknown == .errno(ErrnoName.notThere) { return unknown.code }
+        return code(otherwise(number), mode: mode)
+    }
+
+    func code(_ action: SeccompAction, mode: SeccompMode) -> UInt32 {
+        let toSupervisor: UInt32 = 0x7fc0_0000
+        switch action {
+        case .errno, .killThread, .killProcess: return mode == .supervised ? toSupervisor : action.code
+        case .allow, .log, .trap: return action.code
+        }
+    }
 }
 
-/// Owns one filter of libseccomp.
-@safe private struct SeccompFilter: ~Copyable {
-    private let context: UnsafeMutableRawPointer
-    private let policy: String
+/// Offsets in `struct seccomp_data` of a little-endian machine.
+private enum Word {
+    static let number: UInt32 = 0
+    static let architecture: UInt32 = 4
+    static func low(_ argument: UInt32) -> UInt32 { 16 + 8 * argument }
+    static func high(_ argument: UInt32) -> UInt32 { 20 + 8 * argument }
+}
 
-    init(policy: String, defaultAction: SeccompAction) throws(SeccompMistake) {
-        guard let made = unsafe seccomp_init(defaultAction.code) else {
-            throw SeccompMistake(policy: policy, pointer: "/defaultAction", detail: "is not taken by libseccomp")
-        }
-        unsafe context = made
+private struct FilterCompiler {
+    private typealias Label = BPFBuilder.Label
+
+    private let policy: ResolvedPolicy
+    private let mode: SeccompMode
+    private var builder = BPFBuilder()
+
+    init(_ policy: ResolvedPolicy, mode: SeccompMode) {
         self.policy = policy
+        self.mode = mode
     }
 
-    deinit { unsafe seccomp_release(context) }
-
-    /// Apart from `init`, which may not throw once the context is there.
-    func configure() throws(SeccompMistake) {
-        // SCMP_FLTATR_CTL_OPTIMIZE 2 is a binary tree over call numbers: it loads in a third of the time of the linear program.
-        for (attribute, value) in [
-            (SCMP_FLTATR_ACT_BADARCH, SeccompAction.killProcess.code), (SCMP_FLTATR_CTL_OPTIMIZE, 2),
-        ] {
-            let status = unsafe seccomp_attr_set(context, attribute, value)
-            guard status == 0 else {
-                throw failure("", "libseccomp does not take attribute \(attribute.rawValue)", status)
+    mutating func program() -> [UInt8] {
+        let tree = tree(numbers(), holding: Word.number) { compiler, leaf in
+            switch leaf {
+            case .answer(let code): compiler.builder.answer(code)
+            case .block(let number): compiler.block(number)
             }
         }
-        guard unsafe seccomp_arch_exist(context, UInt32(SCMP_ARCH_NATIVE)) == 0,
-            seccomp_arch_native() == nativeArchitecture
-        else {
-            throw failure("", "only x86-64 machines are served", 0)
+        let found = builder.load(Word.number, then: tree)
+        let foreign = builder.answer(policy.code(ResolvedPolicy.foreign, mode: mode))
+        let known = builder.branch(.jumpEqual, policy.architecture.token, yes: found, no: foreign)
+        let start = builder.load(Word.architecture, then: known)
+        return builder.program(from: start)
+    }
+
+    // MARK: - Call numbers
+
+    private enum Leaf: Hashable {
+        case answer(UInt32)
+        /// The conditions of this call.
+        case block(UInt32)
+    }
+
+    /// Every number there is, in ranges with the same answer.
+    private func numbers() -> [Segment<Leaf>] {
+        var segments: [Segment<Leaf>] = []
+        func append(_ start: UInt32, _ leaf: Leaf) {
+            if segments.last?.leaf != leaf { segments.append(Segment(start: start, leaf: leaf)) }
+        }
+        let end = max(policy.calls.keys.max() ?? 0, policy.architecture.calls.names.keys.max() ?? 0) + 1
+        for number in 0...end {
+            guard let alternatives = policy.calls[number] else {
+                append(number, .answer(policy.otherwiseCode(number, mode: mode)))
+                continue
+            }
+            if let first = alternatives.first, first.conditions.isEmpty {
+                append(number, .answer(policy.code(of: first, mode: mode)))
+            } else {
+                append(number, .block(number))
+            }
+        }
+        if let foreign = policy.architecture.foreignNumbers {
+            append(foreign.lowerBound, .answer(policy.code(ResolvedPolicy.foreign, mode: mode)))
+            append(foreign.upperBound, .answer(policy.otherwiseCode(foreign.upperBound, mode: mode)))
+        }
+        return segments
+    }
+
+    // MARK: - Trees
+
+    /// Values from `start` to the next segment's.
+    private struct Segment<Leaf: Hashable> {
+        var start: UInt32
+        var leaf: Leaf
+    }
+
+    /// A range, and single values in it that go elsewhere.
+    private struct Unit<Leaf: Hashable> {
+        var start: UInt32
+        var leaf: Leaf
+        var exceptions: [Segment<Leaf>] = []
+    }
+
+    /// More would make long chains of what is otherwise a tree.
+    private static let mostExceptions = 4
+
+    /// Finds the segment of the word that the accumulator has. Leaves are written where they are first needed, so that they are
+    /// near.
+    private mutating func tree<Leaf: Hashable>(
+        _ segments: [Segment<Leaf>], holding word: UInt32, leaf: (inout FilterCompiler, Leaf) -> Label
+    ) -> Label {
+        var units: [Unit<Leaf>] = []
+        var place = 0
+        while place < segments.count {
+            var unit = Unit(start: segments[place].start, leaf: segments[place].leaf)
+            place += 1
+            while unit.exceptions.count < Self.mostExceptions, place + 1 < segments.count,
+                segments[place + 1].leaf == unit.leaf, segments[place + 1].start == segments[place].start + 1
+            {
+                unit.exceptions.append(segments[place])
+                place += 2
+            }
+            units.append(unit)
+        }
+        return tree(units[...], holding: word, leaf: leaf)
+    }
+
+    private mutating func tree<Leaf: Hashable>(
+        _ units: ArraySlice<Unit<Leaf>>, holding word: UInt32, leaf: (inout FilterCompiler, Leaf) -> Label
+    ) -> Label {
+        let middle = units.startIndex + units.count / 2
+        guard units.count > 1 else {
+            let unit = units[units.startIndex]
+            var label = leaf(&self, unit.leaf)
+            for exception in unit.exceptions.reversed() {
+                let target = leaf(&self, exception.leaf)
+                label = builder.branch(.jumpEqual, exception.start, yes: target, no: label, holding: word)
+            }
+            return label
+        }
+        let above = tree(units[middle...], holding: word, leaf: leaf)
+        let below = tree(units[..<middle], holding: word, leaf: leaf)
+        return builder.branch(.jumpNotLess, units[middle].start, yes: above, no: below, holding: word)
+    }
+
+    // MARK: - Conditions
+
+    /// The decision over a call's arguments.
+    private mutating func block(_ number: UInt32) -> Label {
+        var rest = builder.answer(policy.otherwiseCode(number, mode: mode))
+        // Neighbours with the same answer may be asked in any order.
+        var groups: [(code: UInt32, conditions: [[SeccompCondition]])] = []
+        for alternative in policy.calls[number] ?? [] {
+            let code = policy.code(of: alternative, mode: mode)
+            if groups.last?.code == code {
+                groups[groups.count - 1].conditions.append(alternative.conditions)
+            } else {
+                groups.append((code, [alternative.conditions]))
+            }
+        }
+        for group in groups.reversed() {
+            let answer = builder.answer(group.code)
+            let (sets, others) = ValueSet.gathered(from: group.conditions)
+            for conditions in others.reversed() {
+                rest = conditions.reversed().reduce(answer) { test($1, yes: $0, no: rest) }
+            }
+            for set in sets.reversed() { rest = test(set, yes: answer, no: rest) }
+        }
+        return rest
+    }
+
+    /// Whether an argument is one of several values.
+    private mutating func test(_ set: ValueSet, yes: Label, no: Label) -> Label {
+        let word = Word.low(set.argument)
+        var segments: [Segment<Bool>] = []
+        var next: UInt64 = 0
+        for value in set.values.sorted() {
+            if UInt64(value) > next || segments.isEmpty, value > 0 {
+                segments.append(Segment(start: UInt32(next), leaf: false))
+            }
+            if segments.last?.leaf != true { segments.append(Segment(start: value, leaf: true)) }
+            next = UInt64(value) + 1
+        }
+        if next <= UInt64(UInt32.max) { segments.append(Segment(start: UInt32(next), leaf: false)) }
+        let found = tree(segments, holding: word) { _, leaf in leaf ? yes : no }
+        let low = builder.load(word, then: found)
+        guard let high = set.high else { return low }
+        let upper = Word.high(set.argument)
+        return builder.load(upper, then: builder.branch(.jumpEqual, high, yes: low, no: no, holding: upper))
+    }
+
+    /// Whether a condition holds.
+    private mutating func test(_ condition: SeccompCondition, yes: Label, no: Label) -> Label {
+        let value = Halves(condition.value)
+        switch condition.comparison {
+        case .equal: return equal(condition.index, value, yes: yes, no: no)
+        case .notEqual: return equal(condition.index, value, yes: no, no: yes)
+        case .greater: return above(condition.index, value, .jumpGreater, yes: yes, no: no)
+        case .greaterOrEqual: return above(condition.index, value, .jumpNotLess, yes: yes, no: no)
+        case .lessOrEqual: return above(condition.index, value, .jumpGreater, yes: no, no: yes)
+        case .less: return above(condition.index, value, .jumpNotLess, yes: no, no: yes)
+        case .maskedEqual:
+            let wanted = Halves(condition.valueTwo)
+            let low = masked(Word.low(condition.index), value.low, wanted.low, yes: yes, no: no)
+            return masked(Word.high(condition.index), value.high, wanted.high, yes: low, no: no)
         }
     }
 
-    /// The number of a call here; negative when only other architectures have it, nil when libseccomp knows no such name.
-    static func number(of name: String) -> Int32? {
-        let number = unsafe seccomp_syscall_resolve_name_arch(nativeArchitecture, name)
-        return number == -1 ? nil : number
+    private mutating func equal(_ argument: UInt32, _ value: Halves, yes: Label, no: Label) -> Label {
+        let low = masked(Word.low(argument), .max, value.low, yes: yes, no: no)
+        return masked(Word.high(argument), .max, value.high, yes: low, no: no)
     }
 
-    /// Whether some call has this number on x86-64.
-    static func isKnown(_ number: Int32) -> Bool {
-        guard let name = unsafe seccomp_syscall_resolve_num_arch(nativeArchitecture, number) else { return false }
-        unsafe free(name)
-        return true
+    /// - Parameter lowest: How the low halves compare when the high ones are equal.
+    private mutating func above(
+        _ argument: UInt32, _ value: Halves, _ lowest: BPFBuilder.Operation, yes: Label, no: Label
+    ) -> Label {
+        let low = Word.low(argument)
+        let high = Word.high(argument)
+        let lower = builder.load(low, then: builder.branch(lowest, value.low, yes: yes, no: no, holding: low))
+        let same = builder.branch(.jumpEqual, value.high, yes: lower, no: no, holding: high)
+        return builder.load(high, then: builder.branch(.jumpGreater, value.high, yes: yes, no: same, holding: high))
     }
 
-    /// Conditions that name an argument twice count one by one, either suffices: what runc makes of such a rule.
-    func add(_ call: ResolvedCall, of policy: SeccompPolicy) throws(SeccompMistake) {
-        let conditions = call.rule.conditions
-        let alternatives =
-            Set(conditions.map(\.index)).count < conditions.count ? conditions.map { [$0] } : [conditions]
-        for alternative in alternatives {
-            let arguments = alternative.map(\.compare)
-            let status = unsafe arguments.withUnsafeBufferPointer { buffer in
-                unsafe seccomp_rule_add_array(
-                    context, call.action.code, call.number, UInt32(buffer.count), buffer.baseAddress)
-            }
-            // EEXIST: the same rule once more.
-            guard status == 0 || status == -EEXIST else {
-                throw failure(call.rule.pointer, "libseccomp does not take the rule for ‘\(call.name)’", status)
-            }
+    /// `word & mask == wanted`, over 32 bits.
+    private mutating func masked(_ word: UInt32, _ mask: UInt32, _ wanted: UInt32, yes: Label, no: Label) -> Label {
+        if wanted & ~mask != 0 { return no }
+        if mask == 0 { return yes }
+        let branch: Label
+        if mask == .max {
+            branch = builder.branch(.jumpEqual, wanted, yes: yes, no: no, holding: word)
+        } else if wanted == 0 {
+            branch = builder.branch(.jumpAnySet, mask, yes: no, no: yes, holding: word)
+        } else if wanted == mask, mask.nonzeroBitCount == 1 {
+            branch = builder.branch(.jumpAnySet, mask, yes: yes, no: no, holding: word)
+        } else {
+            branch = builder.and(mask, then: builder.branch(.jumpEqual, wanted, yes: yes, no: no))
         }
-    }
-
-    /// The program as bytes.
-    func exported() throws(SeccompMistake) -> [UInt8] {
-        let file = panal_seccomp_memfd()
-        guard file >= 0 else { throw failure("", "no memory file to take the program", -errno) }
-        defer { close(file) }
-        let status = unsafe seccomp_export_bpf(context, file)
-        guard status == 0 else { throw failure("", "libseccomp does not export the program", status) }
-        let size = lseek(file, 0, SEEK_END)
-        guard size > 0, size.isMultiple(of: 8) else { throw failure("", "the exported program is empty or torn", 0) }
-        var bytes = [UInt8](repeating: 0, count: size)
-        let taken = unsafe bytes.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, size, 0) }
-        guard taken == size else { throw failure("", "the exported program does not read back", -errno) }
-        return bytes
-    }
-
-    private func failure(_ pointer: String, _ detail: String, _ status: Int32) -> SeccompMistake {
-        SeccompMistake(policy: policy, pointer: pointer, detail: status == 0 ? detail : "\(detail) (errno \(-status))")
+        return builder.load(word, then: branch)
     }
 }
 
-/// The instructions in front that answer ENOSYS to x86-64 calls without a name.
-private enum UnknownCalls {
-    /// Call numbers from here on are x32's, or the -1 of a tracer; the filter behind decides them.
-    private static let foreign: UInt32 = 0x4000_0000
-
-    static func prologue() -> [UInt8] {
-        let gaps = gaps()
-        // The code of each: load a word, jump if equal, jump if greater or equal, return.
-        let load: UInt16 = 0x20
-        let jumpEqual: UInt16 = 0x15
-        let jumpNotLess: UInt16 = 0x35
-        let answer: UInt16 = 0x06
-        let count = gaps.count
-        // Behind the gaps stand the answer and then the filter.
-        var program: [UInt8] = []
-        program += instruction(load, 0, 0, 4)
-        program += instruction(jumpEqual, 0, UInt8(2 * count + 2), nativeArchitecture)
-        program += instruction(load, 0, 0, 0)
-        for (place, gap) in gaps.enumerated() {
-            let left = UInt8(2 * (count - place))
-            // At or above the gap's end: on to the next gap, after the last one to the filter.
-            program += instruction(jumpNotLess, left == 2 ? 2 : 1, 0, gap.upperBound)
-            // Inside: the answer. Below: a call with a name, so the filter.
-            program += instruction(jumpNotLess, left - 2, left - 1, gap.lowerBound)
-        }
-        program += instruction(answer, 0, 0, SeccompAction.errno(ErrnoName.notThere).code)
-        return program
-    }
-
-    /// Ranges of numbers without a name, ascending; the last one reaches up to `foreign`.
-    static func gaps() -> [Range<UInt32>] {
-        var gaps: [Range<UInt32>] = []
-        var start: UInt32?
-        for number in 0..<UInt32(1_024) {
-            if SeccompFilter.isKnown(Int32(number)) {
-                if let from = start { gaps.append(from..<number) }
-                start = nil
-            } else if start == nil {
-                start = number
-            }
-        }
-        gaps.append((start ?? 1_024)..<foreign)
-        return gaps
-    }
-
-    private static func instruction(_ code: UInt16, _ yes: UInt8, _ no: UInt8, _ value: UInt32) -> [UInt8] {
-        [UInt8(code & 0xff), UInt8(code >> 8), yes, no]
-            + (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) }
+private struct Halves {
+    var low: UInt32
+    var high: UInt32
+    init(_ value: UInt64) {
+        low = UInt32(truncatingIfNeeded: value)
+        high = UInt32(value >> 32)
     }
 }
 
-extension SeccompAction {
-    /// SECCOMP_RET_* as libseccomp and the kernel write it.
-    fileprivate var code: UInt32 {
-        switch self {
-        case .allow: 0x7fff_0000
-        case .log: 0x7ffc_0000
-        case .errno(let number): 0x0005_0000 | UInt32(number)
-        case .trap: 0x0003_0000
-        case .killThread: 0x0000_0000
-        case .killProcess: 0x8000_0000
-        }
-    }
-}
+/// The values that an argument may have, out of rules that differ in nothing else.
+private struct ValueSet {
+    var argument: UInt32
+    /// What the high half has to be; nil where it does not count.
+    var high: UInt32?
+    var values: Set<UInt32>
 
-extension SeccompCondition {
-    fileprivate var compare: scmp_arg_cmp {
-        let code =
-            switch comparison {
-            case .notEqual: SCMP_CMP_NE
-            case .less: SCMP_CMP_LT
-            case .lessOrEqual: SCMP_CMP_LE
-            case .equal: SCMP_CMP_EQ
-            case .greaterOrEqual: SCMP_CMP_GE
-            case .greater: SCMP_CMP_GT
-            case .maskedEqual: SCMP_CMP_MASKED_EQ
+    /// Splits alternatives with one answer into those that ask one argument for one value, and the others.
+    static func gathered(from alternatives: [[SeccompCondition]]) -> ([ValueSet], [[SeccompCondition]]) {
+        var sets: [ValueSet] = []
+        var others: [[SeccompCondition]] = []
+        for conditions in alternatives {
+            guard conditions.count == 1, let (argument, high, value) = single(conditions[0]) else {
+                others.append(conditions)
+                continue
             }
-        return scmp_arg_cmp(arg: index, op: code, datum_a: value, datum_b: valueTwo)
+            if let place = sets.firstIndex(where: { $0.argument == argument && $0.high == high }) {
+                sets[place].values.insert(value)
+            } else {
+                sets.append(ValueSet(argument: argument, high: high, values: [value]))
+            }
+        }
+        return (sets, others)
+    }
+
+    private static func single(_ condition: SeccompCondition) -> (UInt32, UInt32?, UInt32)? {
+        let value = Halves(condition.value)
+        switch condition.comparison {
+        case .equal: return (condition.index, value.high, value.low)
+        case .maskedEqual where condition.value == UInt64(UInt32.max):
+            let wanted = Halves(condition.valueTwo)
+            return wanted.high == 0 ? (condition.index, nil, wanted.low) : nil
+        default: return nil
+        }
     }
 }

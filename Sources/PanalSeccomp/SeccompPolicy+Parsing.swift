@@ -4,9 +4,14 @@ import PanalCore
 extension SeccompPolicy {
     /// Reads a policy. JSON with `//` and `/* */` comments is taken too.
     ///
-    /// - Parameter host: What the conditional rules are decided for.
+    /// - Parameters:
+    ///   - host: What the conditional rules are decided for.
+    ///   - base: Gives the policy that this one `extends`.
     /// - Throws: The first mistake, with its place.
-    package init(parsing data: Data, name: String, host: SeccompHost = .current) throws(SeccompMistake) {
+    package init(
+        parsing data: Data, name: String, host: SeccompHost = .current,
+        base: ((_ name: String) throws(SeccompMistake) -> SeccompPolicy)? = nil
+    ) throws(SeccompMistake) {
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
         let document: JSONValue
@@ -16,7 +21,16 @@ extension SeccompPolicy {
             throw SeccompMistake(policy: name, pointer: "", detail: "is not JSON: \(Self.reason(of: error))")
         }
         let reader = PolicyReader(policy: name, host: host)
-        self = try reader.policy(document)
+        guard case .object(let fields) = document, let extended = fields["extends"] else {
+            self = try reader.policy(document)
+            return
+        }
+        self = try reader.addition(fields) { () throws(SeccompMistake) in
+            guard case .string(let other) = extended, let base,
+                other.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") })
+            else { throw SeccompMistake(policy: name, pointer: "/extends", detail: "names no policy of this folder") }
+            return try base(other)
+        }
     }
 
     private static func reason(of error: any Error) -> String {
@@ -40,7 +54,7 @@ private struct PolicyReader {
             document, at: "",
             keys: [
                 "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "flags", "syscalls",
-                "comment", "$schema",
+                "comment", "$schema", "refused",
             ])
         guard fields["defaultAction"] != nil else {
             throw mistake("", "`defaultAction` is missing; write \"SCMP_ACT_ERRNO\"")
@@ -54,18 +68,55 @@ private struct PolicyReader {
         if let flags = fields["flags"], flags != .null, flags != [] {
             throw mistake("/flags", "has to be empty: how a filter is loaded is not the policy's to say")
         }
+        return SeccompPolicy(
+            name: policy, architecture: host.architecture, defaultAction: action, rules: try rules(fields),
+            refusals: try refusals(fields))
+    }
+
+    /// A document that only adds to another policy. What it permits is no longer said to be refused.
+    func addition(
+        _ fields: [String: JSONValue], base: () throws(SeccompMistake) -> SeccompPolicy
+    ) throws(SeccompMistake) -> SeccompPolicy {
+        _ = try object(.object(fields), at: "", keys: ["extends", "comment", "$schema", "syscalls", "refused"])
+        var policy = try base()
+        policy.name = self.policy
+        let added = try rules(fields)
+        let named = Set(added.flatMap(\.names))
+        policy.rules += added
+        policy.refusals = policy.refusals.map { refusal in
+            SeccompRefusal(
+                names: refusal.names.filter { !named.contains($0) }, reason: refusal.reason, pointer: refusal.pointer)
+        }
+        policy.refusals += try refusals(fields)
+        return policy
+    }
+
+    private func rules(_ fields: [String: JSONValue]) throws(SeccompMistake) -> [SeccompRule] {
         var rules: [SeccompRule] = []
         for (place, entry) in try list(fields["syscalls"], at: "/syscalls").enumerated() {
             if let rule = try rule(entry, at: "/syscalls/\(place)") { rules.append(rule) }
         }
-        return SeccompPolicy(name: policy, defaultAction: action, rules: rules)
+        return rules
+    }
+
+    private func refusals(_ fields: [String: JSONValue]) throws(SeccompMistake) -> [SeccompRefusal] {
+        var refusals: [SeccompRefusal] = []
+        for (place, entry) in try list(fields["refused"], at: "/refused").enumerated() {
+            let pointer = "/refused/\(place)"
+            let fields = try object(entry, at: pointer, keys: ["names", "comment"])
+            refusals.append(
+                SeccompRefusal(
+                    names: try texts(fields["names"], at: pointer + "/names"),
+                    reason: try text(fields["comment"] ?? .null, at: pointer + "/comment"), pointer: pointer))
+        }
+        return refusals
     }
 
     private func checkArchitectures(_ fields: [String: JSONValue]) throws(SeccompMistake) {
-        let native = "SCMP_ARCH_X86_64"
+        let native = host.architecture.name
         if let listed = fields["architectures"], listed != .null {
             guard try texts(listed, at: "/architectures").contains(where: { $0 == native || $0 == "SCMP_ARCH_NATIVE" })
-            else { throw mistake("/architectures", "does not list \(native), the only one that cells run") }
+            else { throw mistake("/architectures", "does not list \(native), the one that cells run") }
         }
         guard let map = fields["archMap"], map != .null else { return }
         var found = false
@@ -77,7 +128,7 @@ private struct PolicyReader {
             }
             _ = try texts(pair["subArchitectures"], at: pointer + "/subArchitectures")
         }
-        guard found else { throw mistake("/archMap", "does not list \(native), the only one that cells run") }
+        guard found else { throw mistake("/archMap", "does not list \(native), the one that cells run") }
     }
 
     /// Nil when the rule is not for this host.
@@ -96,8 +147,10 @@ private struct PolicyReader {
         for (place, argument) in try list(fields["args"], at: pointer + "/args").enumerated() {
             conditions.append(try condition(argument, at: pointer + "/args/\(place)"))
         }
+        var comment = ""
+        if let value = fields["comment"], value != .null { comment = try text(value, at: pointer + "/comment") }
         guard try applies(fields, at: pointer) else { return nil }
-        return SeccompRule(names: names, action: action, conditions: conditions, pointer: pointer)
+        return SeccompRule(names: names, action: action, conditions: conditions, pointer: pointer, comment: comment)
     }
 
     private func condition(_ entry: JSONValue, at pointer: String) throws(SeccompMistake) -> SeccompCondition {
@@ -121,11 +174,13 @@ private struct PolicyReader {
 
     private func applies(_ fields: [String: JSONValue], at pointer: String) throws(SeccompMistake) -> Bool {
         let excludes = try filter(fields["excludes"], at: pointer + "/excludes")
-        if excludes.architectures.contains(host.architecture) { return false }
+        if excludes.architectures.contains(host.architecture.rawValue) { return false }
         if excludes.capabilities.contains(where: host.capabilities.contains) { return false }
         if let least = excludes.kernel, host.kernel >= least { return false }
         let includes = try filter(fields["includes"], at: pointer + "/includes")
-        if !includes.architectures.isEmpty, !includes.architectures.contains(host.architecture) { return false }
+        if !includes.architectures.isEmpty, !includes.architectures.contains(host.architecture.rawValue) {
+            return false
+        }
         if !includes.capabilities.allSatisfy(host.capabilities.contains) { return false }
         if let least = includes.kernel, host.kernel < least { return false }
         return true

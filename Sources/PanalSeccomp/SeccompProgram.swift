@@ -8,11 +8,15 @@ package struct SeccompProgram: Hashable, Sendable {
     package let instructions: [UInt8]
     /// Calls that the policy permits and this machine's libseccomp does not know; they are refused as unknown.
     package let skipped: [String]
+    /// Whether programs can make sockets of any family by `socket`; `socketpair` does not count. A network namespace may be
+    /// used by one run after another only where they cannot: abstract Unix sockets live in it.
+    package let makesSockets: Bool
 
-    package init(name: String, instructions: [UInt8], skipped: [String] = []) {
+    package init(name: String, instructions: [UInt8], skipped: [String] = [], makesSockets: Bool = true) {
         self.name = name
         self.instructions = instructions
         self.skipped = skipped
+        self.makesSockets = makesSockets
     }
 }
 
@@ -20,27 +24,53 @@ package struct SeccompProgram: Hashable, Sendable {
 package enum SeccompPolicies {
     /// Reads and compiles every `*.json` of `folder`, by name; a policy is called as its file without the ending.
     package static func load(folder: String) throws(SeccompMistake) -> [SeccompProgram] {
+        var programs: [SeccompProgram] = []
+        for policy in try read(folder: folder) { programs.append(try policy.compiled()) }
+        return programs
+    }
+
+    /// Reads and compiles one policy.
+    package static func load(file: String, name: String) throws(SeccompMistake) -> SeccompProgram {
+        try read(file: file, name: name).compiled()
+    }
+
+    /// Reads every `*.json` of `folder`, by name.
+    package static func read(
+        folder: String, host: SeccompHost = .current
+    ) throws(SeccompMistake) -> [SeccompPolicy] {
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: folder)
         } catch {
             throw SeccompMistake(policy: folder, pointer: "", detail: "the folder cannot be read")
         }
-        var programs: [SeccompProgram] = []
+        var policies: [SeccompPolicy] = []
         for file in names.sorted() where file.hasSuffix(".json") && !file.hasPrefix(".") {
-            programs.append(try load(file: "\(folder)/\(file)", name: String(file.dropLast(5))))
+            policies.append(try read(file: "\(folder)/\(file)", name: String(file.dropLast(5)), host: host))
         }
-        guard !programs.isEmpty else {
+        guard !policies.isEmpty else {
             throw SeccompMistake(policy: folder, pointer: "", detail: "the folder holds no policy (*.json)")
         }
-        return programs
+        return policies
     }
 
-    /// Reads and compiles one policy.
-    package static func load(file: String, name: String) throws(SeccompMistake) -> SeccompProgram {
+    /// Reads one policy, and the one beside it that it `extends`.
+    package static func read(
+        file: String, name: String, host: SeccompHost = .current
+    ) throws(SeccompMistake) -> SeccompPolicy {
+        let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        return try SeccompPolicy(parsing: contents(file, name), name: name, host: host) {
+            (other) throws(SeccompMistake) in
+            // The other one may not extend a third: no chains to follow, no circles.
+            let path = folder.isEmpty ? "\(other).json" : "\(folder)/\(other).json"
+            return try SeccompPolicy(parsing: contents(path, other), name: other, host: host)
+        }
+    }
+
+    private static func contents(_ file: String, _ name: String) throws(SeccompMistake) -> Data {
         guard let data = FileManager.default.contents(atPath: file) else {
             throw SeccompMistake(policy: name, pointer: "", detail: "\(file) cannot be read")
         }
-        return try SeccompPolicy(parsing: data, name: name).compiled()
+        return data
     }
 }
