@@ -35,9 +35,10 @@ package struct Diagnosis: Hashable, Sendable {
     }
 }
 
-/// The JSON of `panal doctor --json`. Names stay; new ones may be added.
+/// The JSON of `panal doctor --json`. Names stay as long as `version` does; new ones may be added. What is nil is left out.
 package struct DiagnosisDocument: Encodable {
     struct Entry: Encodable {
+        /// Stable; see ``Check``.
         var id: String
         var title: String
         var verdict: Verdict
@@ -48,10 +49,15 @@ package struct DiagnosisDocument: Encodable {
     }
 
     struct FixEntry: Encodable {
+        /// For the shell of whoever asked: with `sudo` where a user did.
         var command: String
+        /// A further command, as root, after which it holds over a restart too.
         var lasting: String?
+        /// Whether `--fix` carries it out.
         var safe: Bool
+        /// Why it does not.
         var risk: String?
+        /// Whether it takes root.
         var root: Bool
     }
 
@@ -65,6 +71,7 @@ package struct DiagnosisDocument: Encodable {
     var kernel: String
     var user: UInt32
     var modes: [Mode]
+    /// The worst of all.
     var verdict: Verdict
     var counts: Counts
     var findings: [Entry]

@@ -35,6 +35,8 @@ package struct Fix: Hashable, Sendable {
         case setting(KernelSetting, String)
         /// Writes one of the kernel's files.
         case write(String, String)
+        /// The same value into every file that a shell pattern names; the paths are those that it names now.
+        case writeEach(pattern: String, paths: [String], String)
         case run([String])
         /// A shell command for a person.
         case advice(String)
@@ -59,6 +61,8 @@ package struct Fix: Hashable, Sendable {
             case .setting(let setting, let value): "\(prefix)sysctl -w \(setting.name)=\(value)"
             case .write(let path, let value):
                 asRoot || !needsRoot ? "echo \(value) > \(path)" : "echo \(value) | sudo tee \(path)"
+            case .writeEach(let pattern, _, let value):
+                "for f in \(pattern); do echo \(value) \(asRoot || !needsRoot ? "> $f" : "| sudo tee $f"); done"
             case .run(let words): prefix + words.joined(separator: " ")
             case .advice(let text): text
             }
@@ -77,6 +81,13 @@ package struct Fix: Hashable, Sendable {
         return Fix(
             steps: values.map { .write($0.path, $0.value) },
             lasting: "printf '%s\\n' \(lines) >> /etc/tmpfiles.d/panal.conf", risk: risk)
+    }
+
+    /// `systemd-tmpfiles` knows patterns too.
+    static func writeEach(_ pattern: String, _ paths: [String], _ value: String) -> Fix {
+        Fix(
+            steps: [.writeEach(pattern: pattern, paths: paths, value)],
+            lasting: "echo 'w \(pattern) - - - - \(value)' >> /etc/tmpfiles.d/panal.conf")
     }
 
     static func run(_ words: [String], lasting: String? = nil, risk: String? = nil) -> Fix {

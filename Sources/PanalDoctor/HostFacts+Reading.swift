@@ -21,6 +21,7 @@ extension HostFacts {
         facts.tools = Set(wantedTools.filter(tree.exists))
         facts.ownProcesses = hardLimit("Max processes", from: tree)
         facts.enclosing = enclosing(tree)
+        facts.hasLauncherProfile = tree.text(launcherProfile)?.contains("userns,") == true
         facts.cellUsers = cellUsers
         facts.strangersInCellUsers = strangers(in: cellUsers, tree)
         return facts

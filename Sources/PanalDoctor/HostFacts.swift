@@ -26,6 +26,8 @@ package struct HostFacts: Hashable, Sendable {
     package var userNamespaceTrial: Trial = .notTried("not tried")
     /// The launcher's path as the command found it; nil where it is missing.
     package var launcher: String?
+    /// Whether AppArmor has a profile that lets the launcher make user namespaces.
+    package var hasLauncherProfile = false
 
     package init() {}
 
@@ -37,6 +39,7 @@ package struct HostFacts: Hashable, Sendable {
 
     static let loaderCacheMaker = "/usr/sbin/ldconfig"
     static let namespaceMaker = "/usr/bin/unshare"
+    static let launcherProfile = "/etc/apparmor.d/panal-launcher"
     static let wantedTools = [loaderCacheMaker, namespaceMaker]
 }
 

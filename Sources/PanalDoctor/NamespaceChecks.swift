@@ -53,14 +53,15 @@ extension Check {
             return .pass(
                 facts[.restrictsUserNamespacesByAppArmor] == nil ? "this kernel has no such rule" : "not restricted")
         }
+        if facts.hasLauncherProfile { return .pass("\(HostFacts.launcherProfile) lets the launcher have them") }
         let launcher = facts.launcher ?? "/usr/local/bin/panal-launcher"
         return .fail(
             "kernel.apparmor_restrict_unprivileged_userns is 1",
             .byHand(
                 """
                 printf 'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile panal-launcher \(launcher) \
-                flags=(unconfined) {\\n  userns,\\n}\\n' > /etc/apparmor.d/panal-launcher && apparmor_parser -r \
-                /etc/apparmor.d/panal-launcher
+                flags=(unconfined) {\\n  userns,\\n}\\n' > \(HostFacts.launcherProfile) && apparmor_parser -r \
+                \(HostFacts.launcherProfile)
                 """, because: "it lets this one program have what others are refused"))
     }
 
@@ -74,6 +75,9 @@ extension Check {
         switch facts.userNamespaceTrial {
         case .worked: return .pass("made")
         case .notTried(let reason): return .warn("not tried: \(reason)", nil)
+        case .failed where facts.number(.restrictsUserNamespacesByAppArmor) == 1 && facts.hasLauncherProfile:
+            // The trial is `unshare`'s, to which the launcher's profile gives nothing.
+            return .pass("refused to unshare, granted to the launcher by its AppArmor profile")
         case .failed(let words) where words.contains("/proc"):
             return .fail(
                 words,

@@ -27,10 +27,13 @@ extension Check {
             return .pass(
                 facts.processor.governors.isEmpty ? "the frequency is not this host's to choose" : "performance")
         }
-        let policies = others.values.flatMap(\.self).sorted()
+        let folder = "/sys/devices/system/cpu/cpufreq"
+        let paths = facts.processor.governors.values.flatMap(\.self).sorted().map {
+            "\(folder)/\($0)/scaling_governor"
+        }
         return .warn(
             others.keys.sorted().joined(separator: ", "),
-            .write(policies.map { ("/sys/devices/system/cpu/cpufreq/\($0)/scaling_governor", "performance") }))
+            .writeEach("\(folder)/policy*/scaling_governor", paths, "performance"))
     }
 
     private static let boost = Check(

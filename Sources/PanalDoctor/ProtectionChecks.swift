@@ -53,7 +53,10 @@ extension Check {
     ) { facts in
         let pattern = facts[.corePattern] ?? "core"
         guard pattern.hasPrefix("|") || pattern.hasPrefix("@") else { return .pass(pattern) }
-        return .fail(pattern, .setting(.corePattern, "core"))
+        var fix = Fix.setting(.corePattern, "core")
+        // Ubuntu's service sets it anew at each start, after the settings of sysctl.d.
+        if pattern.contains("apport") { fix.lasting = "systemctl disable --now apport.service" }
+        return .fail(pattern, fix)
     }
 
     /// isolate asks for this to be off, for even timings. It is a protection of the whole host, and what it does to timings is

@@ -49,6 +49,7 @@ package struct Mender {
         switch step {
         case .setting(let setting, let value): write(setting.rawValue, value)
         case .write(let path, let value): write(path, value)
+        case .writeEach(_, let paths, let value): paths.lazy.compactMap { write($0, value) }.first
         case .run(let words): command(words)
         // Advice always has a risk that says why it is left to a person, and so never comes here.
         case .advice(let text): "this is for a person: \(text)"

@@ -67,12 +67,12 @@ struct DoctorCommand: ParsableCommand {
         return facts
     }
 
-    /// In JSON nothing is told before, so that the output is one document.
+    /// With JSON the commands are told on standard error, so that the output is one document.
     private func mend(_ diagnosis: Diagnosis, _ text: DoctorText) -> [Repair] {
         let mender = Mender(tree: .thisHost, facts: readFacts, command: { HostProcess.failure(of: $0) })
         return diagnosis.mendable.compactMap { finding in
             let repair = mender.mend(finding) { command in
-                guard !json else { return }
+                if json { return StandardError.line(command) }
                 print("      \(command)")
                 fflush(nil)
             }

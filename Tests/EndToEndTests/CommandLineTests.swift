@@ -50,6 +50,23 @@ struct CommandLineTests {
             error: String(decoding: messages, as: UTF8.self))
     }
 
+    @Test func theDoctorSaysTheSameByItsExitCodeAndItsJSON() throws {
+        let ended = try panal(["doctor", "--mode", "both", "--json"])
+        let document = try #require(
+            try JSONSerialization.jsonObject(with: Data(ended.output.utf8)) as? [String: Any])
+        let verdict = try #require(document["verdict"] as? String)
+        #expect(ended.code == (verdict == "fail" ? 1 : 0))
+        #expect(ended.error == "")
+        // The other tests run cells here, so this much is true.
+        let findings = try #require(document["findings"] as? [[String: Any]])
+        let fine = findings.filter { $0["verdict"] as? String != "fail" }.compactMap { $0["id"] as? String }
+        #expect(Set(fine).isSuperset(of: ["kernel.seccomp", "cgroup.controllers", "tools.launcher"]))
+        let text = try panal(["doctor", "--mode", "both"])
+        #expect(text.code == ended.code)
+        #expect(text.output.contains("kernel.seccomp") && !text.output.contains("\u{1b}"))
+        #expect(try panal(["doctor", "--data", "here"]).code == 64)
+    }
+
     /// A folder of profiles with the one above.
     private func withProfiles<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appending(path: "panal-cli-\(UUID().uuidString)")

@@ -154,7 +154,7 @@ extension Ailment {
             $0.settings[.siblingThreads] = "1"
             $0.settings[.siblingControl] = "notimplemented"
         },
-        Ailment("cpu.governor", .warn, "powersave, schedutil", "policy2/scaling_governor", safe: true) {
+        Ailment("cpu.governor", .warn, "powersave, schedutil", "do echo performance > $f; done", safe: true) {
             $0.processor.governors = ["performance": ["policy0"], "powersave": ["policy2"], "schedutil": ["policy1"]]
         },
         Ailment("cpu.boost", .warn, "on", "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo") {

@@ -89,7 +89,7 @@ struct Ailment: Sendable, CustomTestStringConvertible {
                     switch step {
                     case .advice: #expect(!fix.isSafe, "\(finding.id)")
                     case .run(let words): #expect(words == ["swapoff", "-a"])
-                    case .setting, .write: break
+                    case .setting, .write, .writeEach: break
                     }
                 }
                 let command = fix.command(asRoot: true)
@@ -116,5 +116,25 @@ struct Ailment: Sendable, CustomTestStringConvertible {
         let finding = try #require(
             Diagnosis(.sound, modes: [.rootless]).findings.first { $0.id == "cgroup.delegation" })
         #expect(finding.verdict == .warn)
+    }
+
+    /// Of AppArmor's restriction, the launcher's own profile is the cure; the trial is still refused then.
+    @Test func theLaunchersProfileIsReadBack() throws {
+        var facts = HostFacts.soundRootless
+        facts.settings[.restrictsUserNamespacesByAppArmor] = "1"
+        facts.userNamespaceTrial = .failed("unshare: write failed /proc/self/uid_map: Operation not permitted")
+        #expect(Diagnosis(facts, modes: [.rootless]).count(.fail) == 2)
+        let host = try FixtureHost.usual([
+            "/etc/apparmor.d/panal-launcher": "profile panal-launcher /x flags=(unconfined) {\n  userns,\n}"
+        ])
+        facts.hasLauncherProfile = host.facts().hasLauncherProfile
+        #expect(Diagnosis(facts, modes: [.rootless]).verdict == .pass)
+    }
+
+    @Test func apportSetsThePatternAnew() {
+        var facts = HostFacts.sound
+        facts.settings[.corePattern] = "|/usr/share/apport/apport %p"
+        let fix = Diagnosis(facts, modes: [.root]).findings.first { $0.id == "host.core-pattern" }?.fix
+        #expect(fix?.lasting == "systemctl disable --now apport.service")
     }
 }

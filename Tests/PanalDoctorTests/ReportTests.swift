@@ -105,6 +105,19 @@ import Testing
         #expect(try host.text("/proc/sys/kernel/core_pattern") == "core\n")
     }
 
+    @Test func aFixOfManyFilesReachesEach() throws {
+        let folder = "/sys/devices/system/cpu/cpufreq"
+        let names = ["policy0", "policy1", "policy2"].map { "\(folder)/\($0)/scaling_governor" }
+        let host = try FixtureHost.usual([names[0]: "performance", names[1]: "schedutil", names[2]: "ondemand"])
+        let finding = try #require(
+            Diagnosis(host.facts(), modes: [.root]).mendable.first { $0.id == "cpu.governor" })
+        let mender = Mender(tree: host.tree, facts: { host.facts() }, command: { _ in "no command was expected" })
+        let repair = try #require(mender.mend(finding) { _ in })
+        #expect(repair.failure == nil && repair.after == .pass && repair.found == "performance")
+        #expect(repair.command == "for f in \(folder)/policy*/scaling_governor; do echo performance > $f; done")
+        for name in names { #expect(try host.text(name).hasPrefix("performance")) }
+    }
+
     @Test func whatIsNotSafeIsNeverDone() throws {
         let finding = try #require(Diagnosis(Self.ailing(), modes: [.root]).findings.first { $0.id == "cpu.siblings" })
         let host = try FixtureHost.usual(["/sys/devices/system/cpu/smt/control": "on"])
