@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "panal", targets: ["panal"]),
         .executable(name: "panald", targets: ["panald"]),
         .executable(name: "panal-launcher", targets: ["panal-launcher"]),
+        .executable(name: "panal-hostile", targets: ["panal-hostile"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -68,8 +69,8 @@ let package = Package(
         .executableTarget(
             name: "panal",
             dependencies: [
-                "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp",
-                "PanalLinux", "PanalCore", argumentParser,
+                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles",
+                "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -93,6 +94,14 @@ let package = Package(
             dependencies: ["PanalLauncherProtocol", "PanalLinux"],
             swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // The hostile programs of `panal audit`, as one static executable that runs inside a cell.
+        .executableTarget(
+            name: "panal-hostile", dependencies: ["CPanalHostile"], swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // Runs the hostile programs on this host and judges what they achieved.
+        .target(
+            name: "PanalAudit", dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],
+            swiftSettings: strict),
         // Routes, sessions, form and page rendering, one table from error to status.
         .target(
             name: "PanalHTTP",
@@ -143,6 +152,9 @@ let package = Package(
         .target(name: "PanalLinux", dependencies: ["CPanalSyscalls"], swiftSettings: strict),
         // What Glibc hides from Swift; each shim returns -errno and has no logic.
         .target(name: "CPanalSyscalls", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        // Attacks on the cell that they run in, each a function; they link nothing of Panal's.
+        .target(
+            name: "CPanalHostile", cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-Werror"])]),
         .systemLibrary(name: "CLibseccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CLibarchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         // The vocabulary: values, limits, profile, job states, outcome, ports; no I/O, no clock.
@@ -178,6 +190,10 @@ let package = Package(
             name: "PanalSandboxTests",
             dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalLauncherProtocol", "PanalCore"],
             resources: [.copy("Hostile")],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalAuditTests",
+            dependencies: ["PanalAudit", "PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],
             swiftSettings: tests),
         .testTarget(
             name: "EndToEndTests",

@@ -9,7 +9,10 @@ struct PanalCommand: AsyncParsableCommand {
             `panal run` needs no server: it starts one cell on this machine. `panal program` talks to a server, which \
             `panal serve` starts.
             """,
-        subcommands: [RunCommand.self, DoctorCommand.self, ProfileCommand.self, ProgramCommand.self, ServeCommand.self])
+        subcommands: [
+            RunCommand.self, DoctorCommand.self, AuditCommand.self, ProfileCommand.self, ProgramCommand.self,
+            ServeCommand.self,
+        ])
 }
 
 /// A failure of the command line's own, said on standard error. `panal run` has codes of its own, see ``ExitStatus``.

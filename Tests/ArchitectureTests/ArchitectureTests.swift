@@ -19,8 +19,8 @@ import Testing
         (
             "panal",
             [
-                "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp",
-                "PanalLinux", "PanalCore",
+                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles",
+                "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
@@ -35,6 +35,7 @@ import Testing
             ]
         ),
         ("panal-launcher", ["PanalLauncherProtocol", "PanalLinux", "CPanalSyscalls"], []),
+        ("panal-hostile", ["CPanalHostile"], []),
         (
             "PanalHTTP", ["PanalService", "PanalManifest", "PanalCore"],
             [
@@ -45,6 +46,10 @@ import Testing
         (
             "PanalStore", ["PanalCore", "CLibarchive"],
             ["Crypto", "Dispatch", "FoundationEssentials", "GRDB", "Synchronization"]
+        ),
+        (
+            "PanalAudit", ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],
+            ["FoundationEssentials", "Synchronization"]
         ),
         (
             "PanalSandbox", ["PanalLauncherProtocol", "PanalSeccomp", "PanalLinux", "PanalCore"],
@@ -93,7 +98,9 @@ import Testing
         let order = Self.table.map(\.module)
         for (module, own, _) in Self.table {
             guard let place = order.firstIndex(of: module) else { continue }
-            let later = Set(order[(place + 1)...]).union(["CPanalSyscalls", "CLibseccomp", "CLibarchive"])
+            let later = Set(order[(place + 1)...]).union([
+                "CPanalSyscalls", "CPanalHostile", "CLibseccomp", "CLibarchive",
+            ])
             #expect(own.isSubset(of: later), "\(module) imports upwards: \(own.subtracting(later).sorted())")
         }
     }
