@@ -132,21 +132,23 @@ extension Check {
         return .fail("not handed over to you: \(names)", handOver(facts))
     }
 
-    /// Makes a folder for the user, without systemd's help, and moves the shell there that asked. A v1 `cpuset` takes nobody
-    /// before it has cores and memory nodes.
+    /// Makes a group for the user, without systemd's help, and moves the shell there that asked. Its limits stay root's: only
+    /// making groups below and moving processes there is handed over (cgroup-v2.rst, "Delegation"). A v1 `cpuset` takes
+    /// nobody before it has cores and memory nodes.
     private static func handOver(_ facts: HostFacts) -> Fix {
         let user = facts.user.id
         let cgroup = "/sys/fs/cgroup"
-        let move = "chown -R \(user) $g && echo \(facts.user.parent) > $g/cgroup.procs"
+        let move = "echo \(facts.user.parent) > $g/cgroup.procs"
         let words =
             facts.cgroups.layout == .hybrid
             ? """
             for c in \(CgroupFacts.hybridControllers.joined(separator: " ")); do g=\(cgroup)/$c/user-\(user); mkdir -p $g; \
-            [ $c != cpuset ] || for f in cpus mems; do cat $g/../cpuset.$f > $g/cpuset.$f; done; \(move); done
+            [ $c != cpuset ] || for f in cpus mems; do cat $g/../cpuset.$f > $g/cpuset.$f; done; \
+            chown \(user) $g $g/cgroup.procs && \(move); done
             """
             : """
             echo +cpu +cpuset +memory +pids > \(cgroup)/cgroup.subtree_control && g=\(cgroup)/user-\(user) && mkdir -p $g \
-            && \(move)
+            && chown \(user) $g $g/cgroup.procs $g/cgroup.subtree_control $g/cgroup.threads && \(move)
             """
         return .byHand(words, because: "it gives control groups of this host to a user, until the host is restarted")
     }

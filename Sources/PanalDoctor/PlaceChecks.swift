@@ -34,9 +34,10 @@ extension Check {
         if data.isReadOnly { return .fail("\(words), read-only", elsewhere) }
         let remote = ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "lustre"]
         if remote.contains(data.fileSystem) || data.fileSystem.hasPrefix("fuse") { return .fail(words, elsewhere) }
-        if ["tmpfs", "ramfs", "overlay"].contains(data.fileSystem) {
+        if ["tmpfs", "ramfs"].contains(data.fileSystem) {
             return .warn("\(words), gone after a restart", elsewhere)
         }
+        if data.fileSystem == "overlay" { return .warn("\(words), gone with its upper layer", elsewhere) }
         return .pass(words)
     }
 

@@ -89,7 +89,13 @@ extension Check {
         guard !fast.contains(source) else { return .pass(source) }
         let offered = facts[.clockSources]?.split(separator: " ").map(String.init) ?? []
         guard let better = fast.first(where: offered.contains) else {
-            return .warn("\(source), and nothing faster", .boot("tsc=reliable"))
+            return .warn(
+                "\(source), and nothing faster",
+                .byHand(
+                    "journalctl -k -g 'clocksource|tsc'",
+                    because:
+                        "the kernel's log says what it has against the others; a virtual machine's is its hypervisor's")
+            )
         }
         // The kernel left a clock for a reason when it says so in its log.
         return .warn(

@@ -172,7 +172,7 @@ extension Ailment {
             $0.settings[.clockSource] = "hpet"
             $0.settings[.clockSources] = "hpet acpi_pm tsc"
         },
-        Ailment("time.clock-source", .warn, "nothing faster", "tsc=reliable") {
+        Ailment("time.clock-source", .warn, "nothing faster", "journalctl") {
             $0.settings[.clockSource] = "acpi_pm"
             $0.settings[.clockSources] = "acpi_pm"
         },
@@ -217,6 +217,7 @@ extension Ailment {
         Ailment("disk.file-system", .fail, "fuse.sshfs", "--data") { $0.data.fileSystem = "fuse.sshfs" },
         Ailment("disk.file-system", .fail, "read-only", "--data") { $0.data.isReadOnly = true },
         Ailment("disk.file-system", .warn, "gone after a restart", "--data") { $0.data.fileSystem = "tmpfs" },
+        Ailment("disk.file-system", .warn, "upper layer", "--data") { $0.data.fileSystem = "overlay" },
         Ailment("limits.open-files", .warn, "at most 1024", "nofile") { $0.openFiles = 1_024 },
         Ailment("limits.open-files", .warn, "1900000 of this host's 2000000", "fs.file-max=4000000") {
             $0.settings[.openFiles] = "1900000\t0\t2000000"
