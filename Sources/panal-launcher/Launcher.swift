@@ -39,8 +39,9 @@ final class Launcher {
             retryParked()
         }
         maker.stop(groups)
-        // Nothing can be told any more; what could not be removed is swept by the next launcher on this host.
-        if (try? groups.close()) != nil { locks.giveUpInstance() }
+        // A maker that was killed leaves what it was making. Nothing can be told any more; what could not be removed is swept by
+        // the next launcher on this host.
+        if (try? groups.sweep()) != nil { locks.giveUpInstance() }
     }
 
     private func stop() {

