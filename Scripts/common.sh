@@ -11,6 +11,8 @@ build_packages=(
 )
 # To run the demo programs and the tests: what their cells find under /usr.
 demo_packages=(python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
+# To test control groups v2 in a virtual machine.
+vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # To compare speed with.
 bench_packages=(bubblewrap crun python3)
 
