@@ -59,6 +59,18 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[4]) {
     return ended;
 }
 
+static int usage_of(int who, int64_t usage[4]) {
+    struct rusage used;
+    if (getrusage(who, &used) < 0) return -errno;
+    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
+    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
+    usage[2] = used.ru_nvcsw;
+    usage[3] = used.ru_nivcsw;
+    return 0;
+}
+int panal_usage_of_self(int64_t usage[4]) { return usage_of(RUSAGE_SELF, usage); }
+int panal_usage_of_children(int64_t usage[4]) { return usage_of(RUSAGE_CHILDREN, usage); }
+
 int panal_wait(int pid, int *status) {
     pid_t ended;
     do ended = waitpid(pid, status, 0);
@@ -163,6 +175,7 @@ int panal_close_range(unsigned first, unsigned last) { return result(syscall(SYS
 int panal_memfd(const char *name) { return result(memfd_create(name, MFD_CLOEXEC)); }
 int panal_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 int panal_lock(int descriptor, int exclusive) { return result(flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
+int panal_unlock(int descriptor) { return result(flock(descriptor, LOCK_UN)); }
 int panal_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     return flags < 0 ? -errno : result(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
@@ -195,6 +208,13 @@ int64_t panal_send(int socket, const void *bytes, size_t length, const int *desc
     do sent = sendmsg(socket, &message, flags | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
+}
+
+int64_t panal_next_length(int socket, int flags) {
+    ssize_t length;
+    do length = recv(socket, NULL, 0, flags | MSG_PEEK | MSG_TRUNC);
+    while (length < 0 && errno == EINTR);
+    return length < 0 ? -errno : length;
 }
 
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags) {

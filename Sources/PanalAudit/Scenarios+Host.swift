@@ -67,7 +67,9 @@ extension Scenarios {
         let groups = try process.groups()
         let core = process.status["Cpus_allowed_list"] ?? ""
         var files = [
-            ("memory", "memory.limit_in_bytes", String(limits.memory)), ("pids", "pids.max", String(limits.processes)),
+            ("memory", "memory.limit_in_bytes", String(limits.memory)),
+            // With v1 controllers the slot's spawner lives in the group too, and is no part of the cell.
+            ("pids", "pids.max", String(limits.processes + 1)),
             ("cpuset", "cpuset.cpus", core), ("cpu", "cpu.cfs_quota_us", "100000"),
         ]
         if groups["memory"] == nil {

@@ -143,13 +143,13 @@ package struct StepReport: Hashable, Sendable {
             ? detail : String(decoding: bytes.prefix(Self.longestDetail - 2), as: UTF8.self)
     }
 
-    func write(to writer: inout ByteWriter) {
+    package func write(to writer: inout ByteWriter) {
         writer.put(step)
         writer.put(errno)
         writer.put(detail)
     }
 
-    init(from reader: inout ByteReader) throws(ProtocolError) {
+    package init(from reader: inout ByteReader) throws(ProtocolError) {
         step = try reader.text(limit: 256)
         errno = try reader.number()
         detail = try reader.text(limit: 8_192)

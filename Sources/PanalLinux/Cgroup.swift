@@ -19,44 +19,53 @@ package struct GroupLimits: Hashable, Sendable {
     package static let period = 100_000
 }
 
-/// What a group has used since it was made. Times in nanoseconds, sizes in bytes.
+/// What one run has used. Times in nanoseconds, sizes in bytes.
 package struct GroupUsage: Hashable, Sendable {
     package var userTime: Int64 = 0
     package var systemTime: Int64 = 0
     package var throttledTime: Int64 = 0
     package var peakMemory: Int64 = 0
-    /// Nil where this kernel does not count it.
+    /// Processes and threads of the cell, its init included; nil where this kernel does not count them, or where an earlier run in the same
+    /// group had more, so that the kernel's highest count is not this run's.
     package var peakProcesses: Int?
     /// How many processes of the group the kernel's out-of-memory killer ended.
     package var outOfMemoryKills: Int = 0
+
+    package var totalTime: Int64 { userTime + systemTime }
 
     package init() {}
 }
 
 /// Control groups of cells on this host, below a group of Panal's own, `panal-<instance>`. Two drivers, one for the hybrid
-/// layout of v1 controllers and one for v2; each sets every limit and reads it back before it answers.
+/// layout of v1 controllers and one for v2.
+///
+/// They differ in how a process comes to live in a group. On v1 it has to be moved, which costs 10 to 20 ms when nobody has
+/// done it for a while and holds up every fork and exit on the host: so a spawner is moved into a group once, the group is
+/// kept from run to run, and cells are born in it. On v2 a process is born in any group at no cost, and each cell has a
+/// fresh one.
 package protocol CgroupDriver {
+    /// Whether a group is kept from run to run, with a spawner in it (v1).
+    var keepsGroups: Bool { get }
+
     /// Makes the instance's own group and removes what an earlier process of this instance left in it.
     func prepare() throws(StepFailure)
 
-    /// Makes an empty group, without limits but for what is the same for every cell (no swap). A group that cannot be made
-    /// whole is removed again.
+    /// Makes an empty group, without limits but for what is the same for every cell (no swap, whole cell killed at its
+    /// memory limit). A group that cannot be made whole is removed again.
     func create(_ name: String) throws(StepFailure)
 
-    /// Gives the group its limits, each read back.
-    func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure)
+    /// Opens everything of a group that runs need.
+    func open(_ name: String) throws(StepFailure) -> any CellGroup
 
-    /// The group's folder for `clone3(CLONE_INTO_CGROUP)`; nil where a process has to be moved with `attach`.
-    func birthplace(_ name: String) throws(StepFailure) -> Descriptor?
-
-    /// Moves a process into the group and reads its membership back.
+    /// Moves a process into the group and reads its membership back (v1).
     func attach(_ name: String, process: Int32) throws(StepFailure)
 
-    /// A descriptor that becomes readable when the group runs out of memory; nil where the kernel itself kills the whole group.
-    func outOfMemoryEvent(_ name: String) throws(StepFailure) -> Descriptor?
+    /// The group's folder for `clone3(CLONE_INTO_CGROUP)` (v2); nil where cells are born where their spawner lives.
+    func birthplace(_ name: String) throws(StepFailure) -> Descriptor?
 
-    func usage(_ name: String) throws(StepFailure) -> GroupUsage
-    func isEmpty(_ name: String) throws(StepFailure) -> Bool
+    /// Nil where groups are not kept.
+    func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner?
+
     func remove(_ name: String) throws(StepFailure)
 
     /// Removes the instance's own group; called when no cell is left.
@@ -64,6 +73,27 @@ package protocol CgroupDriver {
 
     /// Ends and removes all that a dead process of this instance left, the instance's own group too.
     func sweep() throws(StepFailure)
+}
+
+/// One cell's group, its files open. `begin` and `usage` belong to one run; a kept group goes through many.
+package protocol CellGroup: AnyObject {
+    /// Becomes readable when the group runs out of memory; -1 where the kernel itself kills the whole group.
+    var outOfMemory: Int32 { get }
+
+    /// Gives the group its limits, each read back, and starts counting.
+    func begin(_ limits: GroupLimits) throws(StepFailure)
+
+    /// What has been used since `begin`.
+    func usage() throws(StepFailure) -> GroupUsage
+
+    /// Whether nothing of the cell is left in it.
+    func isEmpty() throws(StepFailure) -> Bool
+
+    /// Between runs: takes limits away that would hold up the spawner (v1).
+    func relax() throws(StepFailure)
+
+    /// Whether the kernel's highest count of processes is still that of an idle slot, so that the next run's can be told.
+    func countsProcesses() -> Bool
 }
 
 /// Which layout this host has.

@@ -113,6 +113,10 @@ package struct Descriptor: ~Copyable, Sendable {
         return true
     }
 
+    package borrowing func unlock() {
+        _ = panal_unlock(raw)
+    }
+
     package borrowing func status() throws(SystemCallFailure) -> FileStatus {
         var fields = [UInt64](repeating: 0, count: 5)
         try SystemCallFailure.check(unsafe panal_fstat(raw, &fields), "fstat")

@@ -3,6 +3,7 @@ internal import Glibc
 
 /// The hybrid layout: v1 controllers, each mounted by itself or together with another.
 package struct HybridCgroups: CgroupDriver {
+    package let keepsGroups = true
     private let cpu: GroupFolder
     private let accounting: GroupFolder
     private let cpuset: GroupFolder
@@ -78,6 +79,8 @@ package struct HybridCgroups: CgroupDriver {
             for file in ["cpuset.mems", "cpuset.cpus"] {
                 try cpuset.set(file, try self.cpuset.read(file, step: "cgroup.cpuset"), step: "cgroup.cpuset")
             }
+            // Otherwise each change of its cores makes the kernel build the scheduler's domains anew.
+            try cpuset.set("cpuset.sched_load_balance", "0", step: "cgroup.cpuset")
             try cell(memory, name).set("memory.swappiness", "0", step: "cgroup.memory.swap")
             try cell(cpu, name).set("cpu.cfs_period_us", String(GroupLimits.period), step: "cgroup.cpu")
         } catch {
@@ -86,23 +89,11 @@ package struct HybridCgroups: CgroupDriver {
         }
     }
 
-    package func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
-        try cell(cpuset, name).set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
-
-        let memory = cell(memory, name)
-        try memory.set("memory.limit_in_bytes", String(limits.memory), step: "cgroup.memory.limit")
-        if memory.exists("memory.memsw.limit_in_bytes") {
-            try memory.set("memory.memsw.limit_in_bytes", String(limits.memory), step: "cgroup.memory.swap")
-        } else if try HostSwap.isOn() {
-            throw StepFailure(
-                step: "cgroup.memory.swap",
-                detail: "this kernel does not count swap and swap is on; boot with swapaccount=1 or run swapoff -a",
-                errno: 0)
-        }
-
-        try cell(processes, name).set("pids.max", String(limits.processes), step: "cgroup.pids")
-
-        try cell(cpu, name).set("cpu.cfs_quota_us", limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+    package func open(_ name: String) throws(StepFailure) -> any CellGroup {
+        let cores = try cpuset.read("cpuset.cpus", step: "cgroup.cpuset")
+        return try HybridGroup(
+            cpu: cell(cpu, name).path, accounting: cell(accounting, name).path, cpuset: cell(cpuset, name).path,
+            memory: cell(memory, name).path, processes: cell(processes, name).path, allCores: cores)
     }
 
     private func cell(_ root: GroupFolder, _ name: String) -> GroupFolder {
@@ -124,42 +115,10 @@ package struct HybridCgroups: CgroupDriver {
         }
     }
 
-    package func outOfMemoryEvent(_ name: String) throws(StepFailure) -> Descriptor? {
-        let folder = cell(memory, name).path
-        return try StepFailure.naming("cgroup.memory.event") { () throws(SystemCallFailure) in
-            let event = try Descriptor.event()
-            let control = try Descriptor.open("\(folder)/memory.oom_control", O_RDONLY)
-            try KernelFile.write("\(folder)/cgroup.event_control", "\(event.raw) \(control.raw)")
-            return event
+    package func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner? {
+        try StepFailure.naming("cgroup.memory.clean") { () throws(SystemCallFailure) in
+            try GroupCleaner(memory: cell(memory, name).path)
         }
-    }
-
-    package func usage(_ name: String) throws(StepFailure) -> GroupUsage {
-        let step = "cgroup.usage"
-        var usage = GroupUsage()
-        let accounting = cell(accounting, name)
-        // `usage` is exact to the nanosecond; its parts are counted in ticks and only say how to divide it.
-        let total = try accounting.number("cpuacct.usage", step: step)
-        let user = try accounting.number("cpuacct.usage_user", step: step)
-        let system = try accounting.number("cpuacct.usage_sys", step: step)
-        usage.userTime = user + system > 0 ? Int64(Double(total) * Double(user) / Double(user + system)) : total
-        usage.systemTime = total - usage.userTime
-        usage.throttledTime = try cell(cpu, name).entry("throttled_time", of: "cpu.stat", step: step)
-        let memory = cell(memory, name)
-        usage.peakMemory = try memory.number("memory.max_usage_in_bytes", step: step)
-        usage.outOfMemoryKills = Int(try memory.entry("oom_kill", of: "memory.oom_control", step: step))
-        let processes = cell(processes, name)
-        if processes.exists("pids.peak") { usage.peakProcesses = Int(try processes.number("pids.peak", step: step)) }
-        return usage
-    }
-
-    package func isEmpty(_ name: String) throws(StepFailure) -> Bool {
-        for root in roots {
-            guard try GroupFolder(path: "\(root)/\(name)").read("cgroup.procs", step: "cgroup.empty").isEmpty else {
-                return false
-            }
-        }
-        return true
     }
 
     package func remove(_ name: String) throws(StepFailure) {

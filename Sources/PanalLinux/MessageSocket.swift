@@ -22,12 +22,30 @@ package enum MessageSocket {
     package static func receive(
         _ socket: borrowing Descriptor
     ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
+        try receive(socket, flags: Int32(MSG_DONTWAIT))
+    }
+
+    /// The same, but waits until there is a message or nobody left.
+    package static func wait(
+        _ socket: borrowing Descriptor
+    ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32]) {
+        try receive(socket, flags: 0) ?? ([], [])
+    }
+
+    private static func receive(
+        _ socket: borrowing Descriptor, flags: Int32
+    ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
+        // Its length first: a buffer for the longest message costs more than all else here.
+        let length = panal_next_length(socket.raw, flags)
+        if length == -Int64(EAGAIN) { return nil }
+        if length == 0 || length == -Int64(ECONNRESET) { return ([], []) }
+        try SystemCallFailure.check(length, "recvmsg")
+        guard length <= 200_000 else { throw SystemCallFailure(call: "recvmsg", errno: EMSGSIZE) }
         var descriptors = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0
         var answer: Int64 = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 200_000) { buffer, used in
-            unsafe answer = panal_receive(
-                socket.raw, buffer.baseAddress, buffer.count, &descriptors, &count, Int32(MSG_DONTWAIT))
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(length)) { buffer, used in
+            unsafe answer = panal_receive(socket.raw, buffer.baseAddress, Int(length), &descriptors, &count, flags)
             used = Int(max(0, answer))
         }
         if answer == -Int64(EAGAIN) { return nil }

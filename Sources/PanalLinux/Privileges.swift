@@ -50,14 +50,24 @@ package enum Privileges {
         guard uid != 0, gid != 0 else {
             throw StepFailure(step: "privileges.user", detail: "the service must not run as root", errno: 0)
         }
-        try check(panal_drop_bounding_set(), "privileges.bounding-set")
-        try check(panal_clear_groups(), "privileges.groups")
-        try check(panal_set_ids(uid, gid), "privileges.ids")
-        try check(panal_clear_capabilities(), "privileges.capabilities")
-        try check(panal_set_no_new_privileges(), "privileges.no-new-privileges")
+        try dropWhatNoOneNeeds()
+        try dropTheRest(uid: uid, gid: gid)
         if let found = try difference(uid: uid, gid: gid) {
             throw StepFailure(step: "privileges.read-back", detail: found, errno: 0)
         }
+    }
+
+    /// The first half of `drop`, after which the caller can still do what its capabilities allow, but nothing that it executes.
+    package static func dropWhatNoOneNeeds() throws(StepFailure) {
+        try check(panal_drop_bounding_set(), "privileges.bounding-set")
+        try check(panal_clear_groups(), "privileges.groups")
+        try check(panal_set_no_new_privileges(), "privileges.no-new-privileges")
+    }
+
+    /// The second half; nothing is read back.
+    package static func dropTheRest(uid: UInt32, gid: UInt32) throws(StepFailure) {
+        try check(panal_set_ids(uid, gid), "privileges.ids")
+        try check(panal_clear_capabilities(), "privileges.capabilities")
     }
 
     /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is.

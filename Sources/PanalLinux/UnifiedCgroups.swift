@@ -2,6 +2,7 @@ internal import Glibc
 
 /// The v2 layout: one hierarchy; the kernel kills the whole cell at its memory limit, and a cell is born in its group.
 package struct UnifiedCgroups: CgroupDriver {
+    package let keepsGroups = false
     private let parent: GroupFolder
     private let root: GroupFolder
     private static let controllers = ["cpu", "cpuset", "memory", "pids"]
@@ -74,13 +75,8 @@ package struct UnifiedCgroups: CgroupDriver {
         }
     }
 
-    package func limit(_ name: String, _ limits: GroupLimits) throws(StepFailure) {
-        let cell = cell(name)
-        try cell.set("cpuset.cpus", CoreList.text(limits.cores), step: "cgroup.cpuset")
-        try cell.set("memory.max", String(limits.memory), step: "cgroup.memory.limit")
-        try cell.set("pids.max", String(limits.processes), step: "cgroup.pids")
-        let quota = limits.quota.map(String.init) ?? "max"
-        try cell.set("cpu.max", "\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
+    package func open(_ name: String) throws(StepFailure) -> any CellGroup {
+        try UnifiedGroup(path: cell(name).path)
     }
 
     package func birthplace(_ name: String) throws(StepFailure) -> Descriptor? {
@@ -89,31 +85,10 @@ package struct UnifiedCgroups: CgroupDriver {
         }
     }
 
-    package func attach(_ name: String, process: Int32) throws(StepFailure) {
-        let found = try cell(name).read("cgroup.procs", step: "cgroup.attach")
-        guard found == String(process) else {
-            throw StepFailure(step: "cgroup.attach", detail: "\(name) holds ‘\(found)’, not \(process)", errno: 0)
-        }
-    }
+    /// Cells are born in their groups.
+    package func attach(_ name: String, process: Int32) throws(StepFailure) {}
 
-    package func outOfMemoryEvent(_ name: String) throws(StepFailure) -> Descriptor? { nil }
-
-    package func usage(_ name: String) throws(StepFailure) -> GroupUsage {
-        let step = "cgroup.usage"
-        let cell = cell(name)
-        var usage = GroupUsage()
-        usage.userTime = try cell.entry("user_usec", of: "cpu.stat", step: step) * 1_000
-        usage.systemTime = try cell.entry("system_usec", of: "cpu.stat", step: step) * 1_000
-        usage.throttledTime = try cell.entry("throttled_usec", of: "cpu.stat", step: step) * 1_000
-        usage.peakMemory = try cell.number("memory.peak", step: step)
-        usage.outOfMemoryKills = Int(try cell.entry("oom_kill", of: "memory.events", step: step))
-        if cell.exists("pids.peak") { usage.peakProcesses = Int(try cell.number("pids.peak", step: step)) }
-        return usage
-    }
-
-    package func isEmpty(_ name: String) throws(StepFailure) -> Bool {
-        try cell(name).entry("populated", of: "cgroup.events", step: "cgroup.empty") == 0
-    }
+    package func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner? { nil }
 
     package func remove(_ name: String) throws(StepFailure) {
         try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in

@@ -3,43 +3,39 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The first process of a cell: sets the cell up around itself, starts the program as its child, and reaps. It runs in the
-/// copy of the maker's memory that `clone3` made; the maker has one thread, so ordinary Swift is safe here.
+/// The first process of a cell: sets the cell up around itself, forks the process that will be the program, and reaps. It
+/// runs in the copy of the spawner's memory that `clone3` made; the spawner has one thread, so ordinary Swift is safe here.
 struct CellInit {
-    let roots: [String]
-    let table: LauncherTable
-    let dataFolder: String?
-    /// Written here, read by the launcher.
-    let reports: Int32
-    /// The line on which the order comes.
-    let orders: Int32
+    /// The root's folder in the spawner's namespace.
+    let root: String
+    let filters: [[UInt8]]
+    let programUser: UInt32
+    let initUser: UInt32
+    /// The line to the launcher: the program's process takes its order from it, and both report on it.
+    let line: Int32
+    /// On this the program's process gets its trees from the spawner.
+    let trees: Int32
+    /// Held by the program's process until it executes: its other end tells the launcher of that.
+    let start: Int32
+    /// The detached tmpfs that becomes the cell's scratch.
+    let scratch: Int32
 
     func run() -> Never {
+        let line = Descriptor(owning: line)
         do throws(StepFailure) {
             try StepFailure.naming("cell.descriptors") { () throws(SystemCallFailure) in
-                // 0 to 2 stay taken, so that no pipe made from here on gets a number that the program's streams replace.
-                try Processes.closeAll(but: [0, 1, 2, reports, orders])
+                // 0 to 2 stay taken, so that nothing made from here on gets a number that the program's streams replace.
+                try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
-            let line = Descriptor(owning: orders)
-            // Nil: the launcher has let this cell go, or is gone.
-            guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
-            close(line.release())
             try setUpNamespaces()
-            try CellRoot(order: order, root: roots[Int(order.request.rootfs)], dataFolder: dataFolder).setUp()
-            let program = try startProgram(order)
-            try dropRights(order)
-            reap(program)
+            try CellRoot.prepare(root, scratch: scratch)
+            let program = try startProgram(line)
+            try dropRights()
+            reap(program, line)
         } catch {
-            report(.failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
+            CellReport(error).send(to: line)
         }
         panal_exit(0)
-    }
-
-    private func report(_ record: InitReport) {
-        // The launcher is gone when this fails, and then the parent-death signal is on its way.
-        let pipe = Descriptor(owning: reports)
-        try? pipe.writeAll(record.encoded())
-        _ = pipe.release()
     }
 
     private func setUpNamespaces() throws(StepFailure) {
@@ -52,67 +48,44 @@ struct CellInit {
         _ = panal_setsid()
     }
 
-    /// Forks the program and waits until it executes or says why not.
-    private func startProgram(_ order: CellOrder) throws(StepFailure) -> Int32 {
-        let ends = try StepFailure.naming("cell.status-pipe") { () throws(SystemCallFailure) in try Descriptor.pipe() }
-        let read = Descriptor(owning: ends.first)
-        let initTime = panal_process_cpu_ns()
+    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> Int32 {
         var pidfd: Int32 = -1
         let program = try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
         }
         if program == 0 {
-            ProgramStart(
-                order: order, filter: table.seccomp[Int(order.request.seccomp)], status: ends.second
-            ).run()
+            ProgramStart(filters: filters, user: programUser, line: line.raw, trees: trees, start: start)
+                .run()
         }
-        close(pidfd)
-        for number in order.streams { close(number) }
-        let started = panal_monotonic_ns()
-        close(ends.second)
-        var answer = try StepFailure.naming("cell.status-pipe") { () throws(SystemCallFailure) in
-            try read.readAll(limit: 65_536)
-        }
-        // Nothing came: the pipe closed by itself when the program was executed.
-        guard !answer.isEmpty else {
-            report(.started(at: started, initTime: initTime))
-            return program
-        }
-        do throws(ProtocolError) {
-            if let record = try InitReport.take(from: &answer) {
-                report(record)
-            } else {
-                throw .truncated
-            }
-        } catch {
-            throw .mismatch("cell.status-pipe", "the program's process reported nothing readable")
-        }
-        panal_exit(0)
+        for number in [pidfd, trees, start, scratch] { close(number) }
+        return program
     }
 
     /// From here on init only waits: another uid than the program's, no capability, no way to gain one.
-    private func dropRights(_ order: CellOrder) throws(StepFailure) {
-        try Privileges.drop(uid: order.initUser, gid: order.initUser)
+    private func dropRights() throws(StepFailure) {
+        try Privileges.drop(uid: initUser, gid: initUser)
         try StepFailure.naming("cell.init-rights") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_set_dumpable(0), "prctl(PR_SET_DUMPABLE)")
             // After the change of ids, which clears it.
             try SystemCallFailure.check(panal_set_parent_death_signal(SIGKILL), "prctl(PR_SET_PDEATHSIG)")
         }
-        // A launcher that died before the line above sends no signal: its end of the pipe is closed then.
-        var pipe = pollfd(fd: reports, events: 0, revents: 0)
-        if unsafe poll(&pipe, 1, 0) > 0, pipe.revents & Int16(POLLERR) != 0 { panal_exit(0) }
+        // A launcher that died before the line above sends no signal: its end of the line is closed then.
+        var polled = pollfd(fd: line, events: 0, revents: 0)
+        if unsafe poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLHUP) != 0 { panal_exit(0) }
     }
 
-    private func reap(_ program: Int32) {
+    private func reap(_ program: Int32, _ line: borrowing Descriptor) {
         while true {
             var status: Int32 = 0
             var usage = [Int64](repeating: 0, count: 4)
             let ended = unsafe panal_wait_with_usage(-1, &status, &usage)
             if ended < 0 { return }
-            if ended == program {
-                report(.ended(status: status, usage: usage, at: panal_monotonic_ns()))
-                return
-            }
+            guard ended == program else { continue }
+            let moment = panal_monotonic_ns()
+            var reaped = [Int64](repeating: 0, count: 4)
+            _ = unsafe panal_usage_of_children(&reaped)
+            let cellTime = panal_process_cpu_ns() + (reaped[0] + reaped[1]) * 1_000
+            return CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
         }
     }
 }

@@ -3,98 +3,111 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The file system of one cell, put together by its init in its own mount namespace.
-struct CellRoot {
-    let order: CellOrder
-    /// The prepared root that this namespace has a copy of.
-    let root: String
-    /// Where the data folder stands in this namespace, read-only; nil for none.
-    let dataFolder: String?
-
-    /// In this order: scratch, program, inputs, proc, the pivot; then each mount is read back.
-    func setUp() throws(StepFailure) {
+/// The file system of one cell, put together in its own mount namespace: by its init before there is a run for it, and by the
+/// program's process, still root, for what only the run knows.
+enum CellRoot {
+    /// In this order: scratch, proc, the pivot; then each mount is read back. `root` is the prepared root that this namespace
+    /// has a copy of.
+    static func prepare(_ root: String, scratch: Int32) throws(StepFailure) {
         try StepFailure.naming("mount.root") { () throws(SystemCallFailure) in
-            try SystemCallFailure.checkErrno(unsafe chdir(root), "chdir(\(root))")
+            try SystemCallFailure.checkErrno(unsafe chdir("/\(root)"), "chdir(\(root))")
         }
         try StepFailure.naming("mount.scratch") { () throws(SystemCallFailure) in
-            try Mounts.attach(order.scratchTree, at: "scratch")
+            try Mounts.attach(scratch, at: "scratch")
             try Mounts.bind("scratch/tmp", "tmp")
             try Mounts.bind("scratch/work", "work")
             try Mounts.detach("scratch")
         }
-        if !order.request.program.isEmpty {
-            let tree = try tree(order.request.program, isFolder: true, step: "program.open")
-            try StepFailure.naming("mount.program") { () throws(SystemCallFailure) in
-                try Mounts.attach(tree.raw, at: "program")
-            }
-        }
-        if !order.request.inputs.isEmpty { try attachInputs() }
         try StepFailure.naming("mount.proc") { () throws(SystemCallFailure) in try Mounts.process(at: "proc") }
         try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
-        try readBack()
+        try readBackSealed(["/", "/usr", "/dev"])
+        guard try status("/proc").magic == Mounts.processMagic else { throw .mismatch(readBack, "/proc is not procfs") }
     }
 
-    /// A read-only tree of something below the data folder; no link on the way, and nothing but what is expected there.
-    private func tree(_ path: String, isFolder: Bool, step: String) throws(StepFailure) -> Descriptor {
-        guard let dataFolder else { throw .mismatch(step, "this launcher has no data folder") }
-        return try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            let folder = try Descriptor.open(dataFolder, Descriptor.pathOnly | O_DIRECTORY)
-            let flags = Descriptor.pathOnly | (isFolder ? O_DIRECTORY : 0)
-            let opened = try Descriptor.open(beneath: folder, path, flags)
-            let status = try opened.status()
-            guard isFolder ? status.isFolder : status.isRegular && !status.hasSetID else {
-                throw SystemCallFailure(call: "fstat(\(path))", errno: EINVAL)
+    /// What the run asks for: the size of its scratch, its program and its inputs, each read back.
+    static func complete(_ request: RunRequest, trees: borrowing Descriptor) throws(StepFailure) {
+        try size(request)
+        var sealed: [String] = []
+        if !request.program.isEmpty {
+            let tree = try receiveTree(trees)
+            try StepFailure.naming("mount.program") { () throws(SystemCallFailure) in
+                try Mounts.attach(tree.raw, at: "/program")
             }
-            return try Mounts.sealedClone(of: opened)
+            sealed.append("/program")
         }
+        if !request.inputs.isEmpty { sealed += try attachInputs(request.inputs, trees: trees) }
+        try readBackSealed(sealed)
+    }
+
+    private static let readBack = "read-back.mounts"
+
+    private static func status(
+        _ path: String
+    ) throws(StepFailure) -> (bytes: UInt64, inodes: UInt64, flags: UInt, magic: UInt64) {
+        try StepFailure.naming(readBack) { () throws(SystemCallFailure) in try Mounts.status(path) }
+    }
+
+    /// Gives the scratch the run's size, where it was made with another, and holds both of its places against that.
+    private static func size(_ request: RunRequest) throws(StepFailure) {
+        func fits(_ path: String) throws(StepFailure) -> Bool {
+            let found = try status(path)
+            return found.magic == Mounts.tmpfsMagic && found.bytes == request.scratchBytes
+                && found.inodes == UInt64(request.scratchFiles) && found.flags & Mounts.noSetID != 0
+                && found.flags & Mounts.noDevices != 0
+        }
+        if try !fits("/work") {
+            try StepFailure.naming("scratch.size") { () throws(SystemCallFailure) in
+                try Mounts.resize("/work", bytes: request.scratchBytes, inodes: request.scratchFiles)
+            }
+        }
+        for path in ["/work", "/tmp"] where try !fits(path) {
+            throw .mismatch(readBack, "\(path) is not the scratch of \(request.scratchBytes) bytes that was asked for")
+        }
+    }
+
+    private static func receiveTree(_ line: borrowing Descriptor) throws(StepFailure) -> Descriptor {
+        let message = try StepFailure.naming("cell.trees") { () throws(SystemCallFailure) in
+            try MessageSocket.wait(line)
+        }
+        if let tree = message.descriptors.first { return Descriptor(owning: tree) }
+        if !message.bytes.isEmpty, case .failed(let report)? = try? CellReport(decoding: message.bytes) {
+            throw StepFailure(step: report.step, detail: report.detail, errno: report.errno)
+        }
+        throw .mismatch("cell.trees", "the spawner has ended before it handed over the program and its inputs")
     }
 
     /// `/input` is a small tmpfs with an empty file for each input, onto which the input's read-only tree is attached.
-    private func attachInputs() throws(StepFailure) {
+    private static func attachInputs(
+        _ inputs: [RunRequest.Input], trees: borrowing Descriptor
+    ) throws(StepFailure) -> [String] {
         let step = "mount.input"
+        var places: [String] = []
         try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try Mounts.tmpfs(at: "input", options: "size=256k,nr_inodes=1024,mode=0755", flags: Mounts.inert)
+            try Mounts.tmpfs(at: "/input", options: "size=256k,nr_inodes=1024,mode=0755", flags: Mounts.inert)
         }
-        for input in order.request.inputs {
-            let tree = try tree(input.source, isFolder: false, step: "input.open")
+        for input in inputs {
+            let tree = try receiveTree(trees)
+            let place = "/input/\(input.field)/\(input.name)"
             try StepFailure.naming(step) { () throws(SystemCallFailure) in
-                try Folders.ensure("input/\(input.field)", mode: 0o755)
-                let place = "input/\(input.field)/\(input.name)"
+                try Folders.ensure("/input/\(input.field)", mode: 0o755)
                 try NewFile.write(place, [], mode: 0o444)
                 try Mounts.attach(tree.raw, at: place)
             }
+            places.append(place)
         }
         try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try Mounts.seal("input", noDevices: true, recursive: false)
+            try Mounts.seal("/input", noDevices: true, recursive: false)
         }
+        return places
     }
 
     /// Holds what the kernel now says of each mount against what was asked for.
-    private func readBack() throws(StepFailure) {
-        let step = "read-back.mounts"
-        func status(
-            _ path: String
-        ) throws(StepFailure) -> (bytes: UInt64, inodes: UInt64, flags: UInt, magic: UInt64) {
-            try StepFailure.naming(step) { () throws(SystemCallFailure) in try Mounts.status(path) }
-        }
-        var sealed = ["/", "/usr", "/dev"]
-        if !order.request.program.isEmpty { sealed.append("/program") }
-        for input in order.request.inputs { sealed.append("/input/\(input.field)/\(input.name)") }
-        for path in sealed {
+    private static func readBackSealed(_ places: [String]) throws(StepFailure) {
+        for path in places {
             let flags = try status(path).flags
             guard flags & Mounts.readOnly != 0, flags & Mounts.noSetID != 0 else {
-                throw .mismatch(step, "\(path) is not read-only and nosuid (flags \(flags))")
+                throw .mismatch(readBack, "\(path) is not read-only and nosuid (flags \(flags))")
             }
         }
-        for path in ["/tmp", "/work"] {
-            let found = try status(path)
-            guard found.magic == Mounts.tmpfsMagic, found.bytes == order.request.scratchBytes,
-                found.inodes == UInt64(order.request.scratchFiles), found.flags & Mounts.noSetID != 0,
-                found.flags & Mounts.noDevices != 0
-            else {
-                throw .mismatch(step, "\(path) is not the scratch of \(order.request.scratchBytes) bytes that was made")
-            }
-        }
-        guard try status("/proc").magic == Mounts.processMagic else { throw .mismatch(step, "/proc is not procfs") }
     }
 }

@@ -69,14 +69,15 @@ final class HostLocks {
     }
 
     /// The lock called `name`; nil when another holder excludes it.
-    func take(_ name: String, exclusively: Bool = true) throws(SystemCallFailure) -> Descriptor? {
-        let file = try Self.file("\(folder)/locks/\(name)")
-        guard try file.lock(exclusively: exclusively) else { return nil }
+    func take(_ name: String) throws(SystemCallFailure) -> Descriptor? {
+        let file = try file(name)
+        guard try file.lock(exclusively: true) else { return nil }
         return file
     }
 
-    private static func file(_ path: String) throws(SystemCallFailure) -> Descriptor {
-        try Descriptor.open(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+    /// The file of the lock called `name`, not locked yet.
+    func file(_ name: String) throws(SystemCallFailure) -> Descriptor {
+        try Descriptor.open("\(folder)/locks/\(name)", O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
     }
 }
 
@@ -85,12 +86,10 @@ final class UserBlock {
     static let slots = 64
     let first: UInt32
     private let lock: Descriptor
-    private var free: [Int]
 
     private init(first: UInt32, lock: consuming Descriptor) {
         self.first = first
         self.lock = lock
-        free = Array((0..<Self.slots).reversed())
     }
 
     /// The first block of the range that no other Panal holds.
@@ -105,9 +104,6 @@ final class UserBlock {
         throw StepFailure(
             step: "launcher.users", detail: "no block of \(width) user ids is free in \(first)..<\(last)", errno: 0)
     }
-
-    func take() -> Int? { free.popLast() }
-    func giveBack(_ slot: Int) { free.append(slot) }
 
     func program(_ slot: Int) -> UInt32 { first + UInt32(slot) * 2 }
     func initUser(_ slot: Int) -> UInt32 { first + UInt32(slot) * 2 + 1 }

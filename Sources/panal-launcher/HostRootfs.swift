@@ -8,37 +8,35 @@ internal import PanalLinux
 /// cells alone, names without a resolver, a loader cache made of `/usr` alone, and the `alternatives` links that point into
 /// `/usr`. Nothing of the host's `/etc`, `/home`, `/root` or `/var` is in it.
 enum HostRootfs {
-    /// Folders of the new roots, by index.
-    static func build(names: [String], users: UserBlock, folder: String) throws(StepFailure) -> [String] {
+    /// Makes the roots called `names`, and binds the data folder, if there is one, read-only and pinned, to a place beside them:
+    /// the launcher hands out programs and inputs from there.
+    static func build(
+        names: [String], users: UserBlock, dataFolder: String, folder: String
+    ) throws(StepFailure) -> Stage {
+        let stage = "\(folder)/stage"
         try StepFailure.naming("rootfs.namespace") { () throws(SystemCallFailure) in
             try Mounts.unshareNamespace()
-            try Folders.ensure("\(folder)/stage", mode: 0o700)
-            try Mounts.tmpfs(at: "\(folder)/stage", options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
+            try Folders.ensure(stage, mode: 0o700)
+            try Mounts.tmpfs(at: stage, options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
         }
-        var roots: [String] = []
         for name in names {
             guard name == "host" else {
                 throw StepFailure(step: "rootfs.name", detail: "there is no rootfs ‘\(name)’; there is: host", errno: 0)
             }
-            roots.append(try buildHost(at: "\(folder)/stage/\(name)", users: users, cache: "\(folder)/ld.so.cache"))
+            try buildHost(at: "\(stage)/\(name)", users: users, cache: "\(folder)/ld.so.cache")
         }
-        return roots
+        if !dataFolder.isEmpty {
+            try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
+                let place = "\(stage)/\(Stage.data)"
+                try Folders.make(place, mode: 0o700)
+                try Mounts.bind(dataFolder, place)
+                try Mounts.seal(place, noDevices: true, recursive: false)
+            }
+        }
+        return Stage(folder: stage, roots: names, hasData: !dataFolder.isEmpty)
     }
 
-    /// Binds the data folder, read-only and pinned, to a place in the launcher's namespace that only root can reach; nil for
-    /// none. Every cell's init takes programs and inputs from there.
-    static func placeData(_ path: String, folder: String) throws(StepFailure) -> String? {
-        if path.isEmpty { return nil }
-        let place = "\(folder)/stage/data"
-        try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
-            try Folders.make(place, mode: 0o700)
-            try Mounts.bind(path, place)
-            try Mounts.seal(place, noDevices: true, recursive: false)
-        }
-        return place
-    }
-
-    private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) -> String {
+    private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) {
         try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
             try Folders.make(root, mode: 0o755)
             try Mounts.tmpfs(at: root, options: "size=8m,nr_inodes=8192,mode=0755", flags: plain)
@@ -65,7 +63,6 @@ enum HostRootfs {
             try Mounts.seal(root, noDevices: true, recursive: false)
             try Mounts.seal("\(root)/usr", noDevices: true, recursive: true)
         }
-        return root
     }
 
     private static let plain = Mounts.noSetID | Mounts.noDevices

@@ -10,20 +10,24 @@ final class Launcher {
     let users: UserBlock
     let groups: any CgroupDriver
 
-    private let maker: MakerLine
+    private let pool: SlotPool
+    private let cores: CoreLocks
+    /// Slots whose runs have been told of: their next cells are made once the server has heard.
+    private var vacated: [(slot: Slot, request: RunRequest)] = []
     private var cells: [UInt64: RunningCell] = [:]
     private var parked: [ParkedRun] = []
     private var isStopping = false
     private var outgoing = OutgoingMessages()
 
     init(
-        table: LauncherTable, locks: HostLocks, users: UserBlock, groups: any CgroupDriver, maker: MakerLine
+        table: LauncherTable, locks: HostLocks, users: UserBlock, groups: any CgroupDriver, pool: SlotPool
     ) {
         self.table = table
         self.locks = locks
         self.users = users
         self.groups = groups
-        self.maker = maker
+        self.pool = pool
+        cores = CoreLocks(locks)
     }
 
     /// Returns when the server has gone or said `stop`, and nothing of any cell is left.
@@ -31,17 +35,27 @@ final class Launcher {
         outgoing.send(.ready(cores: table.cores, memory: table.memory), descriptor: nil)
         while true {
             outgoing.flush(to: socket)
+            takeBackVacated()
             if isStopping, cells.isEmpty { break }
-            if !isStopping { maker.order(waiting: parked.count, isIdle: cells.isEmpty) }
+            if !isStopping { pool.order(waiting: parked.count, isIdle: cells.isEmpty) }
             wait(socket)
             let now = panal_monotonic_ns()
-            for cell in cells.values { cell.checkDeadlines(now: now, groups: groups) }
+            for cell in cells.values { cell.checkDeadlines(now: now) }
+            pool.tidy(now: now)
             retryParked()
         }
-        maker.stop(groups)
+        pool.stop()
         // A maker that was killed leaves what it was making. Nothing can be told any more; what could not be removed is swept by
         // the next launcher on this host.
         if (try? groups.sweep()) != nil { locks.giveUpInstance() }
+    }
+
+    private func takeBackVacated() {
+        let slots = vacated
+        vacated = []
+        for (slot, request) in slots {
+            if isStopping { pool.giveUp(slot) } else { pool.takeBack(slot, after: request) }
+        }
     }
 
     private func stop() {
@@ -53,56 +67,65 @@ final class Launcher {
 
     /// Waits until something happens or the next deadline, and deals with it.
     private func wait(_ socket: borrowing Descriptor) {
-        let watched = Array(cells.values)
+        let running = Array(cells.values)
+        let slots = pool.watched
         var polled: [pollfd] = [
             pollfd(
                 fd: isStopping ? -1 : socket.raw, events: Int16(POLLIN) | (outgoing.isEmpty ? 0 : Int16(POLLOUT)),
                 revents: 0),
-            pollfd(fd: maker.number, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: pool.makerLine, events: Int16(POLLIN), revents: 0),
         ]
+        for slot in slots { polled.append(pollfd(fd: slot.line, events: Int16(POLLIN), revents: 0)) }
         let first = polled.count
-        for cell in watched {
-            // What has said its last stays ready for good, and a dying cell can take seconds to give its memory back.
-            let memory = cell.cause == .none ? cell.prepared.outOfMemory.number : -1
-            polled.append(
-                pollfd(fd: cell.hasHungUp ? -1 : cell.prepared.reports.raw, events: Int16(POLLIN), revents: 0))
-            polled.append(pollfd(fd: cell.prepared.pidfd.raw, events: Int16(POLLIN), revents: 0))
+        for run in running {
+            // What has ended stays ready for good, and a dying cell can take seconds to give its memory back.
+            let memory = run.cause == .none ? run.cell.group.outOfMemory : -1
+            polled.append(pollfd(fd: run.hasStartEnded ? -1 : run.cell.start.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
         }
-        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(watched))
+        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(running))
         guard count > 0 else { return }
-        for (index, cell) in watched.enumerated() {
-            let reports = polled[first + index * 3].revents
+        for (index, run) in running.enumerated() {
+            let start = polled[first + index * 3].revents
             let ended = polled[first + 1 + index * 3].revents
             let memory = polled[first + 2 + index * 3].revents
-            if memory & Int16(POLLIN) != 0 { cell.kill(.memory) }
-            if reports != 0 { readReports(of: cell) }
-            if ended & Int16(POLLIN) != 0 { finish(cell) }
+            if memory & Int16(POLLIN) != 0 { run.kill(.memory) }
+            if start != 0 { noteStart(of: run) }
+            if ended & Int16(POLLIN) != 0 { finish(run) }
+        }
+        for (index, watched) in slots.enumerated() where polled[2 + index].revents != 0 {
+            if let failure = pool.take(from: watched.slot) { refuseOne(failure) }
         }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands(socket) }
     }
 
-    /// Takes the cells that the maker has made. A failure goes to the run that has waited longest, if one waits.
+    /// Takes the slots that the maker has made.
     private func takeMade() {
         do throws(StepFailure) {
-            while let failure = try maker.take() {
-                if !parked.isEmpty { refuse(parked.removeFirst(), failure) }
-            }
+            while let failure = try pool.takeMade() { refuseOne(failure) }
         } catch {
-            // Without the maker no run can be started any more.
+            // Without the maker no slot can be made any more.
             for run in parked { refuse(run, error) }
             parked = []
             stop()
         }
     }
 
-    private func readReports(of cell: RunningCell) {
-        if cell.readReports() { outgoing.send(.started(id: cell.request.id), descriptor: nil) }
+    /// A cell that could not be made is told to the run that has waited longest, if one waits.
+    private func refuseOne(_ failure: StepFailure) {
+        if !parked.isEmpty { refuse(parked.removeFirst(), failure) }
     }
 
-    private func timeout(_ watched: [RunningCell]) -> Int32 {
-        var next = watched.map(\.deadline).min() ?? .max
+    private func noteStart(of run: RunningCell) {
+        guard !run.hasStartEnded, run.noteStart() else { return }
+        pool.noteSuccess()
+        outgoing.send(.started(id: run.request.id), descriptor: nil)
+    }
+
+    private func timeout(_ running: [RunningCell]) -> Int32 {
+        var next = min(running.map(\.deadline).min() ?? .max, pool.nextTidying())
         if parked.contains(where: \.waitsForCores) { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
         let left = next - panal_monotonic_ns()
@@ -157,7 +180,7 @@ final class Launcher {
         do throws(StepFailure) {
             if try !start(run) { parked.append(run) }
         } catch {
-            let isElsewhere = error.step == CoreLocks.step && error.errno == EBUSY && !isOnOurCores(run.request)
+            let isElsewhere = error.step == CoreLocks.step && error.errno == EBUSY && !cores.isOurs(run.request)
             if isElsewhere, panal_monotonic_ns() < run.until {
                 run.waitsForCores = true
                 parked.append(run)
@@ -179,12 +202,6 @@ final class Launcher {
         for run in waiting { take(run) }
     }
 
-    private func isOnOurCores(_ request: RunRequest) -> Bool {
-        cells.values.contains { cell in
-            (cell.request.exclusive || request.exclusive) && !Set(cell.request.cores).isDisjoint(with: request.cores)
-        }
-    }
-
     /// False when no cell is ready.
     private func start(_ run: ParkedRun) throws(StepFailure) -> Bool {
         let request = run.request
@@ -198,11 +215,18 @@ final class Launcher {
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
         }
-        guard maker.hasCell else { return false }
-        let cores = try CoreLocks.take(request, locks: locks)
-        guard let cell = maker.next() else { return false }
-        cells[request.id] = try CellStart(launcher: self, request: request, streams: run.streams).run(
-            in: cell, cores: cores)
+        guard pool.hasCell else { return false }
+        try cores.take(request)
+        guard let slot = pool.next() else { return false }
+        do throws(StepFailure) {
+            let start = CellStart(
+                request: request, streams: run.streams, programUser: users.program(slot.index))
+            cells[request.id] = try start.run(in: slot)
+        } catch {
+            cores.giveBack(request)
+            pool.giveUp(slot)
+            throw error
+        }
         return true
     }
 
@@ -213,34 +237,37 @@ final class Launcher {
         return unsafe fstat(number, &found) == 0 && [S_IFREG, S_IFIFO, S_IFCHR].contains(found.st_mode & S_IFMT)
     }
 
-    /// Init is gone and with it every process of the cell: reads usage, opens results, removes the group, tells the server.
-    private func finish(_ cell: RunningCell) {
-        readReports(of: cell)
+    /// Init is gone and with it every process of the cell: reads usage, opens results, tells the server.
+    private func finish(_ run: RunningCell) {
+        noteStart(of: run)
+        run.readReports()
         var status: Int32 = 0
-        _ = unsafe panal_wait(cell.prepared.process, &status)
-        cells[cell.request.id] = nil
-        defer { users.giveBack(cell.slot) }
+        var usage = [Int64](repeating: 0, count: 4)
+        _ = unsafe panal_wait_with_usage(run.cell.process, &status, &usage)
+        cells[run.request.id] = nil
+        cores.giveBack(run.request)
         var report: FinishReport
         do throws(StepFailure) {
-            try waitUntilEmpty(cell.group)
-            report = cell.finishReport(usage: try groups.usage(cell.group), now: panal_monotonic_ns())
-            if cell.started != nil, cell.failure == nil { try collect(cell) }
-            try groups.remove(cell.group)
+            try waitUntilEmpty(run.cell.group)
+            report = run.finishReport(
+                usage: try run.cell.group.usage(), cellTime: (usage[0] + usage[1]) * 1_000, now: panal_monotonic_ns())
+            if run.started != nil, run.failure == nil { try collect(run) }
+            vacated.append((run.slot, run.request))
         } catch {
-            try? groups.remove(cell.group)
+            pool.giveUp(run.slot)
             report = FinishReport(
                 ending: .failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
         }
-        outgoing.send(.finished(id: cell.request.id, report), descriptor: nil)
+        outgoing.send(.finished(id: run.request.id, report), descriptor: nil)
     }
 
     /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.
-    private func waitUntilEmpty(_ group: String) throws(StepFailure) {
+    private func waitUntilEmpty(_ group: any CellGroup) throws(StepFailure) {
         for _ in 0..<500 {
-            if try groups.isEmpty(group) { return }
+            if try group.isEmpty() { return }
             usleep(2_000)
         }
-        throw .mismatch("cgroup.empty", "processes are left in \(group)")
+        throw .mismatch("cgroup.empty", "processes are left in the cell's group")
     }
 
     private func collect(_ cell: RunningCell) throws(StepFailure) {
@@ -251,7 +278,7 @@ final class Launcher {
             files: Int(cell.request.collectedFiles), bytes: cell.request.collectedBytes,
             take: { found.append(($0, $1, $2)) }, skip: { skipped.append(($0, $1)) })
         do throws(StepFailure) {
-            try collector.collect(scratch: cell.scratch)
+            try collector.collect(scratch: cell.cell.scratch)
         } catch {
             for file in found { close(file.2) }
             throw error

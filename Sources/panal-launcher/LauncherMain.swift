@@ -13,23 +13,28 @@ internal import PanalLinux
 /// on this host uses · a mount namespace of its own · the root file system for cells · the control groups, swept of what an
 /// earlier launcher of this instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
-/// Cells are made ahead (`CellMaker`, a process beside the launcher that hears nobody else), in this order: control group ·
-/// `clone3` into new mount, pid, network, ipc and uts namespaces · the child is moved into its group, the membership read
-/// back · the child waits for one order.
+/// A *slot* is a place for cells that is kept: two user ids, a network namespace without any interface up, a spawner, and
+/// with v1 controllers a control group. `SlotMaker`, a process beside the launcher, makes slots: the group · a spawner, which is
+/// the launcher's child · its move into the group, read back. A `Spawner` makes the slot's cells, each for one run, and each
+/// before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it lives itself, since
+/// moving a process into a group costs milliseconds and being born in one costs nothing.
 ///
-/// For each run (`Launcher.start`), in this order: hold the request against the table · lock its cores · take a cell that
-/// stands ready · set the group's limits and read them back · a detached tmpfs for scratch · send the order.
+/// For each cell, in this order: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there
+/// `CellInit`: cgroup namespace · scratch, proc, `pivot_root`, each mount read back (`CellRoot.prepare`) · forks the process that
+/// will be the program · drops its own rights · reaps. The program's process (`ProgramStart`) gives up what no program may have,
+/// and waits.
 ///
-/// The child is the cell's init (`CellInit`): cgroup namespace · scratch, the read-only program folder and inputs, proc,
-/// `pivot_root`, each mount read back (`CellRoot`) · forks the program · drops its own rights · reaps · reports how the
-/// program ended, and ends, upon which the kernel kills whatever is left in the cell. A cell is used for one run.
-/// The program's process (`ProgramStart`) takes its limits, ids, no_new_privs and the seccomp filter, reads each back, and
-/// only then executes. Whatever fails before that is reported with its step, and the program has not run.
+/// For each run (`Launcher.start`), in this order: hold the request against the table · lock its cores · take a slot whose cell
+/// stands ready · set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the
+/// program's process. That takes its streams, the size of its scratch, the read-only trees of its program and inputs from the
+/// spawner (`CellRoot.complete`), its limits, its ids, reads each back, tells the time, loads the seccomp filter, reads that back,
+/// and only then executes. Whatever fails before that is reported with its step, and the program has not run.
 ///
-/// When init has ended the group must be empty; then the usage is read, the result files are opened (`Collector`), the
-/// group is removed and the server is told. Deadlines (wall, processor time), the memory event and the server's kills all
-/// act by killing init. When the socket closes, every cell is killed, every group removed, and the launcher exits. When the
-/// launcher itself is killed, the parent-death signal takes each init, and the next launcher on this host sweeps.
+/// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
+/// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
+/// makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
+/// socket closes, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the
+/// parent-death signal takes each spawner and init, and the next launcher on this host sweeps.
 @main
 struct LauncherMain {
     static let socketNumber: Int32 = 3
@@ -59,15 +64,15 @@ struct LauncherMain {
         let table = try readTable()
         let locks = try HostLocks(instance: table.instance)
         let users = try UserBlock.claim(first: table.firstUser, last: table.lastUser, locks: locks)
-        let roots = try HostRootfs.build(names: table.rootfs, users: users, folder: locks.folder)
-        let dataFolder = try HostRootfs.placeData(table.dataFolder, folder: locks.folder)
+        let stage = try HostRootfs.build(
+            names: table.rootfs, users: users, dataFolder: table.dataFolder, folder: locks.folder)
         let groups = try CgroupLayout.driver(instance: table.instance)
         try groups.prepare()
         locks.sweepDead { (name) throws(StepFailure) in try CgroupLayout.driver(instance: name).sweep() }
-        let maker = CellMaker(groups: groups, roots: roots, table: table, dataFolder: dataFolder)
+        let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, locks: locks, users: users, groups: groups,
-            maker: try MakerLine(maker, reserve: Int(table.prepared)))
+            pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 
     private static func readTable() throws(StepFailure) -> LauncherTable {

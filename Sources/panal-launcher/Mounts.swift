@@ -9,6 +9,7 @@ enum Mounts {
     static let noDevices = UInt(4)
     static let noExecution = UInt(8)
     static let inert = noSetID | noDevices | noExecution
+    private static let remount = UInt(32)
     private static let bindFlag = UInt(0x1000)
     private static let recursive = UInt(0x4000)
     private static let privateFlag = UInt(0x40000)
@@ -51,6 +52,13 @@ enum Mounts {
         Descriptor(
             owning: try SystemCallFailure.check(
                 unsafe panal_new_tmpfs(String(bytes), String(inodes), "0755"), "fsmount(tmpfs)"))
+    }
+
+    /// Gives a tmpfs another quota; its mount stays nosuid and nodev.
+    static func resize(_ path: String, bytes: UInt64, inodes: UInt32) throws(SystemCallFailure) {
+        let options = "size=\(bytes),nr_inodes=\(inodes)"
+        try SystemCallFailure.check(
+            unsafe panal_mount(nil, path, nil, remount | noSetID | noDevices, options), "mount(remount \(path))")
     }
 
     static func attach(_ tree: Int32, at path: String) throws(SystemCallFailure) {

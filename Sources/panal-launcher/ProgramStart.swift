@@ -3,60 +3,76 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The program's process between `fork` and `execve`: takes its limits and gives up its rights, reads each back, executes.
+/// The process that becomes the program. It is forked ahead and waits for its order with as much done as no run can change;
+/// then it takes the run's streams, trees and limits, gives up its rights, reads each back, and executes.
 struct ProgramStart {
-    let order: CellOrder
-    let filter: [UInt8]
-    /// Closes by itself on `execve`; a record in it says why there was none.
-    let status: Int32
+    let filters: [[UInt8]]
+    let user: UInt32
+    /// Brings the order and takes the reports; closes by itself on `execve`.
+    let line: Int32
+    let trees: Int32
+    /// Held until execution; never written.
+    let start: Int32
 
     func run() -> Never {
+        let line = Descriptor(owning: line)
         do throws(StepFailure) {
-            try takeStreams()
-            try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
-                try KernelFile.write("/proc/self/oom_score_adj", "1000")
-            }
-            try limit()
-            try dropRights()
+            try prepare()
+            guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
+            let begun = panal_process_cpu_ns()
+            try takeStreams(order.streams)
+            try CellRoot.complete(order.request, trees: Descriptor(owning: trees))
+            try limit(order.request)
+            try giveUpRights()
             try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
                 try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
             }
-            umask(0o022)
             let arguments = CStrings(order.request.arguments)
             let environment = CStrings(order.request.environment)
-            try StepFailure.naming("program.signals") { () throws(SystemCallFailure) in
-                try SystemCallFailure.check(panal_reset_signals(), "sigaction")
-            }
-            try loadFilter()
-            execute(arguments, environment)
+            var used = [Int64](repeating: 0, count: 4)
+            _ = unsafe panal_usage_of_self(&used)
+            // Before the filter, which may forbid what a message needs.
+            CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
+                .send(to: line)
+            try load(filters[Int(order.request.seccomp)])
+            execute(order.request, arguments, environment).send(to: line)
         } catch {
-            report(.failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
+            CellReport(error).send(to: line)
         }
         panal_exit(127)
     }
 
-    private func report(_ record: InitReport) {
-        let pipe = Descriptor(owning: status)
-        try? pipe.writeAll(record.encoded())
-        _ = pipe.release()
+    /// What needs no order.
+    private func prepare() throws(StepFailure) {
+        _ = panal_setsid()
+        umask(0o022)
+        try StepFailure.naming("program.descriptors") { () throws(SystemCallFailure) in
+            try Processes.closeAll(but: [0, 1, 2, line, trees, start])
+        }
+        try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
+            try KernelFile.write("/proc/self/oom_score_adj", "1000")
+        }
+        try StepFailure.naming("program.signals") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_reset_signals(), "sigaction")
+        }
+        try Privileges.dropWhatNoOneNeeds()
     }
 
-    /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the status pipe, which closes on execution.
-    private func takeStreams() throws(StepFailure) {
-        _ = panal_setsid()
+    /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the lines, which close on execution.
+    private func takeStreams(_ streams: [Int32]) throws(StepFailure) {
         try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
-            for (number, stream) in order.streams.enumerated() {
+            for (number, stream) in streams.enumerated() {
                 try SystemCallFailure.checkErrno(dup2(stream, Int32(number)), "dup2(\(number))")
             }
-            try Processes.closeAll(but: [0, 1, 2, status])
+            try Processes.closeAll(but: [0, 1, 2, line, trees, start])
         }
     }
 
-    private var limits: [(name: String, resource: Int32, value: UInt64)] {
+    private func limits(_ request: RunRequest) -> [(name: String, resource: Int32, value: UInt64)] {
         [
             ("core", panal_rlimit_core(), 0),
-            ("nofile", panal_rlimit_nofile(), UInt64(order.request.openFiles)),
-            ("fsize", panal_rlimit_fsize(), order.request.fileBytes),
+            ("nofile", panal_rlimit_nofile(), UInt64(request.openFiles)),
+            ("fsize", panal_rlimit_fsize(), request.fileBytes),
             ("memlock", panal_rlimit_memlock(), 65_536),
             ("msgqueue", panal_rlimit_msgqueue(), 0),
             ("nice", panal_rlimit_nice(), 0),
@@ -64,8 +80,8 @@ struct ProgramStart {
         ]
     }
 
-    private func limit() throws(StepFailure) {
-        for limit in limits {
+    private func limit(_ request: RunRequest) throws(StepFailure) {
+        for limit in limits(request) {
             try StepFailure.naming("rlimit.\(limit.name)") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_set_limit(limit.resource, limit.value), "setrlimit")
             }
@@ -78,19 +94,17 @@ struct ProgramStart {
         let cores = try StepFailure.naming("read-back.cores") { () throws(SystemCallFailure) in
             try HostTopology.affinity()
         }
-        guard cores == order.request.cores.map(Int.init) else {
-            throw .mismatch("read-back.cores", "the program may run on \(cores), not on \(order.request.cores)")
+        guard cores == request.cores.map(Int.init) else {
+            throw .mismatch("read-back.cores", "the program may run on \(cores), not on \(request.cores)")
         }
     }
 
-    private func dropRights() throws(StepFailure) {
-        try Privileges.drop(uid: order.programUser, gid: order.programUser)
-        if let found = try Privileges.difference(uid: order.programUser, gid: order.programUser) {
-            throw .mismatch("read-back.rights", found)
-        }
+    private func giveUpRights() throws(StepFailure) {
+        try Privileges.dropTheRest(uid: user, gid: user)
+        if let found = try Privileges.difference(uid: user, gid: user) { throw .mismatch("read-back.rights", found) }
     }
 
-    private func loadFilter() throws(StepFailure) {
+    private func load(_ filter: [UInt8]) throws(StepFailure) {
         let answer = unsafe filter.withUnsafeBytes { bytes in
             unsafe panal_load_seccomp(bytes.baseAddress, bytes.count / 8)
         }
@@ -102,23 +116,24 @@ struct ProgramStart {
         }
     }
 
-    /// A command with a slash is executed as it stands; another is looked up in the cell's own `PATH`.
-    private func execute(_ arguments: CStrings, _ environment: CStrings) {
-        let command = order.request.arguments.first ?? ""
+    /// A command with a slash is executed as it stands; another is looked up in the cell's own `PATH`. Returns only when the
+    /// kernel refused.
+    private func execute(_ request: RunRequest, _ arguments: CStrings, _ environment: CStrings) -> CellReport {
         var refused: (errno: Int32, isThere: Bool) = (ENOENT, false)
-        for path in candidates(for: command) {
+        for path in candidates(request) {
             let number = -(unsafe panal_exec(path, arguments.pointers, environment.pointers))
             let isThere = unsafe access(path, F_OK) == 0
             // A later folder of PATH may have it; what was found and refused counts more than what is missing.
             if isThere || !refused.isThere { refused = (number, isThere) }
             if number != ENOENT, number != ENOTDIR, number != EACCES { break }
         }
-        report(.notExecuted(errno: refused.errno, isThere: refused.isThere))
+        return .notExecuted(errno: refused.errno, isThere: refused.isThere)
     }
 
-    private func candidates(for command: String) -> [String] {
+    private func candidates(_ request: RunRequest) -> [String] {
+        let command = request.arguments.first ?? ""
         if command.utf8.contains(47) { return [command] }
-        let path = order.request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
+        let path = request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
         return path.split(separator: ":").map { "\($0)/\(command)" }
     }
 }

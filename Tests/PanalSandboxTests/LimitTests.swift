@@ -120,8 +120,9 @@ extension LiveCells {
                 async let run = harness.run(["/bin/sleep", "2"], sink: sink)
                 while sink.starts == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 let core = String(harness.executor.capacity.cores[0])
+                // One process more than the profile's: the slot's spawner, which is no part of the cell.
                 let hybrid = [
-                    ("memory", "memory.limit_in_bytes", "67108864"), ("pids", "pids.max", "32"),
+                    ("memory", "memory.limit_in_bytes", "67108864"), ("pids", "pids.max", "33"),
                     ("cpuset", "cpuset.cpus", core), ("cpu", "cpu.cfs_quota_us", "-1"),
                 ]
                 let unified = [
@@ -134,10 +135,12 @@ extension LiveCells {
                     let mount = try #require(
                         mounts.first { isHybrid ? $0.controllers.contains(controller) : $0.isUnified })
                     let root = "\(mount.path)/panal-\(harness.instance)"
-                    // Cells that stand ready hold their init alone.
+                    // The others hold a cell that stands ready.
                     let cell = try #require(
-                        try Folders.children(of: root).first {
-                            try KernelFile.read("\(root)/\($0)/cgroup.procs").split(separator: "\n").count > 1
+                        try Folders.children(of: root).first { group in
+                            try KernelFile.read("\(root)/\(group)/cgroup.procs").split(separator: "\n").contains {
+                                try KernelFile.read("/proc/\($0)/comm") == "sleep"
+                            }
                         })
                     #expect(try KernelFile.read("\(root)/\(cell)/\(file)") == value, "\(file)")
                 }

@@ -15,6 +15,9 @@ int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
 /// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches.
 int panal_wait_with_usage(int pid, int *status, int64_t usage[4]);
+/// The same four figures of this process, and of its children that have been waited for.
+int panal_usage_of_self(int64_t usage[4]);
+int panal_usage_of_children(int64_t usage[4]);
 /// Reaps a child that is known to have ended or waits for it; returns its pid.
 int panal_wait(int pid, int *status);
 /// Every signal back to its default action, none blocked.
@@ -51,6 +54,7 @@ int panal_memfd(const char *name);
 int panal_eventfd(void);
 /// flock without waiting: -EWOULDBLOCK when somebody else's lock excludes it.
 int panal_lock(int descriptor, int exclusive);
+int panal_unlock(int descriptor);
 int panal_set_nonblocking(int descriptor);
 int panal_make_device(int folder, const char *name, unsigned mode, unsigned major, unsigned minor);
 
@@ -58,6 +62,8 @@ int panal_make_device(int folder, const char *name, unsigned mode, unsigned majo
 int panal_seqpacket_pair(int out[2]);
 /// Sends one message with `count` descriptors (at most 8); flags as send(2).
 int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags);
+/// Bytes of the next message, which stays; 0 when nobody is left on the other side.
+int64_t panal_next_length(int socket, int flags);
 /// Receives one message; up to 8 descriptors, close-on-exec. -EMSGSIZE when it or its descriptors were cut.
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags);
 

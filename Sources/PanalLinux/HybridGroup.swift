@@ -1,0 +1,175 @@
+internal import CPanalSyscalls
+internal import Glibc
+
+/// A slot's group in the hybrid layout, kept from run to run with a spawner in it. Counters that cannot be set back are read
+/// before a run and after it.
+final class HybridGroup: CellGroup {
+    private let cores: KernelHandle
+    private let memoryLimit: KernelHandle
+    /// Nil where this kernel does not count swap.
+    private let swapLimit: KernelHandle?
+    private let memory: KernelHandle
+    private let memoryPeak: KernelHandle
+    private let memoryControl: KernelHandle
+    private let processesLimit: KernelHandle
+    private let processes: KernelHandle
+    private let processesPeak: KernelHandle?
+    private let quota: KernelHandle
+    private let throttling: KernelHandle
+    private let time: KernelHandle
+    private let userTime: KernelHandle
+    private let systemTime: KernelHandle
+    private let event: Descriptor
+    /// Every core that cells of this instance may have.
+    private let allCores: String
+
+    /// The spawner and, at times, a cell that stands ready: its init and the process that will be the program.
+    private static let idle = 3
+
+    private var limits = GroupLimits(memory: 0, processes: 0, quota: nil, cores: [])
+    private var before = Counters()
+
+    private struct Counters {
+        var time: Int64 = 0
+        var userTime: Int64 = 0
+        var systemTime: Int64 = 0
+        var throttledTime: Int64 = 0
+        var outOfMemoryKills: Int64 = 0
+        var memory: Int64 = 0
+        var processes: Int64 = 0
+    }
+
+    init(
+        cpu: String, accounting: String, cpuset: String, memory folder: String, processes counts: String,
+        allCores: String
+    ) throws(StepFailure) {
+        self.allCores = allCores
+        func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
+            try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in try KernelHandle(path, flags) }
+        }
+        cores = try handle("\(cpuset)/cpuset.cpus", O_RDWR)
+        memoryLimit = try handle("\(folder)/memory.limit_in_bytes", O_RDWR)
+        memory = try handle("\(folder)/memory.usage_in_bytes")
+        memoryPeak = try handle("\(folder)/memory.max_usage_in_bytes", O_RDWR)
+        memoryControl = try handle("\(folder)/memory.oom_control")
+        let swap = "\(folder)/memory.memsw.limit_in_bytes"
+        swapLimit = Folders.exists(swap) ? try handle(swap, O_RDWR) : nil
+        processesLimit = try handle("\(counts)/pids.max", O_RDWR)
+        processes = try handle("\(counts)/pids.current")
+        let peak = "\(counts)/pids.peak"
+        processesPeak = Folders.exists(peak) ? try handle(peak) : nil
+        quota = try handle("\(cpu)/cpu.cfs_quota_us", O_RDWR)
+        throttling = try handle("\(cpu)/cpu.stat")
+        time = try handle("\(accounting)/cpuacct.usage")
+        userTime = try handle("\(accounting)/cpuacct.usage_user")
+        systemTime = try handle("\(accounting)/cpuacct.usage_sys")
+        event = try StepFailure.naming("cgroup.memory.event") { () throws(SystemCallFailure) in
+            let event = try Descriptor.event()
+            let control = try Descriptor.open("\(folder)/memory.oom_control", O_RDONLY)
+            try KernelFile.write("\(folder)/cgroup.event_control", "\(event.raw) \(control.raw)")
+            return event
+        }
+    }
+
+    var outOfMemory: Int32 { event.raw }
+
+    func begin(_ limits: GroupLimits) throws(StepFailure) {
+        self.limits = limits
+        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
+        try setMemory(limits.memory)
+        // The spawner is one more, and no part of the cell.
+        try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")
+        try quota.set(limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+        before = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
+            // What an earlier cell's last moments added to the event's count is none of this run's.
+            var count: UInt64 = 0
+            _ = unsafe read(event.raw, &count, 8)
+            try memoryPeak.write("0")
+            return try counters()
+        }
+    }
+
+    /// The limit on memory and swap together is never below the one on memory: it goes up first and down last.
+    private func setMemory(_ bytes: Int) throws(StepFailure) {
+        let text = String(bytes)
+        guard let swapLimit else {
+            guard try !HostSwap.isOn() else {
+                throw StepFailure(
+                    step: "cgroup.memory.swap",
+                    detail: "this kernel does not count swap and swap is on; boot with swapaccount=1 or run swapoff -a",
+                    errno: 0)
+            }
+            return try memoryLimit.set(text, step: "cgroup.memory.limit")
+        }
+        let now = try StepFailure.naming("cgroup.memory.limit") { () throws(SystemCallFailure) in
+            try memoryLimit.number()
+        }
+        if now < bytes { try swapLimit.set(text, step: "cgroup.memory.swap") }
+        try memoryLimit.set(text, step: "cgroup.memory.limit")
+        try swapLimit.set(text, step: "cgroup.memory.swap")
+    }
+
+    private func counters() throws(SystemCallFailure) -> Counters {
+        Counters(
+            time: try time.number(), userTime: try userTime.number(), systemTime: try systemTime.number(),
+            throttledTime: try throttling.entry("throttled_time"),
+            outOfMemoryKills: try memoryControl.entry("oom_kill"), memory: try memory.number(),
+            processes: try processesPeak?.number() ?? 0)
+    }
+
+    func usage() throws(StepFailure) -> GroupUsage {
+        try StepFailure.naming("cgroup.usage") { () throws(SystemCallFailure) in
+            let now = try counters()
+            var usage = GroupUsage()
+            // `usage` is exact to the nanosecond; its parts are counted in ticks and only say how to divide it.
+            let total = now.time - before.time
+            let user = max(0, now.userTime - before.userTime)
+            let system = max(0, now.systemTime - before.systemTime)
+            usage.userTime = user + system > 0 ? Int64(Double(total) * Double(user) / Double(user + system)) : total
+            usage.systemTime = total - usage.userTime
+            usage.throttledTime = now.throttledTime - before.throttledTime
+            usage.outOfMemoryKills = Int(now.outOfMemoryKills - before.outOfMemoryKills)
+            // What was there before the run is the group's own: the spawner, and what the kernel keeps of earlier cells.
+            usage.peakMemory = max(0, try memoryPeak.number() - before.memory)
+            if processesPeak != nil, now.processes > before.processes || before.processes <= Self.idle {
+                usage.peakProcesses = Int(now.processes) - 1
+            }
+            return usage
+        }
+    }
+
+    func isEmpty() throws(StepFailure) -> Bool {
+        try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 1 }
+    }
+
+    func relax() throws(StepFailure) {
+        try quota.set("-1", step: "cgroup.cpu")
+        try cores.set(allCores, step: "cgroup.cpuset")
+    }
+
+    func countsProcesses() -> Bool {
+        guard let processesPeak else { return true }
+        return (try? processesPeak.number()).map { $0 <= Self.idle } ?? false
+    }
+}
+
+/// Gives back memory that a kept group still holds though nobody uses it: pages of files that its cells were the first to read.
+/// Otherwise they would count against the next cell, and tell it of the last.
+package final class GroupCleaner {
+    private let used: KernelHandle
+    private let empty: KernelHandle
+
+    /// What is left as it is: the spawner, and the kernel's own of cells that have ended.
+    private static let tolerated: Int64 = 8 << 20
+
+    init(memory folder: String) throws(SystemCallFailure) {
+        used = try KernelHandle("\(folder)/memory.usage_in_bytes")
+        empty = try KernelHandle("\(folder)/memory.force_empty", O_WRONLY)
+    }
+
+    package func clean() throws(StepFailure) {
+        try StepFailure.naming("cgroup.memory.clean") { () throws(SystemCallFailure) in
+            if try used.number() > Self.tolerated { try empty.write("0") }
+        }
+    }
+}

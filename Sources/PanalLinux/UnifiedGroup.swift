@@ -1,0 +1,64 @@
+internal import Glibc
+
+/// A cell's group in the v2 layout, made for it alone.
+final class UnifiedGroup: CellGroup {
+    private let cores: KernelHandle
+    private let memoryLimit: KernelHandle
+    private let memoryPeak: KernelHandle
+    private let memoryEvents: KernelHandle
+    private let processesLimit: KernelHandle
+    private let processesPeak: KernelHandle?
+    private let processorLimit: KernelHandle
+    private let time: KernelHandle
+    private let events: KernelHandle
+    private var before = GroupUsage()
+
+    init(path: String) throws(StepFailure) {
+        func handle(_ file: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
+            try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in
+                try KernelHandle("\(path)/\(file)", flags)
+            }
+        }
+        cores = try handle("cpuset.cpus", O_RDWR)
+        memoryLimit = try handle("memory.max", O_RDWR)
+        memoryPeak = try handle("memory.peak")
+        memoryEvents = try handle("memory.events")
+        processesLimit = try handle("pids.max", O_RDWR)
+        processesPeak = Folders.exists("\(path)/pids.peak") ? try handle("pids.peak") : nil
+        processorLimit = try handle("cpu.max", O_RDWR)
+        time = try handle("cpu.stat")
+        events = try handle("cgroup.events")
+    }
+
+    var outOfMemory: Int32 { -1 }
+
+    func begin(_ limits: GroupLimits) throws(StepFailure) {
+        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
+        try memoryLimit.set(String(limits.memory), step: "cgroup.memory.limit")
+        try processesLimit.set(String(limits.processes), step: "cgroup.pids")
+        let quota = limits.quota.map(String.init) ?? "max"
+        try processorLimit.set("\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
+        before = try usage()
+    }
+
+    func usage() throws(StepFailure) -> GroupUsage {
+        try StepFailure.naming("cgroup.usage") { () throws(SystemCallFailure) in
+            var usage = GroupUsage()
+            usage.userTime = try time.entry("user_usec") * 1_000 - before.userTime
+            usage.systemTime = try time.entry("system_usec") * 1_000 - before.systemTime
+            usage.throttledTime = try time.entry("throttled_usec") * 1_000 - before.throttledTime
+            usage.peakMemory = try memoryPeak.number()
+            usage.outOfMemoryKills = Int(try memoryEvents.entry("oom_kill"))
+            if let processesPeak { usage.peakProcesses = Int(try processesPeak.number()) }
+            return usage
+        }
+    }
+
+    func isEmpty() throws(StepFailure) -> Bool {
+        try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try events.entry("populated") == 0 }
+    }
+
+    func relax() throws(StepFailure) {}
+
+    func countsProcesses() -> Bool { true }
+}

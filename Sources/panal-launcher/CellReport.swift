@@ -1,0 +1,90 @@
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// What the processes of a cell tell the launcher on the cell's line, each record one message.
+enum CellReport: Hashable {
+    /// The program is about to execute: nanoseconds of the monotonic clock; what its process has used by now (user and
+    /// system microseconds, voluntary and forced switches); nanoseconds of processor time since the order came.
+    case executing(at: Int64, used: [Int64], sinceOrder: Int64)
+    /// The program ended: `wait` status, the same four figures, clock, and nanoseconds of processor time that init and
+    /// everything that it has reaped have used.
+    case ended(status: Int32, usage: [Int64], at: Int64, cellTime: Int64)
+    case notExecuted(errno: Int32, isThere: Bool)
+    case failed(StepReport)
+
+    func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        switch self {
+        case .executing(let moment, let used, let sinceOrder):
+            writer.put(UInt8(1))
+            writer.put(moment)
+            for value in used { writer.put(value) }
+            writer.put(sinceOrder)
+        case .ended(let status, let usage, let moment, let cellTime):
+            writer.put(UInt8(2))
+            writer.put(status)
+            for value in usage { writer.put(value) }
+            writer.put(moment)
+            writer.put(cellTime)
+        case .notExecuted(let errno, let isThere):
+            writer.put(UInt8(3))
+            writer.put(errno)
+            writer.put(UInt8(isThere ? 1 : 0))
+        case .failed(let step):
+            writer.put(UInt8(4))
+            writer.put(step.step)
+            writer.put(step.errno)
+            writer.put(step.detail)
+        }
+        return writer.bytes
+    }
+
+    init(decoding bytes: [UInt8]) throws(ProtocolError) {
+        func four(_ reader: inout ByteReader) throws(ProtocolError) -> [Int64] {
+            var values: [Int64] = []
+            for _ in 0..<4 { values.append(try reader.number()) }
+            return values
+        }
+        var reader = ByteReader(bytes)
+        switch try reader.number(UInt8.self) {
+        case 1:
+            self = .executing(
+                at: try reader.number(), used: try four(&reader), sinceOrder: try reader.number())
+        case 2:
+            self = .ended(
+                status: try reader.number(), usage: try four(&reader), at: try reader.number(),
+                cellTime: try reader.number())
+        case 3:
+            let number = try reader.number(Int32.self)
+            self = .notExecuted(errno: number, isThere: try reader.number(UInt8.self) == 1)
+        case 4:
+            self = .failed(
+                StepReport(
+                    step: try reader.text(limit: 256), errno: try reader.number(), detail: try reader.text(limit: 8_192)
+                ))
+        default: throw .unknownKind
+        }
+        guard reader.isAtEnd else { throw .trailingBytes }
+    }
+
+    /// Tells the launcher, by the one call that every filter must allow. When that fails the launcher is gone, and then the
+    /// parent-death signal is on its way.
+    func send(to line: borrowing Descriptor) {
+        try? line.writeAll(encoded())
+    }
+
+    init(_ failure: StepFailure) {
+        self = .failed(StepReport(step: failure.step, errno: failure.errno, detail: failure.detail))
+    }
+}
+
+extension CellReport {
+    /// What has become of a cell that should stand ready; nil while it does.
+    static func failure(of cell: PreparedCell) -> StepFailure? {
+        guard let message = try? MessageSocket.receive(cell.line) else { return nil }
+        if case .failed(let report)? = try? CellReport(decoding: message.bytes) {
+            return StepFailure(step: report.step, detail: report.detail, errno: report.errno)
+        }
+        return .mismatch("cell.init", "the cell's init ended before it was given a run")
+    }
+}

@@ -1,0 +1,161 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// A place for cells, from the launcher's side: two user ids, a spawner, and at any moment one cell, which stands ready or
+/// runs. Slots are kept; cells are used once.
+final class Slot {
+    /// Which of the slots, and so which user ids.
+    let index: Int
+    let spawner: Int32
+    let line: Descriptor
+    private(set) var cell: PreparedCell?
+    /// Whether the spawner is at work on the next cell.
+    private(set) var isMaking = false
+    /// Whether a run is in it.
+    var isRunning = false
+
+    private let groups: any CgroupDriver
+    /// The group that is kept; nil where each cell has its own.
+    private let kept: (any CellGroup)?
+    /// The next cell's own group, and its name.
+    private var fresh: (name: String, group: any CellGroup)?
+    private var serial = 0
+    /// What the next cell's scratch is made for: what the last run had.
+    private var scratchBytes: UInt64 = 16 << 20
+    private var scratchFiles: UInt32 = 1_024
+
+    /// The name of a slot's kept group.
+    static func group(_ index: Int) -> String { "slot-\(index)" }
+
+    init(
+        index: Int, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver
+    ) throws(StepFailure) {
+        self.index = index
+        self.spawner = spawner
+        self.line = line
+        self.groups = groups
+        kept = groups.keepsGroups ? try groups.open(Self.group(index)) : nil
+    }
+
+    /// Has the spawner make the next cell.
+    func order() throws(StepFailure) {
+        cell = nil
+        var birthplace: Descriptor?
+        if !groups.keepsGroups {
+            serial += 1
+            let name = "cell-\(index)-\(serial)"
+            try groups.create(name)
+            do throws(StepFailure) {
+                fresh = (name, try groups.open(name))
+                birthplace = try groups.birthplace(name)
+            } catch {
+                try? groups.remove(name)
+                throw error
+            }
+        }
+        let request = SpawnerRequest.make(scratchBytes: scratchBytes, scratchFiles: scratchFiles)
+        let number = birthplace.number
+        let answer = MessageSocket.send(
+            line, request.encoded(), descriptors: number < 0 ? [] : [number], waiting: false)
+        _ = consume birthplace
+        guard answer == .sent else { throw .mismatch("slot.line", "the spawner does not take its order") }
+        isMaking = true
+    }
+
+    /// Takes what the spawner answers: true when a cell has come, false when nothing is there now.
+    func take() throws(StepFailure) -> Bool {
+        let message = try StepFailure.naming("slot.line") { () throws(SystemCallFailure) in
+            try MessageSocket.receive(line)
+        }
+        guard let message else { return false }
+        guard !message.bytes.isEmpty else { throw .mismatch("slot.lost", "the process that makes cells has ended") }
+        isMaking = false
+        let answer: MakerAnswer
+        do throws(ProtocolError) {
+            answer = try MakerAnswer(decoding: message.bytes)
+        } catch {
+            throw .mismatch("slot.line", "the answer is not readable: \(error)")
+        }
+        guard case .made(_, let process) = answer, message.descriptors.count == 4 else {
+            for number in message.descriptors { close(number) }
+            if case .failed(_, let failure) = answer { throw failure }
+            throw .mismatch("slot.line", "\(message.descriptors.count) of 4 descriptors came with the cell")
+        }
+        guard let group = kept ?? fresh?.group else { throw .mismatch("slot.group", "the cell has no group") }
+        cell = PreparedCell(
+            process: process, pidfd: Descriptor(owning: message.descriptors[0]),
+            line: Descriptor(owning: message.descriptors[1]), scratch: Descriptor(owning: message.descriptors[2]),
+            start: Descriptor(owning: message.descriptors[3]), group: group)
+        return true
+    }
+
+    /// The cell's run is over, or there never was one; nothing of the cell may be left. Answers whether the slot can be used
+    /// again.
+    func finish(_ request: RunRequest?) throws(StepFailure) {
+        cell = nil
+        isRunning = false
+        if let request { (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles) }
+        if let fresh {
+            self.fresh = nil
+            try groups.remove(fresh.name)
+        }
+        try kept?.relax()
+    }
+
+    /// Whether the kernel's count of processes is of no more use here.
+    var isSpoiled: Bool { !(kept?.countsProcesses() ?? true) }
+
+    /// Ends the spawner and whatever is in the slot, and removes its groups.
+    func remove() throws(StepFailure) {
+        if let cell { cell.end() }
+        cell = nil
+        kill(spawner, SIGKILL)
+        var status: Int32 = 0
+        _ = unsafe panal_wait(spawner, &status)
+        // A cell that was made and whose answer nobody has taken.
+        while let message = try? MessageSocket.receive(line), !message.bytes.isEmpty {
+            if case .made(_, let process)? = try? MakerAnswer(decoding: message.bytes) {
+                kill(process, SIGKILL)
+                _ = unsafe panal_wait(process, &status)
+            }
+            for number in message.descriptors { close(number) }
+        }
+        if let fresh { try groups.remove(fresh.name) }
+        if kept != nil { try groups.remove(Self.group(index)) }
+    }
+}
+
+/// A cell that stands ready: its init and the process that will be its program were born in fresh namespaces, in their group,
+/// and wait for one order. It is used for one run and never again.
+final class PreparedCell {
+    let process: Int32
+    let pidfd: Descriptor
+    /// The order goes out on it, and the cell's reports come in.
+    let line: Descriptor
+    /// The scratch file system, which outlives the cell's namespace for as long as this is open.
+    let scratch: Descriptor
+    /// Ends when the program's process executes, or ends itself.
+    let start: Descriptor
+    let group: any CellGroup
+
+    init(
+        process: Int32, pidfd: consuming Descriptor, line: consuming Descriptor, scratch: consuming Descriptor,
+        start: consuming Descriptor, group: any CellGroup
+    ) {
+        self.process = process
+        self.pidfd = pidfd
+        self.line = line
+        self.scratch = scratch
+        self.start = start
+        self.group = group
+    }
+
+    /// Ends a cell that no run has been given to, and waits until it is gone.
+    func end() {
+        Processes.kill(pidfd: pidfd.raw)
+        var status: Int32 = 0
+        _ = unsafe panal_wait(process, &status)
+    }
+}

@@ -1,0 +1,91 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// Makes slots in a process of its own beside the launcher, which hears nobody but the launcher: where a spawner has to be
+/// moved into its group, that takes milliseconds, for which no deadline may wait.
+struct SlotMaker {
+    let groups: any CgroupDriver
+    let stage: Stage
+    let table: LauncherTable
+    let users: UserBlock
+
+    /// Starts the maker; answers the launcher's end of the line to it, and its pid.
+    func start() throws(StepFailure) -> (line: Int32, process: Int32) {
+        let ends = try StepFailure.naming("maker.start") { () throws(SystemCallFailure) in
+            try Descriptor.messageSockets()
+        }
+        let ours = Descriptor(owning: ends.first)
+        let theirs = Descriptor(owning: ends.second)
+        var pidfd: Int32 = -1
+        let process = try StepFailure.naming("maker.start") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
+        }
+        if process == 0 { serve(theirs.release()) }
+        close(pidfd)
+        close(theirs.release())
+        return (ours.release(), process)
+    }
+
+    private func serve(_ number: Int32) -> Never {
+        let line = Descriptor(owning: number)
+        try? Processes.closeAll(but: [0, 1, 2, number])
+        _ = panal_set_parent_death_signal(SIGKILL)
+        while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
+            for slot in message.bytes { answer(line, slot: Int(slot)) }
+        }
+        panal_exit(0)
+    }
+
+    private func answer(_ line: borrowing Descriptor, slot: Int) {
+        do throws(StepFailure) {
+            let made = try make(slot)
+            let answer = MakerAnswer.made(slot: slot, process: made.process)
+            if MessageSocket.send(line, answer.encoded(), descriptors: [made.line], waiting: true) != .sent {
+                // Nobody is there to take it. The spawner is the launcher's child: it reads the end of its line.
+                try? remove(slot)
+            }
+            close(made.line)
+        } catch {
+            _ = MessageSocket.send(
+                line, MakerAnswer.failed(slot: slot, error).encoded(), descriptors: [], waiting: true)
+        }
+    }
+
+    private func remove(_ slot: Int) throws(StepFailure) {
+        if groups.keepsGroups { try groups.remove(Slot.group(slot)) }
+    }
+
+    /// In this order: the group, where it is kept · the spawner, a child of the launcher · its move into the group.
+    private func make(_ slot: Int) throws(StepFailure) -> (process: Int32, line: Int32) {
+        let group = Slot.group(slot)
+        if groups.keepsGroups { try groups.create(group) }
+        do throws(StepFailure) {
+            let ends = try StepFailure.naming("slot.line") { () throws(SystemCallFailure) in
+                try Descriptor.messageSockets()
+            }
+            let ours = Descriptor(owning: ends.first)
+            let theirs = Descriptor(owning: ends.second)
+            var pidfd: Int32 = -1
+            let process = try StepFailure.naming("slot.spawner") { () throws(SystemCallFailure) in
+                try SystemCallFailure.check(unsafe panal_fork(panal_clone_parent(), -1, &pidfd), "clone3")
+            }
+            if process == 0 {
+                Spawner(slot: slot, groups: groups, stage: stage, table: table, users: users).serve(theirs.release())
+            }
+            let handle = Descriptor(owning: pidfd)
+            close(theirs.release())
+            do throws(StepFailure) {
+                try groups.attach(group, process: process)
+            } catch {
+                Processes.kill(pidfd: handle.raw)
+                throw error
+            }
+            return (process, ours.release())
+        } catch {
+            try? remove(slot)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,184 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// The launcher's slots: has them made, keeps some with a cell that stands ready, hands them to runs and takes them back.
+final class SlotPool {
+    private let maker: Descriptor
+    private let process: Int32
+    private let groups: any CgroupDriver
+    /// Cells to keep ready beyond the runs that wait.
+    private let reserve: Int
+    private var slots: [Int: Slot] = [:]
+    /// Slots that the maker is at work on.
+    private var asked: Set<Int> = []
+    /// False from a failure to the next cell that works: then only runs that wait make it try again.
+    private var isHealthy = true
+    /// Since when no cell runs, in monotonic nanoseconds.
+    private var idleSince: Int64 = .max
+
+    /// How long no cell must have run before slots are given up or made anew.
+    private static let patience: Int64 = 2_000_000_000
+
+    init(_ maker: SlotMaker, groups: any CgroupDriver, reserve: Int) throws(StepFailure) {
+        let started = try maker.start()
+        self.maker = Descriptor(owning: started.line)
+        process = started.process
+        self.groups = groups
+        self.reserve = reserve
+    }
+
+    // MARK: What the loop waits for
+
+    var makerLine: Int32 { maker.raw }
+    /// Of slots without a run: the spawner, whose answer or end matters, and the cell that stands ready, whose failure does.
+    /// That a spawner has ended beside a run shows when its next cell is ordered.
+    var watched: [(slot: Slot, line: Int32)] {
+        slots.values.filter { !$0.isRunning }.flatMap { slot -> [(slot: Slot, line: Int32)] in
+            [(slot, slot.line.raw)] + (slot.cell.map { [(slot, $0.line.raw)] } ?? [])
+        }
+    }
+
+    // MARK: Runs
+
+    private var ready: Slot? { slots.values.first { !$0.isRunning && $0.cell != nil } }
+    var hasCell: Bool { ready != nil }
+
+    /// A slot with a cell that stands ready, which is a run's from now on.
+    func next() -> Slot? {
+        let slot = ready
+        slot?.isRunning = true
+        return slot
+    }
+
+    /// A program has been executed: cells work.
+    func noteSuccess() { isHealthy = true }
+
+    /// Takes a slot back whose run is over, and has its next cell made. What does not come back whole is given up.
+    func takeBack(_ slot: Slot, after request: RunRequest) {
+        do throws(StepFailure) {
+            try slot.finish(request)
+            try slot.order()
+        } catch {
+            giveUp(slot)
+        }
+    }
+
+    func giveUp(_ slot: Slot) {
+        slots[slot.index] = nil
+        // What cannot be removed now is swept by the next launcher on this host.
+        try? slot.remove()
+    }
+
+    // MARK: Making slots
+
+    /// Asks for the slots that runs wait for, and fills the reserve while no cell runs: as long as a spawner is being moved
+    /// into its group, every fork, execution and exit on the host waits, those of a cell that runs included.
+    func order(waiting: Int, isIdle: Bool) {
+        idleSince = isIdle && waiting == 0 ? min(idleSince, panal_monotonic_ns()) : .max
+        let wanted = isIdle && isHealthy ? reserve + waiting : waiting
+        let coming = slots.values.count { !$0.isRunning } + asked.count
+        guard coming < wanted else { return }
+        let free = (0..<UserBlock.slots).filter { slots[$0] == nil && !asked.contains($0) }.prefix(wanted - coming)
+        // A line that is full or closed shows in the next poll.
+        if !free.isEmpty,
+            MessageSocket.send(maker, free.map { UInt8($0) }, descriptors: [], waiting: false) == .sent
+        {
+            asked.formUnion(free)
+        }
+    }
+
+    /// When `tidy` should next be called; `Int64.max` for not at all.
+    func nextTidying() -> Int64 {
+        guard idleSince != .max, idleSlots.contains(where: \.isSpoiled) || idleSlots.count > reserve else {
+            return .max
+        }
+        return idleSince + Self.patience
+    }
+
+    /// Gives up a slot that is one too many, or whose count of processes is spoiled; one at a time, as it costs the host time.
+    func tidy(now: Int64) {
+        guard idleSince != .max, now >= idleSince + Self.patience else { return }
+        if let slot = idleSlots.first(where: \.isSpoiled) ?? (idleSlots.count > reserve ? idleSlots.first : nil) {
+            idleSince = now
+            giveUp(slot)
+        }
+    }
+
+    private var idleSlots: [Slot] { slots.values.filter { !$0.isRunning && $0.cell != nil } }
+
+    /// Takes the slots that have been made; answers a failure, or nil when nothing more is there.
+    func takeMade() throws(StepFailure) -> StepFailure? {
+        while true {
+            let message = try StepFailure.naming("maker.line") { () throws(SystemCallFailure) in
+                try MessageSocket.receive(maker)
+            }
+            guard let message else { return nil }
+            guard !message.bytes.isEmpty else {
+                throw .mismatch("maker.lost", "the process that makes slots has ended")
+            }
+            do throws(StepFailure) {
+                try take(message)
+            } catch {
+                isHealthy = false
+                return error
+            }
+        }
+    }
+
+    private func take(_ message: (bytes: [UInt8], descriptors: [Int32])) throws(StepFailure) {
+        let answer: MakerAnswer
+        do throws(ProtocolError) {
+            answer = try MakerAnswer(decoding: message.bytes)
+        } catch {
+            throw .mismatch("maker.line", "the answer is not readable: \(error)")
+        }
+        switch answer {
+        case .failed(let index, let failure):
+            asked.remove(index)
+            throw failure
+        case .made(let index, let process):
+            asked.remove(index)
+            guard let number = message.descriptors.first else {
+                throw .mismatch("maker.line", "no line came with the slot")
+            }
+            let slot = try Slot(index: index, spawner: process, line: Descriptor(owning: number), groups: groups)
+            slots[index] = slot
+            try order(slot)
+        }
+    }
+
+    private func order(_ slot: Slot) throws(StepFailure) {
+        do throws(StepFailure) {
+            try slot.order()
+        } catch {
+            giveUp(slot)
+            throw error
+        }
+    }
+
+    /// Takes what has come from a slot that was watched; answers a failure.
+    func take(from slot: Slot) -> StepFailure? {
+        do throws(StepFailure) {
+            while try slot.take() {}
+            // A cell that stands ready and says something has failed, or is gone.
+            if let cell = slot.cell, let failure = CellReport.failure(of: cell) { throw failure }
+            return nil
+        } catch {
+            isHealthy = false
+            giveUp(slot)
+            return error
+        }
+    }
+
+    /// Ends the maker, every spawner and every cell that nobody has used.
+    func stop() {
+        // The maker reads the end of its line, finishes the slot that it is at, and goes.
+        shutdown(maker.raw, Int32(SHUT_WR))
+        var status: Int32 = 0
+        _ = unsafe panal_wait(process, &status)
+        while (try? takeMade()) != nil {}
+        for slot in slots.values { giveUp(slot) }
+    }
+}

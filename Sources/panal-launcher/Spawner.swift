@@ -1,0 +1,179 @@
+internal import CPanalSyscalls
+internal import Glibc
+internal import PanalLauncherProtocol
+internal import PanalLinux
+
+/// The process that makes the cells of one slot, one after the other, each for one run. It is root and has one thread; it
+/// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it; its network
+/// namespace, without any interface up, is the slot's, and its mount namespace has nothing but the roots for cells and the
+/// data folder.
+final class Spawner {
+    private let slot: Int
+    private let groups: any CgroupDriver
+    private let stage: Stage
+    private let table: LauncherTable
+    private let users: UserBlock
+    private var cleaner: GroupCleaner?
+    /// The host's `/proc`, to take hold of a new cell's mount namespace by.
+    private var processes: Int32 = -1
+    private var isSetUp = false
+
+    /// The mount namespace of the last cell: held, so that taking it down is no part of a run.
+    private var namespace: Int32 = -1
+    /// The line to the last cell's program, on which it gets its trees.
+    private var trees: Int32 = -1
+
+    init(slot: Int, groups: any CgroupDriver, stage: Stage, table: LauncherTable, users: UserBlock) {
+        self.slot = slot
+        self.groups = groups
+        self.stage = stage
+        self.table = table
+        self.users = users
+    }
+
+    func serve(_ number: Int32) -> Never {
+        let line = Descriptor(owning: number)
+        _ = panal_set_parent_death_signal(SIGKILL)
+        while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
+            guard let request = try? SpawnerRequest(decoding: message.bytes) else { break }
+            switch request {
+            case .make(let bytes, let files):
+                answer(line, scratchBytes: bytes, scratchFiles: files, birthplace: message.descriptors.first ?? -1)
+            case .trees(let program, let inputs): handTrees(program: program, inputs: inputs)
+            }
+            for number in message.descriptors { close(number) }
+        }
+        panal_exit(0)
+    }
+
+    private func answer(
+        _ line: borrowing Descriptor, scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
+    ) {
+        do throws(StepFailure) {
+            if !isSetUp { try setUp(line) }
+            try forgetLast()
+            let cell = try make(scratchBytes: scratchBytes, scratchFiles: scratchFiles, birthplace: birthplace)
+            let answer = MakerAnswer.made(slot: slot, process: cell.process)
+            let descriptors = [cell.pidfd.raw, cell.line.raw, cell.scratch.raw, cell.start.raw]
+            if MessageSocket.send(line, answer.encoded(), descriptors: descriptors, waiting: true) != .sent {
+                // Nobody is there to take it. The init is the launcher's child: here it can only be ended.
+                Processes.kill(pidfd: cell.pidfd.raw)
+            }
+        } catch {
+            let answer = MakerAnswer.failed(slot: slot, error)
+            _ = MessageSocket.send(line, answer.encoded(), descriptors: [], waiting: true)
+        }
+    }
+
+    /// Once, when the spawner lives where it belongs: namespaces of its own, and out of the host's file system.
+    private func setUp(_ line: borrowing Descriptor) throws(StepFailure) {
+        try StepFailure.naming("slot.descriptors") { () throws(SystemCallFailure) in
+            try Processes.closeAll(but: [0, 1, 2, line.raw])
+        }
+        cleaner = try groups.cleaner(Slot.group(slot))
+        processes = try StepFailure.naming("slot.processes") { () throws(SystemCallFailure) in
+            try Descriptor.open("/proc", Descriptor.pathOnly | O_DIRECTORY).release()
+        }
+        try StepFailure.naming("slot.namespaces") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(
+                panal_unshare(panal_clone_newns() | panal_clone_newnet()), "unshare(CLONE_NEWNS | CLONE_NEWNET)")
+        }
+        try StepFailure.naming("slot.root") { () throws(SystemCallFailure) in
+            try SystemCallFailure.checkErrno(unsafe chdir(stage.folder), "chdir(\(stage.folder))")
+            try Mounts.pivotHere()
+        }
+        isSetUp = true
+    }
+
+    /// Lets go of the last cell, and of memory that it has left in the slot's group.
+    private func forgetLast() throws(StepFailure) {
+        for number in [namespace, trees] where number >= 0 { close(number) }
+        (namespace, trees) = (-1, -1)
+        try cleaner?.clean()
+    }
+
+    /// What a new cell is made of.
+    private struct Cell: ~Copyable {
+        var process: Int32
+        var pidfd: Descriptor
+        var line: Descriptor
+        var scratch: Descriptor
+        /// Ends when the program's process executes, or ends itself.
+        var start: Descriptor
+    }
+
+    private func make(
+        scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
+    ) throws(StepFailure) -> Cell {
+        let scratch = try makeScratch(bytes: scratchBytes, files: scratchFiles)
+        let lineEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in
+            try Descriptor.messageSockets()
+        }
+        let line = Descriptor(owning: lineEnds.first)
+        let lineInside = Descriptor(owning: lineEnds.second)
+        let treeEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in
+            try Descriptor.messageSockets()
+        }
+        trees = treeEnds.first
+        let treesInside = Descriptor(owning: treeEnds.second)
+        let startEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in try Descriptor.pipe() }
+        let start = Descriptor(owning: startEnds.first)
+        let startInside = Descriptor(owning: startEnds.second)
+        var pidfdNumber: Int32 = -1
+        let process = try StepFailure.naming("cell.clone") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(unsafe panal_fork(Self.namespaces, birthplace, &pidfdNumber), "clone3")
+        }
+        if process == 0 {
+            CellInit(
+                root: stage.roots[0], filters: table.seccomp, programUser: users.program(slot),
+                initUser: users.initUser(slot), line: lineInside.release(), trees: treesInside.release(),
+                start: startInside.release(), scratch: scratch.raw
+            ).run()
+        }
+        let pidfd = Descriptor(owning: pidfdNumber)
+        // The child has its own copies; up to here these had to stay open.
+        close(lineInside.release())
+        close(treesInside.release())
+        close(startInside.release())
+        namespace = unsafe openat(processes, "\(process)/ns/mnt", O_RDONLY | O_CLOEXEC)
+        return Cell(process: process, pidfd: pidfd, line: line, scratch: scratch, start: start)
+    }
+
+    /// The cell's scratch: `tmp` for everybody in it, `work` for the program alone; both share its quota.
+    private func makeScratch(bytes: UInt64, files: UInt32) throws(StepFailure) -> Descriptor {
+        let owner = users.program(slot)
+        return try StepFailure.naming("scratch.create") { () throws(SystemCallFailure) in
+            let scratch = try Mounts.scratch(bytes: bytes, inodes: files)
+            try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "tmp", 0o1777), "mkdir(tmp)")
+            try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "work", 0o700), "mkdir(work)")
+            try SystemCallFailure.checkErrno(
+                unsafe fchownat(scratch.raw, "work", owner, owner, AT_SYMLINK_NOFOLLOW), "chown(work)")
+            return scratch
+        }
+    }
+
+    private static var namespaces: UInt64 {
+        panal_clone_newns() | panal_clone_newpid() | panal_clone_newipc() | panal_clone_newuts() | panal_clone_parent()
+    }
+
+    /// Opens what the running cell is to see and hands it over, each tree in a message of its own; what cannot be opened is
+    /// told instead.
+    private func handTrees(program: String, inputs: [String]) {
+        let line = Descriptor(owning: trees)
+        trees = -1
+        do throws(StepFailure) {
+            if !program.isEmpty { try hand(program, isFolder: true, step: "program.open", to: line) }
+            for input in inputs { try hand(input, isFolder: false, step: "input.open", to: line) }
+        } catch {
+            CellReport(error).send(to: line)
+        }
+    }
+
+    private func hand(
+        _ path: String, isFolder: Bool, step: String, to line: borrowing Descriptor
+    ) throws(StepFailure) {
+        let tree = try stage.tree(path, isFolder: isFolder, step: step)
+        // When the program's process is gone, its own report says why.
+        _ = MessageSocket.send(line, [0], descriptors: [tree.raw], waiting: true)
+    }
+}
