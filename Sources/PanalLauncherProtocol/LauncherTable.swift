@@ -2,6 +2,8 @@
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
     package static let version: UInt16 = 1
+    /// Far longer than any run, and still a number of which a thousand cores have their own each.
+    static let longestWallMicroseconds: UInt64 = 1 << 53
 
     /// Name of the instance: 1 to 32 of `a-z`, `0-9`, `-`. Its groups are below `panal-<instance>`.
     package var instance: String
@@ -85,6 +87,10 @@ package struct LauncherTable: Hashable, Sendable {
             !instance.isEmpty
         else { throw .outOfRange("instance") }
         guard firstUser > 0, lastUser > firstUser else { throw .outOfRange("users") }
+        // What a request is held against must itself be in range: with other numbers the comparison could trap.
+        guard (RequestCheck.leastMemory...1 << 60).contains(memory) else { throw .outOfRange("memory") }
+        guard (1...Self.longestWallMicroseconds).contains(wallMicroseconds) else { throw .outOfRange("wall time") }
+        guard processes >= 2 else { throw .outOfRange("processes") }
         guard seccomp.allSatisfy({ !$0.isEmpty && $0.count % 8 == 0 }) else { throw .outOfRange("seccomp") }
     }
 }

@@ -1,5 +1,8 @@
 /// Holds a request against the table. Pure: the first field that is not as it must be is named, and nothing is made.
 package enum RequestCheck {
+    /// Bytes of memory below which no program starts.
+    static let leastMemory: UInt64 = 4 << 20
+
     /// Nil when the request may be carried out.
     package static func refusal(of request: RunRequest, by table: LauncherTable) -> String? {
         if Int(request.rootfs) >= table.rootfs.count { return "rootfs" }
@@ -10,7 +13,7 @@ package enum RequestCheck {
             return "quota"
         }
         if request.quota == 0, !request.exclusive { return "quota" }
-        if !(4_194_304...table.memory).contains(request.memory) || request.memory % 4_096 != 0 { return "memory" }
+        if !(leastMemory...table.memory).contains(request.memory) || request.memory % 4_096 != 0 { return "memory" }
         if !(2...table.processes).contains(request.processes) { return "processes" }
         if !(1...table.wallMicroseconds).contains(request.wallMicroseconds) { return "wall time" }
         if !(1...UInt64(cores.count) * table.wallMicroseconds).contains(request.cpuMicroseconds) {

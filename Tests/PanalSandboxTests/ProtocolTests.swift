@@ -53,6 +53,20 @@ import Testing
         #expect(throws: ProtocolError.trailingBytes) { try Command(decoding: whole + [0]) }
     }
 
+    /// What a request is held against has to be in range itself: found by Scripts/fuzz, where the comparison trapped.
+    @Test func tablesWithNumbersOutOfRangeAreRefused() {
+        let changes: [(String, (inout LauncherTable) -> Void)] = [
+            ("memory", { $0.memory = 4_095 << 10 }), ("memory", { $0.memory = .max }),
+            ("wall time", { $0.wallMicroseconds = 0 }), ("wall time", { $0.wallMicroseconds = .max }),
+            ("processes", { $0.processes = 1 }),
+        ]
+        for (field, change) in changes {
+            var table = Self.table
+            change(&table)
+            #expect(throws: ProtocolError.outOfRange(field)) { try LauncherTable(decoding: table.encoded()) }
+        }
+    }
+
     /// Random changes either still decode to something that the check judges, or are refused: the reader never traps.
     @Test func randomBytesNeverTrap() {
         var generator = SeededGenerator(state: 42)
