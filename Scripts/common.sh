@@ -15,6 +15,8 @@ demo_packages=(python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # To compare speed with.
 bench_packages=(bubblewrap crun python3)
+# To put cells under stress.
+stress_packages=(stress-ng python3)
 
 swift_version=6.3.1
 
