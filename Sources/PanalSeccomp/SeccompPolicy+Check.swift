@@ -81,7 +81,7 @@ extension SeccompCondition {
         }
     }
 
-    /// Arguments at which the answer can turn: around the values, with bits above the low half, each bit of a mask flipped.
+    /// Arguments at which the answer can turn: around the values, with bits above the low half, bits of a mask flipped.
     fileprivate var boundaries: Set<UInt64> {
         var values: Set<UInt64> = [0, .max, UInt64(UInt32.max), 1 << 32]
         for value in [value, valueTwo] {
@@ -90,7 +90,9 @@ extension SeccompCondition {
             ])
         }
         if comparison == .maskedEqual {
-            for bit in 0..<UInt64(64) { values.insert(valueTwo ^ (1 << bit)) }
+            // A mask of the whole low half is a comparison with one number; of others each bit counts.
+            let bits = value == UInt64(UInt32.max) ? [0, 31, 32, 63] : Array(0..<UInt64(64))
+            for bit in bits { values.insert(valueTwo ^ (1 << bit)) }
             values.formUnion([valueTwo | ~value, valueTwo ^ value])
         }
         return values

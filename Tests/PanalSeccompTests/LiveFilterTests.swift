@@ -36,7 +36,8 @@ struct LiveFilterTests {
             text.split(separator: "\n") == [
                 "getpid errno 0", "prctl errno 0", "unshare errno 1", "clone-newuser errno 1", "clone3 errno 38",
                 "keyctl errno 1", "ptrace errno 1", "io_uring_setup errno 1", "bpf errno 1", "inet-socket errno 1",
-                "unix-socket errno 0", "tiocsti-high errno 1", "setlease-high errno 1", "gap errno 38",
+                "unix-socket errno 1", "unix-pair errno 0", "tiocsti-high errno 1", "setlease-high errno 1",
+                "gap errno 38",
                 "future errno 38", "x32-getpid signal 31", "i386-getpid signal 31",
             ])
     }

@@ -20,7 +20,7 @@ enum Shipped {
     static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Profiles/seccomp")
         .standardizedFileURL.path(percentEncoded: false)
 
-    static let names = ["default", "strict"]
+    static let names = ["default", "loopback", "strict"]
 
     /// For x86-64, whose numbers the tables here have.
     static func policy(_ name: String, architecture: SeccompArchitecture = .x8664) throws -> SeccompPolicy {
@@ -50,7 +50,6 @@ struct ShippedPolicyTests {
         CallCase(name: "read", number: 0, answer: CallCase.allow),
         CallCase(name: "execve", number: 59, answer: CallCase.allow),
         CallCase(name: "execveat", number: 322, answer: CallCase.allow),
-        CallCase(name: "prctl", number: 157, answer: CallCase.allow),
         CallCase(name: "exit_group", number: 231, answer: CallCase.allow),
         CallCase(name: "sched_setaffinity", number: 203, answer: CallCase.allow),
         // New namespaces, by each way there is.
@@ -82,6 +81,9 @@ struct ShippedPolicyTests {
         CallCase(name: "mq_open", number: 240, answer: denied),
         CallCase(name: "fcntl F_GETFL", number: 72, arguments: [3, 3], answer: CallCase.allow),
         CallCase(name: "fcntl F_SETLK", number: 72, arguments: [3, 6], answer: CallCase.allow),
+        CallCase(name: "fcntl F_GETLK", number: 72, arguments: [3, 5], answer: CallCase.allow),
+        CallCase(name: "fcntl F_OFD_SETLK", number: 72, arguments: [3, 37], answer: denied),
+        CallCase(name: "flock", number: 73, arguments: [3, 6], answer: CallCase.allow),
         CallCase(name: "fcntl F_SETLEASE", number: 72, arguments: [3, 1_024], answer: denied),
         CallCase(name: "fcntl F_SETLEASE with a high bit", number: 72, arguments: [3, above | 1_024], answer: denied),
         CallCase(name: "fcntl F_NOTIFY", number: 72, arguments: [3, 1_026], answer: denied),
@@ -133,7 +135,7 @@ struct ShippedPolicyTests {
         CallCase(name: "ioctl TIOCLINUX", number: 16, arguments: [0, 0x541c], answer: denied),
         CallCase(name: "ioctl TIOCLINUX with a high bit", number: 16, arguments: [0, above | 0x541c], answer: denied),
         // Sockets: Unix 1, Internet 2 and 10, netlink 16, packet 17, crypto 38, vsock 40.
-        CallCase(name: "socket Unix", number: 41, arguments: [1, 1, 0], answer: CallCase.allow),
+        CallCase(name: "socket Unix", number: 41, arguments: [1, 1, 0], answer: denied),
         CallCase(name: "socketpair Unix", number: 53, arguments: [1, 1, 0], answer: CallCase.allow),
         CallCase(name: "socket Internet", number: 41, arguments: [2, 1, 0], answer: denied),
         CallCase(name: "socket Internet 6", number: 41, arguments: [10, 1, 0], answer: denied),
@@ -143,6 +145,28 @@ struct ShippedPolicyTests {
         CallCase(name: "socket vsock", number: 41, arguments: [40, 1, 0], answer: denied),
         CallCase(name: "socket Unix with a high bit", number: 41, arguments: [above | 1, 1, 0], answer: denied),
         CallCase(name: "sendto", number: 44, arguments: [3, 0, 1, 0x4000], answer: CallCase.allow),
+        CallCase(name: "sendto an address", number: 44, arguments: [3, 0, 1, 0, 0x1000, 16], answer: denied),
+        CallCase(
+            name: "sendto an address, high", number: 44, arguments: [3, 0, 1, 0, 0x7fff_0000_0000, 16], answer: denied),
+        CallCase(name: "bind", number: 49, answer: denied),
+        CallCase(name: "connect", number: 42, answer: denied),
+        CallCase(name: "setsockopt SO_PASSCRED", number: 54, arguments: [3, 1, 16], answer: denied),
+        CallCase(name: "socketpair vsock", number: 53, arguments: [40, 1, 0], answer: denied),
+        // What a program may change about itself.
+        CallCase(name: "prctl PR_SET_NAME", number: 157, arguments: [15], answer: CallCase.allow),
+        CallCase(name: "prctl PR_GET_SECCOMP", number: 157, arguments: [21], answer: CallCase.allow),
+        CallCase(name: "prctl PR_SET_MM", number: 157, arguments: [35], answer: denied),
+        CallCase(name: "prctl PR_SET_MEMORY_MERGE", number: 157, arguments: [67], answer: denied),
+        CallCase(name: "prctl PR_CAP_AMBIENT", number: 157, arguments: [47], answer: denied),
+        CallCase(name: "arch_prctl ARCH_SET_FS", number: 158, arguments: [0x1002], answer: CallCase.allow),
+        CallCase(name: "arch_prctl ARCH_MAP_VDSO_64", number: 158, arguments: [0x2003], answer: denied),
+        CallCase(name: "arch_prctl ARCH_SET_CPUID", number: 158, arguments: [0x1012], answer: denied),
+        CallCase(name: "madvise MADV_DONTNEED", number: 28, arguments: [0, 0, 4], answer: CallCase.allow),
+        CallCase(name: "madvise MADV_HUGEPAGE", number: 28, arguments: [0, 0, 14], answer: CallCase.allow),
+        CallCase(name: "madvise MADV_MERGEABLE", number: 28, arguments: [0, 0, 12], answer: denied),
+        CallCase(name: "madvise MADV_MERGEABLE, high", number: 28, arguments: [0, 0, above | 12], answer: denied),
+        CallCase(name: "seccomp filter", number: 317, arguments: [1, 0], answer: CallCase.allow),
+        CallCase(name: "seccomp listener", number: 317, arguments: [1, 8], answer: denied),
         CallCase(name: "sendto urgent", number: 44, arguments: [3, 0, 1, 0x4001], answer: denied),
         CallCase(name: "recvmsg urgent", number: 47, arguments: [3, 0, 1], answer: denied),
         // Nodes: a pipe, a character device, a block device.
@@ -173,7 +197,9 @@ struct ShippedPolicyTests {
         CallCase(name: "write", number: 1, answer: CallCase.allow),
         CallCase(name: "mmap", number: 9, answer: CallCase.allow),
         CallCase(name: "execve", number: 59, answer: CallCase.allow),
-        CallCase(name: "prctl", number: 157, answer: CallCase.allow),
+        CallCase(name: "prctl PR_GET_SECCOMP", number: 157, arguments: [21], answer: CallCase.allow),
+        CallCase(name: "prctl PR_SET_SECCOMP", number: 157, arguments: [22], answer: denied),
+        CallCase(name: "madvise MADV_MERGEABLE", number: 28, arguments: [0, 0, 12], answer: denied),
         CallCase(name: "clone of a thread", number: 56, arguments: [0x003d_0f00], answer: denied),
         CallCase(name: "fork", number: 57, answer: denied),
         CallCase(name: "vfork", number: 58, answer: denied),
@@ -192,6 +218,43 @@ struct ShippedPolicyTests {
     func strictPolicy(_ call: CallCase) throws {
         let answer = try Shipped.machine("strict").answer(call.number, arguments: call.arguments)
         #expect(answer == call.answer, "\(call.name): \(String(answer, radix: 16))")
+    }
+
+    static let loopbacks: [CallCase] = [
+        CallCase(name: "read", number: 0, answer: CallCase.allow),
+        CallCase(name: "mount", number: 165, answer: denied),
+        CallCase(name: "Unix", number: 41, arguments: [1, 0x80001, 0], answer: CallCase.allow),
+        CallCase(name: "TCP", number: 41, arguments: [2, 1, 0], answer: CallCase.allow),
+        CallCase(name: "TCP 6, named, not blocking", number: 41, arguments: [10, 0x80801, 6], answer: CallCase.allow),
+        CallCase(name: "UDP 6", number: 41, arguments: [10, 2, 17], answer: CallCase.allow),
+        CallCase(name: "ICMP", number: 41, arguments: [2, 2, 1], answer: denied),
+        CallCase(name: "raw", number: 41, arguments: [2, 3, 255], answer: denied),
+        CallCase(name: "SCTP", number: 41, arguments: [2, 1, 132], answer: denied),
+        CallCase(name: "MPTCP", number: 41, arguments: [2, 1, 262], answer: denied),
+        CallCase(name: "netlink", number: 41, arguments: [16, 3, 0], answer: denied),
+        CallCase(name: "packet", number: 41, arguments: [17, 3, 0], answer: denied),
+        CallCase(name: "crypto", number: 41, arguments: [38, 5, 0], answer: denied),
+        CallCase(name: "vsock", number: 41, arguments: [40, 1, 0], answer: denied),
+        CallCase(name: "bind", number: 49, answer: CallCase.allow),
+        CallCase(name: "sendto an address", number: 44, arguments: [3, 0, 1, 0, 0x1000, 16], answer: CallCase.allow),
+        CallCase(name: "sendto urgent", number: 44, arguments: [3, 0, 1, 1], answer: denied),
+        CallCase(name: "SO_REUSEADDR", number: 54, arguments: [3, 1, 2], answer: CallCase.allow),
+        CallCase(name: "TCP_NODELAY", number: 54, arguments: [3, 6, 1], answer: CallCase.allow),
+        CallCase(name: "SO_ATTACH_FILTER", number: 54, arguments: [3, 1, 26], answer: denied),
+        CallCase(name: "SO_ATTACH_BPF", number: 54, arguments: [3, 1, 50], answer: denied),
+        CallCase(name: "TCP_ULP", number: 54, arguments: [3, 6, 31], answer: denied),
+    ]
+
+    @Test("loopback.json answers", arguments: loopbacks)
+    func loopbackPolicy(_ call: CallCase) throws {
+        let answer = try Shipped.machine("loopback").answer(call.number, arguments: call.arguments)
+        #expect(answer == call.answer, "\(call.name): \(String(answer, radix: 16))")
+    }
+
+    @Test("Only the loopback policy makes sockets")
+    func sockets() throws {
+        let makers = try SeccompPolicies.load(folder: Shipped.folder).filter(\.makesSockets).map(\.name)
+        #expect(makers == ["loopback"])
     }
 
     /// AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, nonsense: whatever the number, the program ends.

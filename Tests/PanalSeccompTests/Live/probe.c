@@ -13,6 +13,9 @@
 
 static struct sock_filter program[4096];
 
+/* Where socketpair writes to; the other calls have no fourth argument. */
+static int pair[2];
+
 static long int80(long number) {
     long result;
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(0), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
@@ -36,6 +39,7 @@ static const struct {
     {"bpf", SYS_bpf, 0, 0, 0},
     {"inet-socket", SYS_socket, 2, 1, 0},
     {"unix-socket", SYS_socket, 1, 1, 0},
+    {"unix-pair", SYS_socketpair, 1, 1, 0},
     {"tiocsti-high", SYS_ioctl, 0, 0x100005412, 0},
     {"setlease-high", SYS_fcntl, 0, 0x100000400, 0},
     {"gap", 400, 0, 0, 0},
@@ -59,7 +63,7 @@ int main(int count, char **words) {
             errno = 0;
             long result = calls[place].legacy
                 ? int80(calls[place].number)
-                : syscall(calls[place].number, calls[place].first, calls[place].second, 0, 0, 0, 0);
+                : syscall(calls[place].number, calls[place].first, calls[place].second, 0, pair, 0, 0);
             _exit(result < 0 ? errno : 0);
         }
         int status = 0;
