@@ -50,7 +50,7 @@ final class Spawner {
         _ line: borrowing Descriptor, scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
     ) {
         do throws(StepFailure) {
-            if !isSetUp { try setUp(line) }
+            if !isSetUp { try setUp(line, birthplace: birthplace) }
             try forgetLast()
             let cell = try make(scratchBytes: scratchBytes, scratchFiles: scratchFiles, birthplace: birthplace)
             let answer = MakerAnswer.made(slot: slot, process: cell.process)
@@ -66,9 +66,9 @@ final class Spawner {
     }
 
     /// Once, when the spawner lives where it belongs: namespaces of its own, and out of the host's file system.
-    private func setUp(_ line: borrowing Descriptor) throws(StepFailure) {
+    private func setUp(_ line: borrowing Descriptor, birthplace: Int32) throws(StepFailure) {
         try StepFailure.naming("slot.descriptors") { () throws(SystemCallFailure) in
-            try Processes.closeAll(but: [0, 1, 2, line.raw])
+            try Processes.closeAll(but: [0, 1, 2, line.raw, birthplace])
         }
         cleaner = try groups.cleaner(Slot.group(slot))
         processes = try StepFailure.naming("slot.processes") { () throws(SystemCallFailure) in
