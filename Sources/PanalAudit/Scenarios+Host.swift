@@ -5,12 +5,15 @@ internal import PanalSandbox
 
 extension Scenarios {
     /// Protections and limits of a program that runs, as the host's kernel has them.
-    func outside() async -> [String]? {
+    func outside() async -> Observation {
         let limits = CellLimits.audit(.channel)
-        let (problems, _) = await host.whileRunning(["wait"]) { process in
+        let (problems, run) = await host.whileRunning(["wait"]) { process in
             try rights(process) + limitsOf(process, limits) + namespaces(process) + groups(process, limits)
         }
-        return problems
+        guard let problems else {
+            return Observation(doubts: ["the program was not ready: \(run.result.outcome.sentence)"])
+        }
+        return Observation(problems: problems)
     }
 
     private func rights(_ process: HostProcess) -> [String] {
@@ -96,7 +99,7 @@ extension Scenarios {
 
     /// A launcher of its own is killed while a cell of it runs: nothing of the cell is left, and the next launcher takes its
     /// groups away.
-    func killedLauncher() async -> [String]? {
+    func killedLauncher() async -> Observation {
         let name = String(host.settings.launcher.split(separator: "/").last?.prefix(15) ?? "")
         func launchers() -> Set<Int32> {
             Set(HostProcess.all().filter { $0.parent == getpid() && $0.text("comm") == name }.map(\.number))
@@ -105,10 +108,15 @@ extension Scenarios {
         let settings = LauncherSettings(
             executable: host.settings.launcher, instance: "\(host.settings.instance)-k", dataFolder: host.data,
             seccomp: host.settings.seccomp, preparedCells: 1)
-        guard let victim = try? LocalExecutor.start(settings) else { return nil }
+        let victim: LocalExecutor
+        do throws(SystemError) {
+            victim = try LocalExecutor.start(settings)
+        } catch {
+            return Observation(doubts: ["no second launcher starts: \(error.sentence)"])
+        }
         guard let launcher = launchers().subtracting(known).first else {
             await victim.stop()
-            return nil
+            return Observation(doubts: ["the second launcher's process is not to be found"])
         }
         let sink = AuditSink()
         let order = AuditOrder(host, ["fork-bomb"])
@@ -126,7 +134,7 @@ extension Scenarios {
         kill(launcher, SIGKILL)
         let result = await task.value
         await victim.stop()
-        guard isRunning else { return nil }
+        guard isRunning else { return Observation(doubts: ["its run did not start: \(result.outcome.sentence)"]) }
         var problems: [String] = []
         if case .systemError(let error) = result.outcome, error.step == "launcher.lost" {
         } else {
@@ -137,11 +145,13 @@ extension Scenarios {
         }
         let left = HostProcess.named(host.processName)
         if !left.isEmpty { problems.append("\(left.count) processes are left") }
-        guard let next = try? LocalExecutor.start(settings) else { return problems + ["no launcher starts after it"] }
+        guard let next = try? LocalExecutor.start(settings) else {
+            return Observation(problems: problems + ["no launcher starts after it"])
+        }
         await next.stop()
         for mount in (try? CgroupMount.list()) ?? [] where Folders.exists("\(mount.path)/panal-\(settings.instance)") {
             problems.append("a group is left below \(mount.path)")
         }
-        return problems
+        return Observation(problems: problems)
     }
 }

@@ -10,17 +10,33 @@ struct Scenarios {
         var kind: AttackClass
         var name: String
         var what: String
-        /// Problems; nil when it could not be carried out.
-        var body: () async -> [String]?
+        var body: () async -> Observation
         var tried = 1
 
         func carryOut() async -> Finding {
-            guard let problems = await body() else {
-                return Finding(
-                    kind: kind, name: name, what: what, verdict: .undecided, tried: tried,
-                    notes: ["it could not be carried out"])
+            let seen = await body()
+            guard seen.problems.isEmpty, !seen.doubts.isEmpty else {
+                return Finding(kind: kind, name: name, what: what, tried: tried, problems: seen.problems)
             }
-            return Finding(kind: kind, name: name, what: what, tried: tried, problems: problems)
+            return Finding(
+                kind: kind, name: name, what: what, verdict: .undecided, tried: tried, notes: seen.doubts)
+        }
+    }
+
+    /// What the host saw of it; nothing at all means that it held.
+    struct Observation {
+        var problems: [String] = []
+        /// Why nothing can be said.
+        var doubts: [String] = []
+
+        /// An end that is not the expected one: Panal's own failure before the program ran says nothing of the attack.
+        mutating func note(_ words: String, _ run: AttackRun) {
+            let sentence = "\(words): \(run.result.outcome.sentence)"
+            if case .systemError = run.result.outcome, !run.hasStarted {
+                doubts.append(sentence)
+            } else {
+                problems.append(sentence)
+            }
         }
     }
 
@@ -63,25 +79,30 @@ struct Scenarios {
         return HostProcess.all().filter { $0.parent == getpid() && $0.text("comm") == name }
     }
 
-    private func launcherDescriptors() async -> [String]? {
-        guard let launcher = launchers().first else { return nil }
-        guard let folder = try? Descriptor.open("/proc/\(launcher.number)/fd", O_RDONLY | O_DIRECTORY),
+    private func launcherDescriptors() async -> Observation {
+        guard let launcher = launchers().first,
+            let folder = try? Descriptor.open("/proc/\(launcher.number)/fd", O_RDONLY | O_DIRECTORY),
             let numbers = try? Folders.names(in: folder, limit: 100_000), numbers.count > 3
-        else { return nil }
-        // Its streams, socket, locks, pipes to cells that stand ready: dozens, not thousands.
-        return numbers.count < 200 ? [] : ["the launcher has \(numbers.count) descriptors open"]
+        else { return Observation(doubts: ["the launcher's descriptors cannot be counted"]) }
+        // Its streams, socket, locks, lines to cells that stand ready: dozens, not thousands.
+        return Observation(
+            problems: numbers.count < 200 ? [] : ["the launcher has \(numbers.count) descriptors open"])
     }
 
     /// Executed by the kernel, `/proc/self/exe` is the launcher itself, in the cell and with the program's rights.
-    private func interpreter() async -> [String]? {
+    private func interpreter() async -> Observation {
         var order = AuditOrder(host, [])
         order.arguments = ["/program/interpreter"]
         let run = await host.run(order)
-        if case .systemError(let error) = run.result.outcome { return ["\(error.sentence)"] }
-        return run.result.outcome.isSuccess ? ["it ended well"] : []
+        var seen = Observation()
+        switch run.result.outcome {
+        case .systemError, .exited(code: 0): seen.note("it ended unexpectedly", run)
+        default: break
+        }
+        return seen
     }
 
-    private func failClosed() async -> [String]? {
+    private func failClosed() async -> Observation {
         var orders: [(step: String, order: AuditOrder)] = []
         var blind = AuditOrder(host, ["wait"])
         blind.seccomp = AuditHost.blind
@@ -95,26 +116,22 @@ struct Scenarios {
         var unknown = AuditOrder(host, ["wait"])
         unknown.seccomp = "no-such-policy"
         orders.append(("plan.seccomp", unknown))
-        return await problems(orders)
+        return await refusals(of: orders)
     }
 
     /// Each must end as a system error of its step, without the program having run.
-    private func problems(_ orders: [(step: String, order: AuditOrder)]) async -> [String] {
-        var problems: [String] = []
+    private func refusals(of orders: [(step: String, order: AuditOrder)]) async -> Observation {
+        var seen = Observation()
         for (step, order) in orders {
             let run = await host.run(order)
-            if run.hasStarted || !run.tries.held.isEmpty || run.tries.isReady {
-                problems.append("\(step): the program was started")
-            }
-            guard case .systemError(let error) = run.result.outcome, error.step == step else {
-                problems.append("\(step): it ended otherwise: \(run.result.outcome.sentence)")
-                continue
-            }
+            if run.hasStarted || run.tries.isReady { seen.problems.append("\(step): the program was started") }
+            if case .systemError(let error) = run.result.outcome, error.step == step { continue }
+            seen.note("\(step): it ended otherwise", run)
         }
-        return problems
+        return seen
     }
 
-    private func beyondTheTable() async -> [String]? {
+    private func beyondTheTable() async -> Observation {
         var orders: [(step: String, order: AuditOrder)] = []
         func add(_ change: (inout AuditOrder) -> Void) {
             var order = AuditOrder(host, ["wait"])
@@ -129,32 +146,34 @@ struct Scenarios {
         add { $0.programFolder = "/etc" }
         add { $0.programFolder = "programs/../../../etc" }
         add { $0.limits.wallTime = .seconds(365 * 24 * 3_600) }
-        return await problems(orders)
+        return await refusals(of: orders)
     }
 
     /// The instance's own group counts what its cells have left, also pages of files that nobody has any more.
-    private func filling() async -> [String]? {
+    private func filling() async -> Observation {
         let (answer, _) = await host.whileRunning(["wait"]) { try memoryGroup(of: $0).map { [$0] } ?? [] }
         let group = answer?.first
-        var limits = CellLimits.audit
-        limits.scratchBytes = 16 << 20
+        let limits = CellLimits.audit
         let before = (host: HostMemory.shared, group: group.flatMap(HostMemory.of(group:)))
+        var seen = Observation()
         for _ in 0..<fillingRuns {
             let run = await host.run(AuditOrder(host, ["tmpfs"], limits: limits))
-            guard run.result.outcome.isSuccess else { return ["a run did not end: \(run.result.outcome.sentence)"] }
+            guard run.result.outcome.isSuccess else {
+                seen.note("a run did not come to its end", run)
+                return seen
+            }
         }
-        var problems: [String] = []
         // Others use the host's memory too; what leaked here would be all that was written.
         let written = fillingRuns * limits.scratchBytes
-        if let grown = HostMemory.shared.flatMap({ now in before.host.map { now - $0 } }),
-            grown > max(written / 4, 64 << 20)
-        {
-            problems.append("\(grown) bytes of \(written) that were written are still in memory")
+        let grown = HostMemory.shared.flatMap { now in before.host.map { now - $0 } }
+        if let grown, grown > max(written / 4, 64 << 20) {
+            seen.problems.append("\(grown) bytes of \(written) that were written are still in memory")
         }
         if let group, let before = before.group, let now = HostMemory.of(group: group), now - before > 64 << 20 {
-            problems.append("the group of all cells grew by \(now - before) bytes")
+            seen.problems.append("the group of all cells grew by \(now - before) bytes")
         }
-        return problems
+        if grown == nil { seen.doubts.append("the host's memory cannot be read") }
+        return seen
     }
 
     private func memoryGroup(of process: HostProcess) throws -> String? {
