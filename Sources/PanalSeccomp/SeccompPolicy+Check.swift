@@ -5,7 +5,9 @@ extension ResolvedPolicy {
         var probes: [SeccompCall] = []
         let token = architecture.token
         for number in 0...UInt32(1_100) { probes.append(SeccompCall(number, architecture: token)) }
-        for number: UInt32 in [0x3fff_ffff, 0x4000_0000, 0x4000_0001, 0x4000_0208, 0x7fff_ffff, 0x8000_0000, .max] {
+        for number: UInt32 in [
+            0x3fff_ffff, 0x4000_0000, 0x4000_0001, 0x4000_0208, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, .max,
+        ] {
             probes.append(SeccompCall(number, architecture: token))
         }
         // i386, 32-bit ARM, the other machine, nonsense.

@@ -52,6 +52,58 @@ struct CompilerTests {
     }
 }
 
+/// The check that the server makes of each program at its start.
+@Suite("A program that is not the policy's is not used")
+struct CheckTests {
+    private static let text = """
+        {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+          {"names": ["read"], "action": "SCMP_ACT_ALLOW"},
+          {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW",
+           "args": [{"index": 1, "value": 4294967295, "valueTwo": 21505, "op": "SCMP_CMP_MASKED_EQ"}]}]}
+        """
+
+    /// Each instruction in turn is made another: its number one higher, or its answer another.
+    @Test("Each changed instruction is found")
+    func changed() throws {
+        let host = SeccompHost(architecture: .x8664, kernel: (6, 1))
+        let policy = try SeccompPolicy(parsing: Data(Self.text.utf8), name: "test", host: host)
+        let resolved = try ResolvedPolicy(policy)
+        let program = try policy.compiled().instructions
+        try resolved.check(program, mode: .enforcing)
+        for place in program.indices where place % 8 == 4 {
+            var changed = program
+            changed[place] &+= 1
+            #expect(throws: SeccompMistake.self, "instruction \(place / 8)") {
+                try resolved.check(changed, mode: .enforcing)
+            }
+        }
+        #expect(throws: SeccompMistake.self) { try resolved.check(program.dropLast(8), mode: .enforcing) }
+        #expect(throws: SeccompMistake.self) { try resolved.check(program, mode: .supervised) }
+    }
+
+    struct Broken: Sendable, CustomTestStringConvertible {
+        var bytes: [UInt8]
+        var says: String
+        var testDescription: String { says }
+    }
+
+    static let broken: [Broken] = [
+        Broken(bytes: [], says: "is no program"),
+        Broken(bytes: [6, 0, 0, 0], says: "is no program"),
+        Broken(bytes: [UInt8](repeating: 6, count: 8 * 4_097), says: "is no program"),
+        Broken(bytes: [0x20, 0, 0, 0, 64, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0], says: "loads from 64"),
+        Broken(bytes: [0x20, 0, 0, 0, 0, 0, 0, 0], says: "runs off its end"),
+        Broken(bytes: [0x15, 0, 0, 1, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0], says: "runs off its end"),
+        Broken(bytes: [0x07, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0], says: "instruction 7"),
+    ]
+
+    @Test("What the kernel would not load is no program", arguments: broken)
+    func notLoaded(_ broken: Broken) throws {
+        let failure = try #require(throws: BPFMachine.Failure.self) { _ = try BPFMachine(broken.bytes) }
+        #expect(failure.reason.hasPrefix(broken.says), "\(failure.reason)")
+    }
+}
+
 /// Calls at which a wrong program would show.
 enum Probes {
     static func calls(of policy: SeccompPolicy) -> [SeccompCall] {

@@ -95,9 +95,13 @@ struct JudgeTests {
         Sentence(number: 0, says: "read is permitted by the policy ‘default’"),
     ]
 
+    private static let judges = Result {
+        try Dictionary(uniqueKeysWithValues: Shipped.names.map { ($0, try SeccompJudge(Shipped.policy($0))) })
+    }
+
     @Test("A sentence per refusal", arguments: sentences)
     func sentence(_ sentence: Sentence) throws {
-        let judge = try SeccompJudge(Shipped.policy(sentence.policy))
+        let judge = try #require(try Self.judges.get()[sentence.policy])
         let call = SeccompCall(
             sentence.number, architecture: sentence.architecture, arguments: sentence.arguments)
         let text = judge.explanation(of: call)

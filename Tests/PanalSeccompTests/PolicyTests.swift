@@ -244,6 +244,57 @@ struct PolicyTests {
         #expect(mistake.detail.contains("4096"), "\(mistake.detail)")
     }
 
+    // MARK: - Policies that extend another
+
+    /// `base.json`, `more.json` which extends it, and `third.json` with the given text.
+    private func extended(_ third: String) throws -> SeccompPolicy {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "panal-seccomp-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let base = """
+            {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}],
+             "refused": [{"names": ["write", "ptrace"], "comment": "no"}]}
+            """
+        let more = #"{"extends": "base", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ALLOW"}]}"#
+        for (name, text) in [("base", base), ("more", more), ("third", third)] {
+            try Data(text.utf8).write(to: folder.appending(path: "\(name).json"))
+        }
+        return try SeccompPolicies.read(file: folder.path() + "/third.json", name: "third", host: Self.host)
+    }
+
+    @Test("A policy that extends another has both's rules, and refuses what neither permits")
+    func extends() throws {
+        let policy = try extended(
+            #"{"extends": "base", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_ALLOW"}]}"#)
+        #expect(policy.name == "third")
+        #expect(policy.refusals.flatMap(\.names) == ["ptrace"])
+        let machine = try BPFMachine(policy.compiled().instructions)
+        #expect(machine.answer(0) == CallCase.allow)
+        #expect(machine.answer(1) == CallCase.allow)
+        #expect(machine.answer(101) == CallCase.errno(EPERM))
+    }
+
+    static let extensionMistakes: [Wrong] = [
+        Wrong(text: #"{"extends": "absent"}"#, pointer: "", says: "cannot be read"),
+        Wrong(text: #"{"extends": "../base"}"#, pointer: "/extends", says: "names no policy"),
+        Wrong(text: #"{"extends": ["base"]}"#, pointer: "/extends", says: "names no policy"),
+        Wrong(text: #"{"extends": "more"}"#, pointer: "/extends", says: "names no policy"),
+        Wrong(text: #"{"extends": "third"}"#, pointer: "/extends", says: "names no policy"),
+        Wrong(
+            text: #"{"extends": "base", "defaultAction": "SCMP_ACT_ALLOW"}"#, pointer: "/defaultAction",
+            says: "not a key"),
+        Wrong(
+            text: #"{"extends": "base", "refused": [{"names": ["mount"]}]}"#, pointer: "/refused/0/comment",
+            says: "should be a text"),
+    ]
+
+    @Test("What cannot be extended is said", arguments: extensionMistakes)
+    func extensionMistake(_ wrong: Wrong) throws {
+        let mistake = try #require(throws: SeccompMistake.self) { _ = try extended(wrong.text) }
+        #expect(mistake.pointer == wrong.pointer)
+        #expect(mistake.detail.contains(wrong.says), "\(mistake.detail)")
+    }
+
     @Test("A folder without policies, and one that is not there, are mistakes")
     func folders() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "panal-seccomp-\(UUID().uuidString)")

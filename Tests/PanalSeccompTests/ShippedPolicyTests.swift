@@ -28,8 +28,12 @@ enum Shipped {
         return try SeccompPolicies.read(file: "\(folder)/\(name).json", name: name, host: host)
     }
 
-    static func machine(_ name: String) throws -> BPFMachine {
-        try BPFMachine(policy(name).compiled().instructions)
+    static func machine(_ name: String) throws -> BPFMachine { try #require(try compiled.get()[name]) }
+
+    /// Compiled once for all the calls that are tried.
+    private static let compiled = Result {
+        try Dictionary(
+            uniqueKeysWithValues: names.map { ($0, try BPFMachine(policy($0).compiled().instructions)) })
     }
 }
 
