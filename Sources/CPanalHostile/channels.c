@@ -21,8 +21,11 @@ struct channel {
     int (*receive)(const char *token);
 };
 
-/// Files that every cell has, and that are one file on the host: the rootfs and this program itself.
-static const char *const shared_files[] = {"/usr/bin/env", "/usr/lib/os-release", "/proc/self/exe", "/etc/passwd"};
+/// Files and folders that every cell has, and that could be one inode for all of them: rootfs, devices, this program.
+static const char *const shared_files[] = {"/usr/bin/env", "/usr/lib/os-release", "/proc/self/exe", "/etc/passwd",
+                                           "/dev/null",    "/dev/zero",           "/",              "/usr",
+                                           "/usr/bin",     "/etc",                "/dev",           "/program",
+                                           "/proc",        "/tmp",                "/work",          "/run"};
 enum { shared_count = sizeof shared_files / sizeof *shared_files };
 
 static key_t key_of(const char *token) { return (key_t)(strtoul(token, NULL, 16) & 0x7fffffff); }
@@ -116,11 +119,17 @@ static int files_receive(const char *token) {
     return 0;
 }
 
+/// The files for which something was found, for the report.
+static char found_at[256];
+
 static int each_shared_file(int (*body)(int file)) {
     int found = 0;
     for (int i = 0; i < shared_count; i++) {
         int file = open(shared_files[i], O_RDONLY);
-        if (file >= 0 && body(file)) found = 1;
+        if (file < 0 || !body(file)) continue;
+        found = 1;
+        size_t length = strlen(found_at);
+        snprintf(found_at + length, sizeof found_at - length, " %s", shared_files[i]);
     }
     return found;
 }
@@ -286,8 +295,9 @@ static void channel(int argc, char **argv) {
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
         if (argc > 2 && strcmp(channels[i].name, argv[2]) != 0) continue;
         if (!sends) {
+            found_at[0] = 0;
             if (channels[i].receive(argv[1])) {
-                got(channels[i].name, "a bit of another run arrived");
+                got(channels[i].name, "a bit of another run arrived%s%s", found_at[0] ? " by" : "", found_at);
             } else {
                 held(channels[i].name, "nothing arrived");
             }

@@ -29,7 +29,7 @@ import Testing
     }
 
     /// What is known to come through between two runs that share files of the host, at this time: see `channels.c`.
-    private static let knownChannels: Set<String> = ["flock", "record-lock", "open-file-lock", "futex"]
+    private static let knownChannels: Set<String> = ["flock", "record-lock", "futex"]
 
     @Test(arguments: AttackClass.allCases) func holds(kind: AttackClass) async throws {
         let report = try await audit(kind)
