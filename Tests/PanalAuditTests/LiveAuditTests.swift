@@ -63,4 +63,25 @@ import Testing
             #expect(notes.contains { $0.hasPrefix(word) }, "\(word) is not found in \(notes)")
         }
     }
+
+    /// The command as monitoring calls it: words, and the code that it ends with.
+    @Test(
+        arguments: [
+            (["--only", "D"], 0, "D "), (["--only", "d", "--json"], 0, "\"passed\" : true"), (["--only", "DZ"], 2, ""),
+            (["--only", "D", "--profiles", "/nonexistent"], 2, ""), (["--runs", "0"], 64, ""),
+        ] as [([String], Int32, String)])
+    func theCommandsExitCode(words: [String], code: Int32, output: String) throws {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(filePath: Self.companion("panal"))
+        let profiles = ["--profiles", Self.repository.appending(path: "Profiles").path]
+        process.arguments = ["audit"] + (words.contains("--profiles") ? [] : profiles) + words
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let printed = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == code)
+        #expect(printed.contains(output) || output.isEmpty, "\(printed)")
+    }
 }
