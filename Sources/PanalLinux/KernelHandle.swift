@@ -38,13 +38,14 @@ final class KernelHandle {
         try SystemCallFailure.checkErrno(written, "write(\(path))")
     }
 
-    /// Makes the file say `value`, by writing only where it says something else, and reads it back either way.
+    /// Makes the file say `value` and reads it back; what says so already is not written.
     func set(_ value: String, step: String) throws(StepFailure) {
-        try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            if try text() == value { return }
+        var found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try text() }
+        if found == value { return }
+        found = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try write(value)
+            return try text()
         }
-        let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try text() }
         guard found == value else {
             throw StepFailure(step: step, detail: "\(path) was set to \(value) and reads \(found)", errno: 0)
         }
