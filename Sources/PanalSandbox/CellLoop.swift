@@ -4,11 +4,15 @@ internal import PanalLauncherProtocol
 internal import PanalLinux
 internal import Synchronization
 
-/// The thread that speaks with the launcher: sends runs, takes the programs' output, puts results together. Everything but
-/// the mailbox belongs to that thread.
+/// The thread that takes what the launcher says and what programs write, and puts results together. Everything but the mailbox
+/// belongs to that thread. A run is sent by the thread that submits it, which saves the time of waking this one: the letter
+/// that tells of it is read when the launcher next says something, since letters come before reports.
 final class CellLoop: Sendable {
     private enum Letter: Sendable {
-        case run(CellRun)
+        /// A run whose order is on its way, with the reading ends of its output and error streams.
+        case run(CellRun, output: Int32, error: Int32)
+        /// The order of a run that the socket had no room for, with the three streams that go with it.
+        case order(RunRequest, streams: [Int32])
         case cancel(AttemptID)
         case stored(UInt64, Result<JobFile, SystemError>)
         case stop(@Sendable () -> Void)
@@ -19,10 +23,14 @@ final class CellLoop: Sendable {
         var letters: [Letter] = []
         var lastID: UInt64 = 0
         var isUsable = true
+        /// Cancelled attempts that were not here: done long ago, or still on their way through another thread.
+        var cancelledAbsent: [AttemptID] = []
     }
 
     private let mailbox = Mutex(Mailbox())
     private let wake: Descriptor
+    private let socket: Descriptor
+    private static let absentAtMost = 1_024
 
     init(_ launcher: consuming LauncherProcess) throws(SystemError) {
         do throws(SystemCallFailure) {
@@ -32,10 +40,9 @@ final class CellLoop: Sendable {
         }
         let keeper = try FileKeeper()
         let process = launcher.process
-        // The thread closes it.
-        let socket = dup(launcher.socket.raw)
+        socket = Descriptor(owning: dup(launcher.socket.raw))
         try CellThread.start { [self] in
-            var state = LoopState(socket: Descriptor(owning: socket), keeper: keeper)
+            var state = LoopState(keeper: keeper)
             serve(&state)
             var status: Int32 = 0
             while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
@@ -54,7 +61,53 @@ final class CellLoop: Sendable {
 
     var isUsable: Bool { mailbox.withLock { $0.isUsable } }
 
-    func submit(_ run: CellRun) { post(.run(run)) }
+    /// Sends a run to the launcher; its end is told to `run.finished`.
+    func submit(_ run: CellRun) {
+        let input = Descriptor(owning: run.input)
+        do throws(SystemCallFailure) {
+            let output = try outputPipe()
+            let outputWrite = Descriptor(owning: output.second)
+            let error: DescriptorPair
+            do throws(SystemCallFailure) {
+                error = try outputPipe()
+            } catch {
+                close(output.first)
+                throw error
+            }
+            let errorWrite = Descriptor(owning: error.second)
+            guard take(run, output: output.first, error: error.first) else { return }
+            let streams = [input.raw, outputWrite.raw, errorWrite.raw]
+            // A launcher that is gone shows in the loop, and ends every run there.
+            let answer = MessageSocket.send(
+                socket, Command.run(run.request).encoded(), descriptors: streams, waiting: false)
+            guard answer == .full else { return }
+            post(.order(run.request, streams: [input.release(), outputWrite.release(), errorWrite.release()]))
+        } catch {
+            let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
+            run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
+        }
+    }
+
+    /// Notes a run before it is sent, without waking the loop; false when it has been cancelled already or can never be run,
+    /// which it has been told.
+    private func take(_ run: CellRun, output: Int32, error: Int32) -> Bool {
+        let letter = Letter.run(run, output: output, error: error)
+        let (isTaken, isCancelled) = mailbox.withLock { box in
+            let isCancelled = box.cancelledAbsent.contains(run.attempt.id)
+            guard box.isUsable, !isCancelled else { return (false, isCancelled) }
+            box.letters.append(letter)
+            return (true, false)
+        }
+        if isTaken { return true }
+        guard isCancelled else {
+            refuse(letter)
+            return false
+        }
+        for number in [output, error] { close(number) }
+        run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
+        return false
+    }
+
     func cancel(_ attempt: AttemptID) { post(.cancel(attempt)) }
     func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
     /// Calls `done` when the launcher is gone.
@@ -70,12 +123,13 @@ final class CellLoop: Sendable {
 
     private func refuse(_ letter: Letter) {
         switch letter {
-        case .run(let run):
-            close(run.input)
+        case .run(let run, let output, let error):
+            for number in [output, error] { close(number) }
             let error = SystemError(
                 step: "launcher.lost", detail: "the launcher is gone; Panal has to be started again")
             run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
         case .stop(let done), .watch(let done): done()
+        case .order(_, let streams): for number in streams { close(number) }
         case .cancel, .stored: break
         }
     }
@@ -91,16 +145,11 @@ final class CellLoop: Sendable {
 
     /// What belongs to the thread.
     private struct LoopState: ~Copyable {
-        let socket: Descriptor
         let keeper: FileKeeper
         var runs: [UInt64: ActiveRun] = [:]
         var stopped: [@Sendable () -> Void] = []
-        /// Cancelled attempts that were not here: done long ago, or still on their way through another thread.
-        var cancelledAbsent: [AttemptID] = []
-        static let absentAtMost = 1_024
 
-        init(socket: consuming Descriptor, keeper: FileKeeper) {
-            self.socket = socket
+        init(keeper: FileKeeper) {
             self.keeper = keeper
         }
     }
@@ -111,25 +160,26 @@ final class CellLoop: Sendable {
             let active = Array(state.runs.values)
             var polled = [
                 pollfd(fd: wake.raw, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: state.socket.raw, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0),
             ]
             for run in active {
                 polled.append(pollfd(fd: run.output.descriptor, events: Int16(POLLIN), revents: 0))
                 polled.append(pollfd(fd: run.error.descriptor, events: Int16(POLLIN), revents: 0))
             }
             guard unsafe poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
+            if polled[0].revents != 0 { WakeUp.clear(wake) }
+            takeLetters(&state)
             for (index, run) in active.enumerated() {
-                if polled[2 + index * 2].revents != 0 { drain(run, .output, state) }
-                if polled[3 + index * 2].revents != 0 { drain(run, .error, state) }
+                if polled[2 + index * 2].revents != 0 { drain(run, .output) }
+                if polled[3 + index * 2].revents != 0 { drain(run, .error) }
                 complete(run, &state)
             }
             if polled[1].revents != 0, !takeReports(&state) { return lose(&state) }
-            if polled[0].revents != 0 { takeLetters(&state) }
         }
     }
 
-    private func drain(_ run: ActiveRun, _ stream: OutputStream, _ state: borrowing LoopState) {
-        if let cause = run.drain(stream) { send(.kill(id: run.id, cause: cause), [], state) }
+    private func drain(_ run: ActiveRun, _ stream: OutputStream) {
+        if let cause = run.drain(stream) { send(.kill(id: run.id, cause: cause)) }
     }
 
     private func complete(_ run: ActiveRun, _ state: inout LoopState) {
@@ -139,22 +189,25 @@ final class CellLoop: Sendable {
     }
 
     /// A closed socket shows in the next poll too, and ends every run there.
-    @discardableResult
-    private func send(
-        _ command: Command, _ descriptors: [Int32], _ state: borrowing LoopState
-    ) -> MessageSocket.SendAnswer {
-        MessageSocket.send(state.socket, command.encoded(), descriptors: descriptors, waiting: true)
+    private func send(_ command: Command, _ descriptors: [Int32] = []) {
+        _ = MessageSocket.send(socket, command.encoded(), descriptors: descriptors, waiting: true)
     }
 
     private func takeLetters(_ state: inout LoopState) {
-        WakeUp.clear(wake)
         let letters = mailbox.withLock { box in
             defer { box.letters = [] }
             return box.letters
         }
         for letter in letters {
             switch letter {
-            case .run(let run): begin(run, &state)
+            case .run(let run, let output, let error):
+                state.runs[run.request.id] = ActiveRun(run, output: output, error: error)
+                // A cancel that was on its way when the run was sent has found nothing here.
+                let isCancelled = mailbox.withLock { $0.cancelledAbsent.contains(run.attempt.id) }
+                if isCancelled { send(.kill(id: run.request.id, cause: .cancelled)) }
+            case .order(let request, let streams):
+                send(.run(request), streams)
+                for number in streams { close(number) }
             case .cancel(let attempt):
                 cancel(attempt, &state)
             case .stored(let id, let result):
@@ -164,7 +217,7 @@ final class CellLoop: Sendable {
             case .watch(let done): state.stopped.append(done)
             case .stop(let done):
                 state.stopped.append(done)
-                send(.stop, [], state)
+                send(.stop)
             }
         }
     }
@@ -173,39 +226,12 @@ final class CellLoop: Sendable {
         var isHere = false
         for run in state.runs.values where run.run.attempt.id == attempt {
             isHere = true
-            send(.kill(id: run.id, cause: .cancelled), [], state)
+            send(.kill(id: run.id, cause: .cancelled))
         }
         guard !isHere else { return }
-        state.cancelledAbsent.append(attempt)
-        if state.cancelledAbsent.count > LoopState.absentAtMost { state.cancelledAbsent.removeFirst() }
-    }
-
-    private func begin(_ run: CellRun, _ state: inout LoopState) {
-        defer { close(run.input) }
-        guard !state.cancelledAbsent.contains(run.attempt.id) else {
-            return run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
-        }
-        do throws(SystemCallFailure) {
-            let output = try outputPipe()
-            let outputWrite = Descriptor(owning: output.second)
-            let error: DescriptorPair
-            do throws(SystemCallFailure) {
-                error = try outputPipe()
-            } catch {
-                close(output.first)
-                throw error
-            }
-            let errorWrite = Descriptor(owning: error.second)
-            let active = ActiveRun(run, output: output.first, error: error.first)
-            guard send(.run(run.request), [run.input, outputWrite.raw, errorWrite.raw], state) == .sent else {
-                active.fail(SystemError(step: "launcher.send", detail: "the launcher could not be told of the run"))
-                if let result = active.result { run.finished(result) }
-                return
-            }
-            state.runs[active.id] = active
-        } catch {
-            let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
-            run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
+        mailbox.withLock { box in
+            box.cancelledAbsent.append(attempt)
+            if box.cancelledAbsent.count > Self.absentAtMost { box.cancelledAbsent.removeFirst() }
         }
     }
 
@@ -221,7 +247,7 @@ final class CellLoop: Sendable {
     /// False when the launcher is gone.
     private func takeReports(_ state: inout LoopState) -> Bool {
         do {
-            while let message = try MessageSocket.receive(state.socket) {
+            while let message = try MessageSocket.receive(socket) {
                 if message.bytes.isEmpty { return false }
                 take(try Report(decoding: message.bytes), message.descriptors, &state)
             }

@@ -113,7 +113,7 @@ package final class LocalExecutor: Executor, Sendable {
 struct CellRun: Sendable {
     var attempt: AttemptSpec
     var request: RunRequest
-    /// Read end of standard input; the loop closes it.
+    /// Read end of standard input; `submit` closes it.
     var input: Int32
     var sink: any AttemptSink
     var started: @Sendable () -> Void

@@ -77,10 +77,12 @@ final class Launcher {
         ]
         for slot in slots { polled.append(pollfd(fd: slot.line, events: Int16(POLLIN), revents: 0)) }
         let first = polled.count
+        let now = panal_monotonic_ns()
         for run in running {
+            let start = run.hasStartEnded || now < run.startWatch ? -1 : run.cell.start.raw
             // What has ended stays ready for good, and a dying cell can take seconds to give its memory back.
             let memory = run.cause == .none ? run.cell.group.outOfMemory : -1
-            polled.append(pollfd(fd: run.hasStartEnded ? -1 : run.cell.start.raw, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: start, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
         }
@@ -125,7 +127,11 @@ final class Launcher {
     }
 
     private func timeout(_ running: [RunningCell]) -> Int32 {
-        var next = min(running.map(\.deadline).min() ?? .max, pool.nextTidying())
+        var next = pool.nextTidying()
+        let now = panal_monotonic_ns()
+        for run in running {
+            next = min(next, run.deadline, run.hasStartEnded || now >= run.startWatch ? .max : run.startWatch)
+        }
         if parked.contains(where: \.waitsForCores) { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
         let left = next - panal_monotonic_ns()

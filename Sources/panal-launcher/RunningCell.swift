@@ -18,6 +18,9 @@ final class RunningCell {
     private(set) var failure: FinishReport.Ending?
     /// The program's process has executed or ended: there is nothing more to wait for at `cell.start`.
     private(set) var hasStartEnded = false
+    /// From when on the launcher looks for the start, which only the server wants to know of: sooner, it would take the time of
+    /// programs that are done by then.
+    let startWatch = panal_monotonic_ns() + 2_000_000
     /// Until when the program must have been started.
     private let startDeadline = panal_monotonic_ns() + 30_000_000_000
     /// When the processor time can next have run out.
