@@ -183,8 +183,8 @@ final class CellLoop: Sendable {
     }
 
     private func complete(_ run: ActiveRun, _ state: inout LoopState) {
-        guard let result = run.result else { return }
-        state.runs[run.id] = nil
+        // One that a letter completed is still among those that were waited for.
+        guard let result = run.result, state.runs.removeValue(forKey: run.id) != nil else { return }
         run.run.finished(result)
     }
 
