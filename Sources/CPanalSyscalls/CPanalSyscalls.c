@@ -11,12 +11,14 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -183,6 +185,28 @@ int panal_set_nonblocking(int descriptor) {
 int panal_make_device(int folder, const char *name, unsigned mode, unsigned major_number, unsigned minor_number) {
     if (mknodat(folder, name, S_IFCHR | mode, makedev(major_number, minor_number)) < 0) return -errno;
     return result(fchmodat(folder, name, mode, 0));
+}
+
+static int interface_request(unsigned long call, struct ifreq *request) {
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    int answer = result(ioctl(descriptor, call, request));
+    close(descriptor);
+    return answer;
+}
+
+int panal_interface_flags(const char *name) {
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    int answer = interface_request(SIOCGIFFLAGS, &request);
+    return answer < 0 ? answer : (int)(uint16_t)request.ifr_flags;
+}
+
+int panal_set_interface_flags(const char *name, int flags) {
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = (short)flags;
+    return interface_request(SIOCSIFFLAGS, &request);
 }
 
 int panal_seqpacket_pair(int out[2]) { return result(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out)); }

@@ -17,6 +17,7 @@ package struct AttemptSpec: Hashable, Sendable {
     package var id: AttemptID
     package var rootfs: String
     package var seccomp: String
+    package var network: CellNetwork
     package var limits: CellLimits
     /// Numbers of the cores that the scheduler reserved: the cell's own for an exclusive grant, shared ones for a shared one.
     /// Never empty.
@@ -33,12 +34,14 @@ package struct AttemptSpec: Hashable, Sendable {
     package var standardInput: ContentHash?
 
     package init(
-        id: AttemptID, rootfs: String, seccomp: String, limits: CellLimits, cores: [Int], program: ContentHash?,
-        arguments: [String], environment: [String], inputs: [InputFile], standardInput: ContentHash?
+        id: AttemptID, rootfs: String, seccomp: String, network: CellNetwork = .none, limits: CellLimits, cores: [Int],
+        program: ContentHash?, arguments: [String], environment: [String], inputs: [InputFile],
+        standardInput: ContentHash?
     ) {
         self.id = id
         self.rootfs = rootfs
         self.seccomp = seccomp
+        self.network = network
         self.limits = limits
         self.cores = cores
         self.program = program

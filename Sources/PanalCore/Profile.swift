@@ -14,6 +14,16 @@ package enum CPUGrant: Hashable, Sendable {
     }
 }
 
+/// What of a network a run has. The words are those of profiles and of stored attempts.
+package enum CellNetwork: String, Hashable, Sendable, Codable, CaseIterable {
+    /// No interface that is up.
+    case none
+    /// A loopback of its own: 127.0.0.1 and ::1, which reach nothing but the run itself.
+    case loopback
+    // A way to the outside would be a third case with its own parameters; it is the launcher's table that would have to name
+    // what may be reached.
+}
+
 /// Every limit that a cell is held to. Sizes in bytes, spans as `Duration`; no value is optional, nothing is unlimited.
 package struct CellLimits: Hashable, Sendable {
     package var cpu: CPUGrant
@@ -66,12 +76,17 @@ package struct Profile: Hashable, Sendable {
     package var limits: CellLimits
     /// Name of the seccomp policy, a file of `Profiles/seccomp/` without its ending.
     package var seccomp: String
+    /// Anything but `none` needs a policy that lets sockets be made.
+    package var network: CellNetwork
 
-    package init(name: String, summary: String, limits: CellLimits, seccomp: String) {
+    package init(
+        name: String, summary: String, limits: CellLimits, seccomp: String, network: CellNetwork = .none
+    ) {
         self.name = name
         self.summary = summary
         self.limits = limits
         self.seccomp = seccomp
+        self.network = network
     }
 }
 

@@ -1,7 +1,21 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 1
+    package static let version: UInt16 = 2
+
+    /// A seccomp filter.
+    package struct Filter: Hashable, Sendable {
+        /// An array of `struct sock_filter`.
+        package var instructions: [UInt8]
+        /// Whether it lets a program make sockets other than by `socketpair`. Their names live in the network namespace, so
+        /// such a run must have one of its own.
+        package var makesSockets: Bool
+
+        package init(instructions: [UInt8], makesSockets: Bool) {
+            self.instructions = instructions
+            self.makesSockets = makesSockets
+        }
+    }
     /// Far longer than any run, and still a number of which a thousand cores have their own each.
     static let longestWallMicroseconds: UInt64 = 1 << 53
 
@@ -10,8 +24,8 @@ package struct LauncherTable: Hashable, Sendable {
     /// Folder that programs and inputs are taken from; empty for none.
     package var dataFolder: String
     package var rootfs: [String]
-    /// Filters by index, each an array of `struct sock_filter`.
-    package var seccomp: [[UInt8]]
+    /// Filters by index.
+    package var seccomp: [Filter]
     /// Host user ids for cells; half open. Never contains 0.
     package var firstUser: UInt32
     package var lastUser: UInt32
@@ -26,7 +40,7 @@ package struct LauncherTable: Hashable, Sendable {
     package var prepared: UInt16
 
     package init(
-        instance: String, dataFolder: String, rootfs: [String], seccomp: [[UInt8]], firstUser: UInt32, lastUser: UInt32,
+        instance: String, dataFolder: String, rootfs: [String], seccomp: [Filter], firstUser: UInt32, lastUser: UInt32,
         cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16
     ) {
         self.instance = instance
@@ -49,7 +63,10 @@ package struct LauncherTable: Hashable, Sendable {
         writer.put(dataFolder)
         writer.put(rootfs)
         writer.put(UInt32(seccomp.count))
-        for filter in seccomp { writer.put(filter) }
+        for filter in seccomp {
+            writer.put(filter.instructions)
+            writer.put(UInt8(filter.makesSockets ? 1 : 0))
+        }
         writer.put(firstUser)
         writer.put(lastUser)
         writer.put(UInt32(cores.count))
@@ -70,7 +87,10 @@ package struct LauncherTable: Hashable, Sendable {
         let filters = Int(try reader.number(UInt32.self))
         guard filters <= 256 else { throw .outOfRange("seccomp") }
         seccomp = []
-        for _ in 0..<filters { seccomp.append(try reader.raw(limit: 4_096 * 8)) }
+        for _ in 0..<filters {
+            let instructions = try reader.raw(limit: 4_096 * 8)
+            seccomp.append(Filter(instructions: instructions, makesSockets: try reader.number(UInt8.self) != 0))
+        }
         firstUser = try reader.number()
         lastUser = try reader.number()
         let coreCount = Int(try reader.number(UInt32.self))
@@ -91,6 +111,8 @@ package struct LauncherTable: Hashable, Sendable {
         guard (RequestCheck.leastMemory...1 << 60).contains(memory) else { throw .outOfRange("memory") }
         guard (1...Self.longestWallMicroseconds).contains(wallMicroseconds) else { throw .outOfRange("wall time") }
         guard processes >= 2 else { throw .outOfRange("processes") }
-        guard seccomp.allSatisfy({ !$0.isEmpty && $0.count % 8 == 0 }) else { throw .outOfRange("seccomp") }
+        guard seccomp.allSatisfy({ !$0.instructions.isEmpty && $0.instructions.count % 8 == 0 }) else {
+            throw .outOfRange("seccomp")
+        }
     }
 }

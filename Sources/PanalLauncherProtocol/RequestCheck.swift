@@ -7,6 +7,7 @@ package enum RequestCheck {
     package static func refusal(of request: RunRequest, by table: LauncherTable) -> String? {
         if Int(request.rootfs) >= table.rootfs.count { return "rootfs" }
         if Int(request.seccomp) >= table.seccomp.count { return "seccomp" }
+        if request.network != .none, !table.seccomp[Int(request.seccomp)].makesSockets { return "network" }
         let cores = Set(request.cores)
         if cores.isEmpty || cores.count != request.cores.count || !cores.isSubset(of: table.cores) { return "cores" }
         if request.quota != 0, request.exclusive || !(1_000...100_000 * UInt32(cores.count)).contains(request.quota) {

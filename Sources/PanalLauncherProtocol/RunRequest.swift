@@ -5,6 +5,7 @@ package struct RunRequest: Hashable, Sendable {
     package var id: UInt64
     package var rootfs: UInt16
     package var seccomp: UInt16
+    package var network: Network
     /// Cores to run on, ascending. With `exclusive` no other cell of this launcher, and no other Panal on this host, may be
     /// on them.
     package var cores: [UInt16]
@@ -27,6 +28,15 @@ package struct RunRequest: Hashable, Sendable {
     package var arguments: [String]
     package var environment: [String]
 
+    /// What of a network the run has. One with a way to the outside would be an index into a list of the table's, like the
+    /// filter; nothing that the server writes may name an address or an interface.
+    package enum Network: UInt8, Hashable, Sendable {
+        /// No interface is up.
+        case none = 0
+        /// A loopback of the run's own; its filter must let sockets be made.
+        case loopback = 1
+    }
+
     /// A file below the data folder that stands at `/input/<field>/<name>`.
     package struct Input: Hashable, Sendable {
         package var field: String
@@ -41,15 +51,16 @@ package struct RunRequest: Hashable, Sendable {
     }
 
     package init(
-        id: UInt64, rootfs: UInt16, seccomp: UInt16, cores: [UInt16], exclusive: Bool, quota: UInt32, memory: UInt64,
-        processes: UInt32, wallMicroseconds: UInt64, cpuMicroseconds: UInt64, scratchBytes: UInt64,
-        scratchFiles: UInt32,
+        id: UInt64, rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16], exclusive: Bool,
+        quota: UInt32, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64, cpuMicroseconds: UInt64,
+        scratchBytes: UInt64, scratchFiles: UInt32,
         collectedFiles: UInt32, collectedBytes: UInt64, openFiles: UInt32, fileBytes: UInt64, program: String,
         inputs: [Input], arguments: [String], environment: [String]
     ) {
         self.id = id
         self.rootfs = rootfs
         self.seccomp = seccomp
+        self.network = network
         self.cores = cores
         self.exclusive = exclusive
         self.quota = quota
@@ -80,6 +91,7 @@ package struct RunRequest: Hashable, Sendable {
         writer.put(id)
         writer.put(rootfs)
         writer.put(seccomp)
+        writer.put(network.rawValue)
         writer.put(UInt32(cores.count))
         for core in cores { writer.put(core) }
         writer.put(UInt8(exclusive ? 1 : 0))
@@ -109,6 +121,8 @@ package struct RunRequest: Hashable, Sendable {
         id = try reader.number()
         rootfs = try reader.number()
         seccomp = try reader.number()
+        guard let network = Network(rawValue: try reader.number()) else { throw .outOfRange("network") }
+        self.network = network
         let coreCount = Int(try reader.number(UInt32.self))
         guard coreCount <= Self.maximumCores else { throw .outOfRange("cores") }
         cores = []

@@ -11,7 +11,7 @@ enum ProfileKey: String, CaseIterable {
     case results
     case openFiles = "open-files"
     case fileSize = "file-size"
-    case seccomp
+    case seccomp, network
 
     /// What a value is.
     enum Kind {
@@ -26,7 +26,7 @@ enum ProfileKey: String, CaseIterable {
     var kind: Kind {
         let mebibyte = 1 << 20
         return switch self {
-        case .summary, .seccomp: .text
+        case .summary, .seccomp, .network: .text
         case .cores: .cores
         case .memory: .bytes(4 * mebibyte...(1 << 44))
         case .scratch: .bytes(mebibyte...(1 << 44))
@@ -57,8 +57,12 @@ enum ProfileKey: String, CaseIterable {
         case .openFiles: "1024"
         case .fileSize: "256MiB"
         case .seccomp: "default"
+        case .network: "none"
         }
     }
+
+    /// Whether a profile may leave it out, its defaults too; what then holds is the least.
+    var isOptional: Bool { self == .summary || self == .network }
 
     /// A whole host may be one profile: this many cores at most.
     static let maximumCores = 4_096
@@ -71,5 +75,6 @@ enum ProfileKey: String, CaseIterable {
         "inodes": .scratchFiles, "stdout": .output, "output-bytes": .output, "files": .resultFiles,
         "result_files": .resultFiles, "open_files": .openFiles, "nofile": .openFiles, "file_size": .fileSize,
         "fsize": .fileSize, "description": .summary, "policy": .seccomp,
+        "net": .network, "networks": .network, "loopback": .network,
     ]
 }

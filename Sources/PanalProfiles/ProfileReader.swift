@@ -139,7 +139,7 @@ struct ProfileReader {
 
 extension ProfileReader {
     private mutating func profile(_ name: String, _ settings: [ProfileKey: Node], at place: Node) -> Profile? {
-        let missing = ProfileKey.allCases.filter { settings[$0] == nil && $0 != .summary }
+        let missing = ProfileKey.allCases.filter { settings[$0] == nil && !$0.isOptional }
         for key in missing {
             report(place, "\(name): \(key.rawValue) is missing; write for example \(key.rawValue): \(key.example)")
         }
@@ -152,7 +152,8 @@ extension ProfileReader {
             collectedFiles: count(.resultFiles, settings), collectedBytes: bytes(.results, settings),
             openFiles: count(.openFiles, settings), fileBytes: bytes(.fileSize, settings))
         let profile = Profile(
-            name: name, summary: text(.summary, settings, limit: 200) ?? "", limits: limits, seccomp: policy(settings))
+            name: name, summary: text(.summary, settings, limit: 200) ?? "", limits: limits, seccomp: policy(settings),
+            network: network(settings))
         guard missing.isEmpty, mistakes.count == before else { return nil }
         if limits.scratchBytes > limits.memory, let node = settings[.scratch] {
             report(
@@ -191,6 +192,14 @@ extension ProfileReader {
                 "seccomp: ‘\(name)’ is no name of a policy; write the name of its file without .json, such as default")
         }
         return name
+    }
+
+    private mutating func network(_ settings: [ProfileKey: Node]) -> CellNetwork {
+        guard let word = scalar(.network, settings), let node = settings[.network] else { return .none }
+        if let network = CellNetwork(rawValue: word) { return network }
+        let known = CellNetwork.allCases.map(\.rawValue).joined(separator: " or ")
+        report(node, "network: ‘\(word)’ is no network; write \(known)")
+        return .none
     }
 
     /// Whole cores are exclusive; a fraction is a share.

@@ -1,11 +1,12 @@
 internal import PanalCore
 internal import PanalLauncherProtocol
+internal import PanalSeccomp
 
 /// Turns an attempt into the request that the launcher understands. Pure; what cannot be asked for is a named failure.
 struct CellPlanner {
     /// Names of the launcher's tables, by index.
     let rootfs: [String]
-    let seccomp: [String]
+    let seccomp: [SeccompProgram]
 
     func request(
         for attempt: AttemptSpec, id: UInt64, program: String?
@@ -14,8 +15,14 @@ struct CellPlanner {
         guard let rootfs = rootfs.firstIndex(of: attempt.rootfs) else {
             throw SystemError(step: "plan.rootfs", detail: "there is no rootfs ‘\(attempt.rootfs)’")
         }
-        guard let seccomp = seccomp.firstIndex(of: attempt.seccomp) else {
+        guard let seccomp = seccomp.firstIndex(where: { $0.name == attempt.seccomp }) else {
             throw SystemError(step: "plan.seccomp", detail: "there is no seccomp policy ‘\(attempt.seccomp)’")
+        }
+        if attempt.network != .none, !self.seccomp[seccomp].makesSockets {
+            throw SystemError(
+                step: "plan.network",
+                detail: "the policy ‘\(attempt.seccomp)’ lets no socket be made; a run with the network "
+                    + "‘\(attempt.network.rawValue)’ needs one that does, such as ‘loopback’")
         }
         let isExclusive: Bool
         let quota: Int
@@ -29,7 +36,7 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(seccomp),
+            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(seccomp), network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
             quota: UInt32(clamping: quota),
             memory: Self.pages(limits.memory), processes: UInt32(clamping: limits.processes),
@@ -53,6 +60,13 @@ struct CellPlanner {
                     + "pass large values as files")
         }
         return request
+    }
+
+    private static func network(_ network: CellNetwork) -> RunRequest.Network {
+        switch network {
+        case .none: .none
+        case .loopback: .loopback
+        }
     }
 
     /// The kernel counts memory in pages: rounded down, so that nobody gets more than was promised.

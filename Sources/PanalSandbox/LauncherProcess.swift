@@ -58,7 +58,8 @@ struct LauncherProcess: ~Copyable {
         }
         return LauncherTable(
             instance: settings.instance, dataFolder: settings.dataFolder ?? "", rootfs: LocalExecutor.rootfs,
-            seccomp: settings.seccomp.map(\.instructions), firstUser: settings.userRange.lowerBound,
+            seccomp: settings.seccomp.map { .init(instructions: $0.instructions, makesSockets: $0.makesSockets) },
+            firstUser: settings.userRange.lowerBound,
             lastUser: settings.userRange.upperBound, cores: cores.map { UInt16(clamping: $0) },
             memory: UInt64(memory / 4_096 * 4_096),
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),

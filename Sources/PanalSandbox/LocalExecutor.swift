@@ -37,7 +37,7 @@ package final class LocalExecutor: Executor, Sendable {
 
     private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
         capacity = launcher.capacity
-        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp.map(\.name))
+        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp)
         dataFolder = settings.dataFolder
         loop = try CellLoop(launcher)
     }

@@ -59,6 +59,8 @@ struct AttemptDocument: Codable {
     private var nonce: UInt64
     private var rootfs: String
     private var seccomp: String
+    /// Missing in rows of before there were networks: none.
+    private var network: CellNetwork?
     private var limits: Limits
     private var program: ContentHash?
     private var arguments: [String]
@@ -73,6 +75,7 @@ struct AttemptDocument: Codable {
         nonce = attempt.id.nonce
         rootfs = attempt.rootfs
         seccomp = attempt.seccomp
+        network = attempt.network == CellNetwork.none ? nil : attempt.network
         limits = Limits(attempt.limits)
         program = attempt.program
         arguments = attempt.arguments
@@ -94,7 +97,9 @@ struct AttemptDocument: Codable {
     func attempt(job: JobID, number: Int) throws -> AttemptSpec {
         AttemptSpec(
             id: AttemptID(job: job, number: number, nonce: nonce), rootfs: rootfs, seccomp: seccomp,
-            limits: try limits.limits(), cores: [], program: program, arguments: arguments, environment: environment,
+            network: network ?? CellNetwork.none, limits: try limits.limits(), cores: [], program: program,
+            arguments: arguments,
+            environment: environment,
             inputs: inputs.map { InputFile(field: $0.field, name: $0.name, content: $0.content) },
             standardInput: standardInput)
     }

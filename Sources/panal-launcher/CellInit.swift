@@ -8,7 +8,7 @@ internal import PanalLinux
 struct CellInit {
     /// The root's folder in the spawner's namespace.
     let root: String
-    let filters: [[UInt8]]
+    let filters: [LauncherTable.Filter]
     let programUser: UInt32
     let initUser: UInt32
     /// The line to the launcher: the program's process takes its order from it, and both report on it.

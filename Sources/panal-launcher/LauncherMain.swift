@@ -27,7 +27,8 @@ internal import PanalLinux
 /// For each run (`Launcher.start`), in this order: hold the request against the table · lock its cores · take a slot whose cell
 /// stands ready · set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the
 /// program's process. That takes its streams, the size of its scratch, the read-only trees of its program and inputs from the
-/// spawner (`CellRoot.complete`), its limits, its ids, reads each back, tells the time, loads the seccomp filter, reads that back,
+/// spawner (`CellRoot.complete`), its limits, where sockets can be made a network
+/// namespace of its own (`CellNetwork`), its ids, reads each back, tells the time, loads the seccomp filter, reads that back,
 /// and only then executes. Whatever fails before that is reported with its step, and the program has not run.
 ///
 /// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the

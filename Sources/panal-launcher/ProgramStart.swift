@@ -6,7 +6,7 @@ internal import PanalLinux
 /// The process that becomes the program. It is forked ahead and waits for its order with as much done as no run can change;
 /// then it takes the run's streams, trees and limits, gives up its rights, reads each back, and executes.
 struct ProgramStart {
-    let filters: [[UInt8]]
+    let filters: [LauncherTable.Filter]
     let user: UInt32
     /// Brings the order and takes the reports; closes by itself on `execve`.
     let line: Int32
@@ -23,6 +23,8 @@ struct ProgramStart {
             try takeStreams(order.streams)
             try CellRoot.complete(order.request, trees: Descriptor(owning: trees))
             try limit(order.request)
+            let filter = filters[Int(order.request.seccomp)]
+            try CellNetwork.enter(order.request.network, makesSockets: filter.makesSockets)
             try giveUpRights()
             try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
                 try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
@@ -34,7 +36,7 @@ struct ProgramStart {
             // Before the filter, which may forbid what a message needs.
             CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
                 .send(to: line)
-            try load(filters[Int(order.request.seccomp)])
+            try load(filter.instructions)
             execute(order.request, arguments, environment).send(to: line)
         } catch {
             CellReport(error).send(to: line)
@@ -74,7 +76,7 @@ struct ProgramStart {
         _ = try? HostTopology.affinity()
         _ = try? Mounts.status("/work")
         _ = try? Privileges.difference(uid: user, gid: user)
-        _ = filters.map { $0.reduce(0, &+) }
+        _ = filters.map { $0.instructions.reduce(0, &+) }
     }
 
     /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the lines, which close on execution.

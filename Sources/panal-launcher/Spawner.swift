@@ -5,7 +5,7 @@ internal import PanalLinux
 
 /// The process that makes the cells of one slot, one after the other, each for one run. It is root and has one thread; it
 /// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it; its network
-/// namespace, without any interface up, is the slot's, and its mount namespace has nothing but the roots for cells and the
+/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another), and its mount namespace has nothing but the roots for cells and the
 /// data folder.
 final class Spawner {
     private let slot: Int

@@ -13,7 +13,7 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run one command in a cell of its own, without a server.",
         discussion: """
             The cell sees the machine's /usr read-only, an /etc of Panal's making, an empty private /work and /tmp, and nothing \
-            else: no network, no other processes, no environment. Standard streams are connected; what the command leaves in \
+            else: no network unless it is given a loopback of its own, no other processes, no environment. Standard streams are connected; what the command leaves in \
             /work is gone afterwards. Needs root, as the cell's limits are real ones.
 
             \(ExitStatus.explanation)
@@ -28,6 +28,12 @@ struct RunCommand: AsyncParsableCommand {
     @Option(
         help: "System call policy, a file of Profiles/seccomp without its ending; the profile's own when not given.")
     var seccomp: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "none, or loopback: 127.0.0.1 and ::1 of the command's own, then with the policy ‘loopback’ unless another is "
+                + "given; the profile's own when not given.", valueName: "none|loopback"))
+    var network: CellNetwork?
 
     @Option(help: "Folder that stands read-only at /program.")
     var program: String?
@@ -89,7 +95,8 @@ struct RunCommand: AsyncParsableCommand {
             let names = catalog.profiles.map(\.name).joined(separator: ", ")
             throw CommandFailure("there is no profile ‘\(self.profile)’; there are \(names)")
         }
-        let policy = seccomp ?? profile.seccomp
+        let isWidened = network == .loopback && profile.network == .none
+        let policy = seccomp ?? (isWidened ? "loopback" : profile.seccomp)
         let filters = try SeccompPolicies.load(folder: "\(folder)/seccomp")
         guard filters.contains(where: { $0.name == policy }) else {
             let names = filters.map(\.name).joined(separator: ", ")
@@ -135,8 +142,9 @@ struct RunCommand: AsyncParsableCommand {
         let cores = Array(capacity.cores.prefix(limits.cpu.parallelism))
         return AttemptSpec(
             id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: .random(in: .min ... .max)),
-            rootfs: rootfs, seccomp: policy, limits: limits, cores: cores, program: nil, arguments: words,
-            environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
+            rootfs: rootfs, seccomp: policy, network: network ?? profile.network, limits: limits, cores: cores,
+            program: nil, arguments: words, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil
+        )
     }
 
     private func tell(_ result: AttemptResult, profile: String, cores: [Int]) throws {
@@ -149,6 +157,8 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension CellNetwork: ExpressibleByArgument {}
 
 /// Calls back once when the terminal or somebody else asks this process to end.
 private final class Interruption {

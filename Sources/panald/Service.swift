@@ -75,6 +75,13 @@ struct Service: Sendable {
                 reason: "profile ‘\(profile.name)’ wants the system call policy ‘\(profile.seccomp)’, "
                     + "and there are \(names.sorted().joined(separator: ", "))")
         }
+        for profile in profiles where profile.network != .none {
+            guard policies.contains(where: { $0.name == profile.seccomp && !$0.makesSockets }) else { continue }
+            throw StartRefusal(
+                reason:
+                    "profile ‘\(profile.name)’ wants the network ‘\(profile.network.rawValue)’, but its system call "
+                    + "policy ‘\(profile.seccomp)’ lets no socket be made; ‘seccomp: loopback’ does")
+        }
     }
 
     /// Runs until SIGTERM or SIGINT, then takes no more work, ends what runs, and leaves nothing behind.

@@ -50,7 +50,7 @@ private func mistakes(_ text: String) -> [String] {
     @Test func aProfilesOwnSettingsComeBeforeTheDefaults() throws {
         let catalog = try ProfileCatalog(
             parsing: complete
-                + "profiles:\n  a: {cores: 0.25, memory: 64MiB, time: 1.5h, summary: quick}\n  b: {cores: 3, memory: 1.5 GiB}\n",
+                + "profiles:\n  a: {cores: 0.25, memory: 64MiB, time: 1.5h, summary: quick}\n  b: {cores: 3, memory: 1.5 GiB, network: loopback}\n",
             file: "p.yaml")
         #expect(catalog.profiles.map(\.name) == ["a", "b"])
         let first = catalog.profiles[0].limits
@@ -61,6 +61,7 @@ private func mistakes(_ text: String) -> [String] {
         #expect(first.fileBytes == 8 << 20)
         #expect(first.collectedFiles == 10)
         #expect(catalog.profiles[0].summary == "quick")
+        #expect(catalog.profiles.map(\.network) == [.none, .loopback])
         #expect(catalog.profiles[1].limits.memory == 3 << 29)
         #expect(catalog.profiles[1].limits.cpu == .exclusive(cores: 3))
     }
@@ -85,6 +86,8 @@ private func mistakes(_ text: String) -> [String] {
         ("processes: 1", ["‘1’ should be a whole number from 2 to 4194304"]),
         ("open-files: many", ["‘many’ should be a whole number from 16 to 1048576"]),
         ("seccomp: ../x", ["‘../x’ is no name of a policy; write the name of its file without .json, such as default"]),
+        ("network: internet", ["‘internet’ is no network; write none or loopback"]),
+        ("network: [loopback]", ["should be one value, for example none"]),
         (
             "scratch: 65MiB",
             [
@@ -132,7 +135,7 @@ private func mistakes(_ text: String) -> [String] {
             complete + "profiles:\n  a: {cores: 1, memory: 64MiB, colour: red}\n",
             [
                 "4:32: ‘colour’ is no setting; known are summary, cores, memory, processes, time, cpu-time, scratch, scratch-files, output, "
-                    + "result-files, results, open-files, file-size, seccomp"
+                    + "result-files, results, open-files, file-size, seccomp, network"
             ]
         ),
         (

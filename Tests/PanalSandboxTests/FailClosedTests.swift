@@ -56,6 +56,7 @@ extension LiveCells {
 
         @Test func policyRootfsAndCoresThatAreNotThere() async throws {
             try await CellHarness.with { harness in
+                expect("plan.network", await harness.run(["/bin/echo", "ran"], network: .loopback))
                 expect("plan.seccomp", await harness.run(["/bin/echo", "ran"], seccomp: "no-such-policy"))
                 expect("plan.cores", await harness.run(["/bin/echo", "ran"], cores: []))
                 expect("request.check", await harness.run(["/bin/echo", "ran"], cores: [1_000]))

@@ -15,8 +15,13 @@ import Testing
         inputs: [.init(field: "tamano", name: "mi foto.png", source: "blobs/ab/abcd")],
         arguments: ["/program/it", "ñ", ""], environment: ["PATH=/bin"])
     static let table = LauncherTable(
-        instance: "test", dataFolder: "/data", rootfs: ["host"], seccomp: [[0, 0, 0, 0, 0, 0, 0, 0]], firstUser: 1_000,
-        lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100, prepared: 1)
+        instance: "test", dataFolder: "/data", rootfs: ["host"], seccomp: [filter(false), filter(true)],
+        firstUser: 1_000, lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100,
+        prepared: 1)
+
+    static func filter(_ makesSockets: Bool) -> LauncherTable.Filter {
+        .init(instructions: [0, 0, 0, 0, 0, 0, 0, 0], makesSockets: makesSockets)
+    }
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
         for command in [Command.run(Self.request), .kill(id: 9, cause: .output), .stop] {
@@ -87,8 +92,12 @@ import Testing
         #expect(refused > 10_000)
     }
 
-    @Test func anHonestRequestIsAllowed() {
+    @Test func anHonestRequestIsAllowed() throws {
         #expect(RequestCheck.refusal(of: Self.request, by: Self.table) == nil)
+        var loopback = Self.request
+        (loopback.seccomp, loopback.network) = (1, .loopback)
+        #expect(RequestCheck.refusal(of: loopback, by: Self.table) == nil)
+        #expect(try Command(decoding: Command.run(loopback).encoded()) == .run(loopback))
     }
 
     /// What a taken-over server might ask for: a change of the honest request, and the field that must be named.
@@ -106,6 +115,7 @@ import Testing
     static let abuses: [Abuse] = [
         Abuse("rootfs") { $0.rootfs = 1 },
         Abuse("seccomp") { $0.seccomp = 9 },
+        Abuse("network") { $0.network = .loopback },
         Abuse("cores") { $0.cores = [2] },
         Abuse("cores") { $0.cores = [] },
         Abuse("cores") { $0.cores = [1, 1] },

@@ -67,6 +67,10 @@ int64_t panal_next_length(int socket, int flags);
 /// Receives one message; up to 8 descriptors, close-on-exec. -EMSGSIZE when it or its descriptors were cut.
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags);
 
+/// IFF_* flags of a network interface of the caller's namespace.
+int panal_interface_flags(const char *name);
+int panal_set_interface_flags(const char *name, int flags);
+
 // Privileges and protections
 int panal_set_ids(uint32_t uid, uint32_t gid);
 /// real, effective, saved uid; real, effective, saved gid; number of supplementary groups.

@@ -100,6 +100,7 @@ enum Documents {
             "scratchBytes": .integer(limits.scratchBytes), "scratchFiles": .integer(limits.scratchFiles),
             "outputBytes": .integer(limits.outputBytes), "collectedFiles": .integer(limits.collectedFiles),
             "collectedBytes": .integer(limits.collectedBytes), "seccomp": .string(availability.profile.seccomp),
+            "network": .string(availability.profile.network.rawValue),
         ]
         switch limits.cpu {
         case .exclusive(let cores):
