@@ -48,7 +48,7 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd) {
 int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces)); }
 int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
 
-int panal_wait_with_usage(int pid, int *status, int64_t usage[4]) {
+int panal_wait_with_usage(int pid, int *status, int64_t usage[5]) {
     struct rusage used;
     pid_t ended;
     do ended = wait4(pid, status, 0, &used);
@@ -58,6 +58,7 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[4]) {
     usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
     usage[2] = used.ru_nvcsw;
     usage[3] = used.ru_nivcsw;
+    usage[4] = used.ru_maxrss;
     return ended;
 }
 
@@ -324,9 +325,9 @@ int panal_load_seccomp(const void *instructions, size_t count) {
 }
 int panal_get_seccomp(void) { return result(prctl(PR_GET_SECCOMP, 0, 0, 0, 0)); }
 
-int panal_set_limit(int resource, uint64_t value) {
-    struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-    return result(setrlimit((__rlimit_resource_t)resource, &limit));
+int panal_set_limit(int resource, uint64_t soft, uint64_t hard) {
+    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    return result(setrlimit(resource, &limit));
 }
 int panal_get_limit(int resource, uint64_t out[2]) {
     struct rlimit limit;
@@ -335,6 +336,12 @@ int panal_get_limit(int resource, uint64_t out[2]) {
     out[1] = limit.rlim_max;
     return 0;
 }
+int panal_rlimit_as(void) { return RLIMIT_AS; }
+int panal_rlimit_cpu(void) { return RLIMIT_CPU; }
+int panal_rlimit_data(void) { return RLIMIT_DATA; }
+int panal_rlimit_nproc(void) { return RLIMIT_NPROC; }
+int panal_rlimit_sigpending(void) { return RLIMIT_SIGPENDING; }
+int panal_rlimit_stack(void) { return RLIMIT_STACK; }
 int panal_rlimit_core(void) { return RLIMIT_CORE; }
 int panal_rlimit_nofile(void) { return RLIMIT_NOFILE; }
 int panal_rlimit_fsize(void) { return RLIMIT_FSIZE; }

@@ -27,6 +27,9 @@ package enum CellNetwork: String, Hashable, Sendable, Codable, CaseIterable {
 /// Every limit that a cell is held to. Sizes in bytes, spans as `Duration`; no value is optional, nothing is unlimited.
 package struct CellLimits: Hashable, Sendable {
     package var cpu: CPUGrant
+    /// Processor time that a shared grant may save up while it needs less, and use in one period of 100 ms beyond its share; at
+    /// most that share of the period. 0 for a grant of whole cores.
+    package var cpuBurst: Duration
     /// Memory of the whole cell in bytes, its scratch files included; swap is always 0. At least 4 MiB.
     package var memory: Int
     /// Processes and threads alive at the same time, the cell's own init included. At least 2.
@@ -50,10 +53,12 @@ package struct CellLimits: Hashable, Sendable {
     package var fileBytes: Int
 
     package init(
-        cpu: CPUGrant, memory: Int, processes: Int, wallTime: Duration, cpuTime: Duration, scratchBytes: Int,
-        scratchFiles: Int, outputBytes: Int, collectedFiles: Int, collectedBytes: Int, openFiles: Int, fileBytes: Int
+        cpu: CPUGrant, cpuBurst: Duration = .zero, memory: Int, processes: Int, wallTime: Duration, cpuTime: Duration,
+        scratchBytes: Int, scratchFiles: Int, outputBytes: Int, collectedFiles: Int, collectedBytes: Int,
+        openFiles: Int, fileBytes: Int
     ) {
         self.cpu = cpu
+        self.cpuBurst = cpuBurst
         self.memory = memory
         self.processes = processes
         self.wallTime = wallTime

@@ -183,12 +183,19 @@ package struct FinishReport: Hashable, Sendable {
     package var peakProcesses: Int64
     package var voluntarySwitches: Int64
     package var forcedSwitches: Int64
+    /// Bytes. These, and pressure, are -1 where they are not known.
+    package var maxResident: Int64
+    package var bytesRead: Int64
+    package var bytesWritten: Int64
+    /// Nanoseconds in which something waited for the processor, for memory, for storage.
+    package var pressure: [Int64]
 
     package init(
         ending: Ending, cause: KillCause = .none, outOfMemoryKills: UInt32 = 0, userTime: Int64 = 0,
         systemTime: Int64 = 0,
         wallTime: Int64 = 0, throttledTime: Int64 = 0, peakMemory: Int64 = 0, peakProcesses: Int64 = -1,
-        voluntarySwitches: Int64 = 0, forcedSwitches: Int64 = 0
+        voluntarySwitches: Int64 = 0, forcedSwitches: Int64 = 0, maxResident: Int64 = -1, bytesRead: Int64 = -1,
+        bytesWritten: Int64 = -1, pressure: [Int64] = [-1, -1, -1]
     ) {
         self.ending = ending
         self.cause = cause
@@ -201,6 +208,10 @@ package struct FinishReport: Hashable, Sendable {
         self.peakProcesses = peakProcesses
         self.voluntarySwitches = voluntarySwitches
         self.forcedSwitches = forcedSwitches
+        self.maxResident = maxResident
+        self.bytesRead = bytesRead
+        self.bytesWritten = bytesWritten
+        self.pressure = pressure
     }
 
     func write(to writer: inout ByteWriter) {
@@ -224,6 +235,7 @@ package struct FinishReport: Hashable, Sendable {
         writer.put(outOfMemoryKills)
         for value in [
             userTime, systemTime, wallTime, throttledTime, peakMemory, peakProcesses, voluntarySwitches, forcedSwitches,
+            maxResident, bytesRead, bytesWritten, pressure[0], pressure[1], pressure[2],
         ] {
             writer.put(value)
         }
@@ -251,5 +263,9 @@ package struct FinishReport: Hashable, Sendable {
         peakProcesses = try reader.number()
         voluntarySwitches = try reader.number()
         forcedSwitches = try reader.number()
+        maxResident = try reader.number()
+        bytesRead = try reader.number()
+        bytesWritten = try reader.number()
+        pressure = [try reader.number(), try reader.number(), try reader.number()]
     }
 }

@@ -14,6 +14,7 @@ package enum RequestCheck {
             return "quota"
         }
         if request.quota == 0, !request.exclusive { return "quota" }
+        if request.burst > request.quota { return "burst" }
         if !(leastMemory...table.memory).contains(request.memory) || request.memory % 4_096 != 0 { return "memory" }
         if !(2...table.processes).contains(request.processes) { return "processes" }
         if !(1...table.wallMicroseconds).contains(request.wallMicroseconds) { return "wall time" }

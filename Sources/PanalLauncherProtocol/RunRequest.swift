@@ -12,6 +12,8 @@ package struct RunRequest: Hashable, Sendable {
     package var exclusive: Bool
     /// Microseconds of processor time in each 100 ms; 0 for whole cores.
     package var quota: UInt32
+    /// Microseconds that may be saved up of the quota and used beyond it in one period; at most the quota.
+    package var burst: UInt32
     package var memory: UInt64
     package var processes: UInt32
     package var wallMicroseconds: UInt64
@@ -52,7 +54,8 @@ package struct RunRequest: Hashable, Sendable {
 
     package init(
         id: UInt64, rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16], exclusive: Bool,
-        quota: UInt32, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64, cpuMicroseconds: UInt64,
+        quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
+        cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
         collectedFiles: UInt32, collectedBytes: UInt64, openFiles: UInt32, fileBytes: UInt64, program: String,
         inputs: [Input], arguments: [String], environment: [String]
@@ -64,6 +67,7 @@ package struct RunRequest: Hashable, Sendable {
         self.cores = cores
         self.exclusive = exclusive
         self.quota = quota
+        self.burst = burst
         self.memory = memory
         self.processes = processes
         self.wallMicroseconds = wallMicroseconds
@@ -96,6 +100,7 @@ package struct RunRequest: Hashable, Sendable {
         for core in cores { writer.put(core) }
         writer.put(UInt8(exclusive ? 1 : 0))
         writer.put(quota)
+        writer.put(burst)
         writer.put(memory)
         writer.put(processes)
         writer.put(wallMicroseconds)
@@ -129,6 +134,7 @@ package struct RunRequest: Hashable, Sendable {
         for _ in 0..<coreCount { cores.append(try reader.number()) }
         exclusive = try reader.number(UInt8.self) == 1
         quota = try reader.number()
+        burst = try reader.number()
         memory = try reader.number()
         processes = try reader.number()
         wallMicroseconds = try reader.number()

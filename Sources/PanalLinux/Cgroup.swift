@@ -6,13 +6,16 @@ package struct GroupLimits: Hashable, Sendable {
     package var processes: Int
     /// Microseconds of processor time in each 100 ms; nil for whole cores, which `cores` alone limits.
     package var quota: Int?
+    /// Microseconds that the group may save up of its quota and use in one period beyond it; at most the quota.
+    package var burst: Int
     /// Cores that the group may run on.
     package var cores: [Int]
 
-    package init(memory: Int, processes: Int, quota: Int?, cores: [Int]) {
+    package init(memory: Int, processes: Int, quota: Int?, burst: Int = 0, cores: [Int]) {
         self.memory = memory
         self.processes = processes
         self.quota = quota
+        self.burst = burst
         self.cores = cores
     }
 
@@ -80,6 +83,13 @@ package protocol CellGroup: AnyObject {
     /// Gives the group its limits, each read back, and starts counting.
     func begin(_ limits: GroupLimits) throws(StepFailure)
 
+    /// How long something in the group has waited since it was last told that a cell stands ready; nil where the kernel does
+    /// not say.
+    var pressure: GroupPressure? { get }
+
+    /// A cell stands ready in it: its making is none of the run's pressure.
+    func noteReady()
+
     /// What has been used since `begin`.
     func usage() throws(StepFailure) -> GroupUsage
 
@@ -107,6 +117,15 @@ package enum CgroupLayout {
             detail:
                 "neither the v1 controllers cpu, cpuacct, cpuset, memory and pids nor a v2 hierarchy with cpu, cpuset, "
                 + "memory and pids is mounted", errno: 0)
+    }
+}
+
+extension StepFailure {
+    static var noBurst: StepFailure {
+        StepFailure(
+            step: "cgroup.cpu.burst",
+            detail: "this kernel cannot save up processor time (Linux 5.14 can); leave cpu-burst out of the profile",
+            errno: 0)
     }
 }
 

@@ -9,6 +9,8 @@ package struct HybridCgroups: CgroupDriver {
     private let cpuset: GroupFolder
     private let memory: GroupFolder
     private let processes: GroupFolder
+    /// Below the v2 hierarchy without controllers, which tells of pressure; nil where there is none to be written to.
+    private let pressure: GroupFolder?
 
     /// Nil when a controller that every cell needs is not mounted.
     init?(mounts: [CgroupMount], instance: String) {
@@ -24,12 +26,16 @@ package struct HybridCgroups: CgroupDriver {
         self.cpuset = cpuset
         self.memory = memory
         self.processes = processes
+        pressure = mounts.first { unsafe $0.isUnified && access($0.path, W_OK) == 0 }
+            .map { GroupFolder(path: "\($0.path)/panal-\(instance)") }
     }
 
     /// Each mounted folder once: controllers that are mounted together share one.
     private var roots: [String] {
         var seen: Set<String> = []
-        return [cpu, accounting, cpuset, memory, processes].map(\.path).filter { seen.insert($0).inserted }
+        return ([cpu, accounting, cpuset, memory, processes] + (pressure.map { [$0] } ?? [])).map(\.path).filter {
+            seen.insert($0).inserted
+        }
     }
 
     package func prepare() throws(StepFailure) {
@@ -93,7 +99,8 @@ package struct HybridCgroups: CgroupDriver {
         let cores = try cpuset.read("cpuset.cpus", step: "cgroup.cpuset")
         return try HybridGroup(
             cpu: cell(cpu, name).path, accounting: cell(accounting, name).path, cpuset: cell(cpuset, name).path,
-            memory: cell(memory, name).path, processes: cell(processes, name).path, allCores: cores)
+            memory: cell(memory, name).path, processes: cell(processes, name).path,
+            pressure: pressure.map { cell($0, name).path }, allCores: cores)
     }
 
     private func cell(_ root: GroupFolder, _ name: String) -> GroupFolder {

@@ -15,6 +15,9 @@ final class HybridGroup: CellGroup {
     private let processes: KernelHandle
     private let processesPeak: KernelHandle?
     private let quota: KernelHandle
+    /// Nil before Linux 5.14.
+    private let burst: KernelHandle?
+    private let gauge: PressureGauge?
     private let throttling: KernelHandle
     private let time: KernelHandle
     private let userTime: KernelHandle
@@ -41,7 +44,7 @@ final class HybridGroup: CellGroup {
 
     init(
         cpu: String, accounting: String, cpuset: String, memory folder: String, processes counts: String,
-        allCores: String
+        pressure: String?, allCores: String
     ) throws(StepFailure) {
         self.allCores = allCores
         func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
@@ -59,6 +62,8 @@ final class HybridGroup: CellGroup {
         let peak = "\(counts)/pids.peak"
         processesPeak = Folders.exists(peak) ? try handle(peak) : nil
         quota = try handle("\(cpu)/cpu.cfs_quota_us", O_RDWR)
+        burst = Folders.exists("\(cpu)/cpu.cfs_burst_us") ? try handle("\(cpu)/cpu.cfs_burst_us", O_RDWR) : nil
+        gauge = pressure.flatMap { PressureGauge($0) }
         throttling = try handle("\(cpu)/cpu.stat")
         time = try handle("\(accounting)/cpuacct.usage")
         userTime = try handle("\(accounting)/cpuacct.usage_user")
@@ -72,6 +77,8 @@ final class HybridGroup: CellGroup {
     }
 
     var outOfMemory: Int32 { event.raw }
+    var pressure: GroupPressure? { gauge?.sinceReset }
+    func noteReady() { gauge?.reset() }
 
     func begin(_ limits: GroupLimits) throws(StepFailure) {
         self.limits = limits
@@ -80,6 +87,10 @@ final class HybridGroup: CellGroup {
         // The spawner is one more, and no part of the cell.
         try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")
         try quota.set(limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+        if limits.burst > 0 {
+            guard let burst else { throw .noBurst }
+            try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
+        }
         before = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
             // What an earlier cell's last moments added to the event's count is none of this run's.
             var count: UInt64 = 0
@@ -143,6 +154,7 @@ final class HybridGroup: CellGroup {
     }
 
     func relax() throws(StepFailure) {
+        if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
         try quota.set("-1", step: "cgroup.cpu")
         try cores.set(allCores, step: "cgroup.cpuset")
     }

@@ -8,6 +8,6 @@ package enum OpenFiles {
         var limits: [UInt64] = [0, 0]
         try SystemCallFailure.check(unsafe panal_get_limit(panal_rlimit_nofile(), &limits), "getrlimit(nofile)")
         guard limits[0] < limits[1] else { return }
-        try SystemCallFailure.check(panal_set_limit(panal_rlimit_nofile(), limits[1]), "setrlimit(nofile)")
+        try SystemCallFailure.check(panal_set_limit(panal_rlimit_nofile(), limits[1], limits[1]), "setrlimit(nofile)")
     }
 }

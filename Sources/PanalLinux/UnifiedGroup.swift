@@ -9,6 +9,9 @@ final class UnifiedGroup: CellGroup {
     private let processesLimit: KernelHandle
     private let processesPeak: KernelHandle?
     private let processorLimit: KernelHandle
+    /// Nil before Linux 5.14.
+    private let burst: KernelHandle?
+    private let gauge: PressureGauge?
     private let time: KernelHandle
     private let events: KernelHandle
     private var before = GroupUsage()
@@ -26,11 +29,15 @@ final class UnifiedGroup: CellGroup {
         processesLimit = try handle("pids.max", O_RDWR)
         processesPeak = Folders.exists("\(path)/pids.peak") ? try handle("pids.peak") : nil
         processorLimit = try handle("cpu.max", O_RDWR)
+        burst = Folders.exists("\(path)/cpu.max.burst") ? try handle("cpu.max.burst", O_RDWR) : nil
+        gauge = PressureGauge(path)
         time = try handle("cpu.stat")
         events = try handle("cgroup.events")
     }
 
     var outOfMemory: Int32 { -1 }
+    var pressure: GroupPressure? { gauge?.sinceReset }
+    func noteReady() { gauge?.reset() }
 
     func begin(_ limits: GroupLimits) throws(StepFailure) {
         try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
@@ -38,6 +45,10 @@ final class UnifiedGroup: CellGroup {
         try processesLimit.set(String(limits.processes), step: "cgroup.pids")
         let quota = limits.quota.map(String.init) ?? "max"
         try processorLimit.set("\(quota) \(GroupLimits.period)", step: "cgroup.cpu")
+        if limits.burst > 0 {
+            guard let burst else { throw .noBurst }
+            try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
+        }
         before = try usage()
     }
 

@@ -4,6 +4,7 @@ import PanalCore
 enum ProfileKey: String, CaseIterable {
     case summary, cores, memory, processes, time
     case cpuTime = "cpu-time"
+    case cpuBurst = "cpu-burst"
     case scratch
     case scratchFiles = "scratch-files"
     case output
@@ -37,7 +38,7 @@ enum ProfileKey: String, CaseIterable {
         case .scratchFiles: .count(16...100_000_000)
         case .resultFiles: .count(0...100_000)
         case .openFiles: .count(16...1_048_576)
-        case .time, .cpuTime: .time(1...31_536_000)
+        case .time, .cpuTime, .cpuBurst: .time(1...31_536_000)
         }
     }
 
@@ -49,6 +50,7 @@ enum ProfileKey: String, CaseIterable {
         case .memory: "1GiB"
         case .processes: "256"
         case .time, .cpuTime: "10min"
+        case .cpuBurst: "20ms"
         case .scratch: "512MiB"
         case .scratchFiles: "10000"
         case .output: "16MiB"
@@ -62,7 +64,7 @@ enum ProfileKey: String, CaseIterable {
     }
 
     /// Whether a profile may leave it out, its defaults too; what then holds is the least.
-    var isOptional: Bool { self == .summary || self == .network }
+    var isOptional: Bool { self == .summary || self == .network || self == .cpuBurst }
 
     /// A whole host may be one profile: this many cores at most.
     static let maximumCores = 4_096
@@ -71,7 +73,8 @@ enum ProfileKey: String, CaseIterable {
     static let synonyms: [String: ProfileKey] = [
         "cpu": .cores, "cpus": .cores, "core": .cores, "ram": .memory, "mem": .memory, "pids": .processes,
         "process": .processes, "threads": .processes, "walltime": .time, "wall-time": .time, "timeout": .time,
-        "cputime": .cpuTime, "cpu_time": .cpuTime, "disk": .scratch, "tmp": .scratch, "scratch_files": .scratchFiles,
+        "cputime": .cpuTime, "cpu_time": .cpuTime,
+        "burst": .cpuBurst, "cpu_burst": .cpuBurst, "disk": .scratch, "tmp": .scratch, "scratch_files": .scratchFiles,
         "inodes": .scratchFiles, "stdout": .output, "output-bytes": .output, "files": .resultFiles,
         "result_files": .resultFiles, "open_files": .openFiles, "nofile": .openFiles, "file_size": .fileSize,
         "fsize": .fileSize, "description": .summary, "policy": .seccomp,

@@ -146,7 +146,8 @@ extension ProfileReader {
         let before = mistakes.count
         let cores = grant(settings[.cores])
         let limits = CellLimits(
-            cpu: cores, memory: bytes(.memory, settings), processes: count(.processes, settings),
+            cpu: cores, cpuBurst: burst(settings, of: cores), memory: bytes(.memory, settings),
+            processes: count(.processes, settings),
             wallTime: time(.time, settings), cpuTime: time(.cpuTime, settings), scratchBytes: bytes(.scratch, settings),
             scratchFiles: count(.scratchFiles, settings), outputBytes: bytes(.output, settings),
             collectedFiles: count(.resultFiles, settings), collectedBytes: bytes(.results, settings),
@@ -192,6 +193,28 @@ extension ProfileReader {
                 "seccomp: ‘\(name)’ is no name of a policy; write the name of its file without .json, such as default")
         }
         return name
+    }
+
+    private mutating func burst(_ settings: [ProfileKey: Node], of cores: CPUGrant) -> Duration {
+        guard let text = scalar(.cpuBurst, settings), let node = settings[.cpuBurst] else { return .zero }
+        do {
+            let span = try Quantity.duration(text)
+            guard case .shared(let millicores) = cores else {
+                if span > .zero { report(node, "cpu-burst: whole cores have nothing to save up; leave it out") }
+                return .zero
+            }
+            let share = Duration.microseconds(millicores * 100)
+            if span > share {
+                report(
+                    node,
+                    "cpu-burst: \(text) is more than the share of one period of 100ms, which is "
+                        + "\(Quantity.text(share))")
+            }
+            return span
+        } catch {
+            report(node, "cpu-burst: \(error.detail)")
+            return .zero
+        }
     }
 
     private mutating func network(_ settings: [ProfileKey: Node]) -> CellNetwork {

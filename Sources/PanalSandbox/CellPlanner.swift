@@ -38,7 +38,7 @@ struct CellPlanner {
         let request = RunRequest(
             id: id, rootfs: UInt16(rootfs), seccomp: UInt16(seccomp), network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
-            quota: UInt32(clamping: quota),
+            quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),
             memory: Self.pages(limits.memory), processes: UInt32(clamping: limits.processes),
             wallMicroseconds: UInt64(clamping: limits.wallTime.wholeMicroseconds),
             cpuMicroseconds: UInt64(clamping: limits.cpuTime.wholeMicroseconds),

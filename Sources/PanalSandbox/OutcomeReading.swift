@@ -36,12 +36,19 @@ enum OutcomeReading {
     }
 
     static func usage(_ report: FinishReport) -> ResourceUsage {
-        ResourceUsage(
+        func known(_ value: Int64) -> Int64? { value < 0 ? nil : value }
+        let pressure = report.pressure.allSatisfy { $0 >= 0 } ? report.pressure.map { $0 / 1_000 } : nil
+        return ResourceUsage(
             cpuUserMicroseconds: report.userTime / 1_000, cpuSystemMicroseconds: report.systemTime / 1_000,
             wallMicroseconds: report.wallTime / 1_000, peakMemoryBytes: report.peakMemory,
             peakProcesses: report.peakProcesses < 0 ? nil : Int(report.peakProcesses),
             voluntaryContextSwitches: report.voluntarySwitches, forcedContextSwitches: report.forcedSwitches,
-            throttledMicroseconds: report.throttledTime / 1_000)
+            throttledMicroseconds: report.throttledTime / 1_000, bytesRead: known(report.bytesRead),
+            bytesWritten: known(report.bytesWritten), maxResidentBytes: known(report.maxResident),
+            outOfMemoryKills: Int(report.outOfMemoryKills),
+            pressure: pressure.map {
+                .init(cpuMicroseconds: $0[0], memoryMicroseconds: $0[1], ioMicroseconds: $0[2])
+            })
     }
 }
 

@@ -5,6 +5,8 @@ struct AttemptDocument: Codable {
     private struct Limits: Codable {
         var cores: Int?
         var millicores: Int?
+        /// Missing for none.
+        var burstMicroseconds: Int64?
         var memory: Int
         var processes: Int
         var wallMicroseconds: Int64
@@ -22,6 +24,7 @@ struct AttemptDocument: Codable {
             case .exclusive(let count): cores = count
             case .shared(let part): millicores = part
             }
+            burstMicroseconds = limits.cpuBurst > .zero ? limits.cpuBurst.wholeMicroseconds : nil
             memory = limits.memory
             processes = limits.processes
             wallMicroseconds = limits.wallTime.wholeMicroseconds
@@ -43,7 +46,8 @@ struct AttemptDocument: Codable {
             default: throw StoreError.damaged("an attempt grants neither whole nor shared cores")
             }
             return CellLimits(
-                cpu: cpu, memory: memory, processes: processes, wallTime: .microseconds(wallMicroseconds),
+                cpu: cpu, cpuBurst: .microseconds(burstMicroseconds ?? 0), memory: memory, processes: processes,
+                wallTime: .microseconds(wallMicroseconds),
                 cpuTime: .microseconds(cpuMicroseconds), scratchBytes: scratchBytes, scratchFiles: scratchFiles,
                 outputBytes: outputBytes, collectedFiles: collectedFiles, collectedBytes: collectedBytes,
                 openFiles: openFiles, fileBytes: fileBytes)

@@ -77,7 +77,7 @@ struct CellInit {
     private func reap(_ program: Int32, _ line: borrowing Descriptor) {
         while true {
             var status: Int32 = 0
-            var usage = [Int64](repeating: 0, count: 4)
+            var usage = [Int64](repeating: 0, count: 5)
             let ended = unsafe panal_wait_with_usage(-1, &status, &usage)
             if ended < 0 { return }
             guard ended == program else { continue }

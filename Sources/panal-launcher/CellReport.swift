@@ -6,8 +6,8 @@ enum CellReport: Hashable {
     /// The program is about to execute: nanoseconds of the monotonic clock; what its process has used by now (user and
     /// system microseconds, voluntary and forced switches); nanoseconds of processor time since the order came.
     case executing(at: Int64, used: [Int64], sinceOrder: Int64)
-    /// The program ended: `wait` status, the same four figures, clock, and nanoseconds of processor time that init and
-    /// everything that it has reaped have used.
+    /// The program ended: `wait` status, the same four figures and its largest resident KiB, clock, and nanoseconds of
+    /// processor time that init and everything that it has reaped have used.
     case ended(status: Int32, usage: [Int64], at: Int64, cellTime: Int64)
     case notExecuted(errno: Int32, isThere: Bool)
     case failed(StepReport)
@@ -40,19 +40,19 @@ enum CellReport: Hashable {
     }
 
     init(decoding bytes: [UInt8]) throws(ProtocolError) {
-        func four(_ reader: inout ByteReader) throws(ProtocolError) -> [Int64] {
+        func figures(_ count: Int, _ reader: inout ByteReader) throws(ProtocolError) -> [Int64] {
             var values: [Int64] = []
-            for _ in 0..<4 { values.append(try reader.number()) }
+            for _ in 0..<count { values.append(try reader.number()) }
             return values
         }
         var reader = ByteReader(bytes)
         switch try reader.number(UInt8.self) {
         case 1:
             self = .executing(
-                at: try reader.number(), used: try four(&reader), sinceOrder: try reader.number())
+                at: try reader.number(), used: try figures(4, &reader), sinceOrder: try reader.number())
         case 2:
             self = .ended(
-                status: try reader.number(), usage: try four(&reader), at: try reader.number(),
+                status: try reader.number(), usage: try figures(5, &reader), at: try reader.number(),
                 cellTime: try reader.number())
         case 3:
             let number = try reader.number(Int32.self)

@@ -22,7 +22,8 @@ struct CellStart {
     private var limits: GroupLimits {
         GroupLimits(
             memory: Int(clamping: request.memory), processes: Int(request.processes),
-            quota: request.quota == 0 ? nil : Int(request.quota), cores: request.cores.map(Int.init))
+            quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst),
+            cores: request.cores.map(Int.init))
     }
 
     private func orderTrees(_ slot: Slot) throws(StepFailure) {

@@ -248,7 +248,9 @@ final class Launcher {
         noteStart(of: run)
         run.readReports()
         var status: Int32 = 0
-        var usage = [Int64](repeating: 0, count: 4)
+        var usage = [Int64](repeating: 0, count: 5)
+        // Of init and all that it has reaped, for as long as init itself has not been.
+        let storage = Processes.storageBytes(of: run.cell.process)
         _ = unsafe panal_wait_with_usage(run.cell.process, &status, &usage)
         cells[run.request.id] = nil
         cores.giveBack(run.request)
@@ -257,6 +259,7 @@ final class Launcher {
             try waitUntilEmpty(run.cell.group)
             report = run.finishReport(
                 usage: try run.cell.group.usage(), cellTime: (usage[0] + usage[1]) * 1_000, now: panal_monotonic_ns())
+            (report.bytesRead, report.bytesWritten) = (storage?.read ?? -1, storage?.written ?? -1)
             if run.started != nil, run.failure == nil { try collect(run) }
             vacated.append((run.slot, run.request))
         } catch {

@@ -55,6 +55,19 @@ enum Processes {
         guard status == 0 else { throw SystemCallFailure(call: command.joined(separator: " "), errno: ECHILD) }
     }
 
+    /// Bytes that a child which has not been reaped, and every process that it has, read from storage and wrote to it; nil
+    /// where the kernel does not count them.
+    static func storageBytes(of process: Int32) -> (read: Int64, written: Int64)? {
+        guard let file = try? KernelFile.read("/proc/\(process)/io") else { return nil }
+        var found: [Int64] = []
+        for line in file.split(separator: "\n") {
+            for key in ["read_bytes: ", "write_bytes: "] where line.hasPrefix(key) {
+                if let bytes = Int64(line.dropFirst(key.utf8.count)) { found.append(bytes) }
+            }
+        }
+        return found.count == 2 ? (found[0], found[1]) : nil
+    }
+
     static func kill(pidfd: Int32) {
         // ESRCH: it has ended already, which is what was wanted.
         _ = panal_pidfd_kill(pidfd, SIGKILL)

@@ -57,6 +57,7 @@ struct ProgramStart {
         try StepFailure.naming("program.signals") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_reset_signals(), "sigaction")
         }
+        try set(Self.fixedLimits)
         try Privileges.dropWhatNoOneNeeds()
         touch()
     }
@@ -89,29 +90,52 @@ struct ProgramStart {
         }
     }
 
-    private func limits(_ request: RunRequest) -> [(name: String, resource: Int32, value: UInt64)] {
-        [
-            ("core", panal_rlimit_core(), 0),
-            ("nofile", panal_rlimit_nofile(), UInt64(request.openFiles)),
-            ("fsize", panal_rlimit_fsize(), request.fileBytes),
-            ("memlock", panal_rlimit_memlock(), 65_536),
-            ("msgqueue", panal_rlimit_msgqueue(), 0),
-            ("nice", panal_rlimit_nice(), 0),
-            ("rtprio", panal_rlimit_rtprio(), 0),
-        ]
+    private struct Limit {
+        var name: String
+        var resource: Int32
+        var soft: UInt64
+        var hard: UInt64
+
+        init(_ name: String, _ resource: Int32, _ soft: UInt64, hard: UInt64? = nil) {
+            self.name = name
+            self.resource = resource
+            self.soft = soft
+            self.hard = hard ?? soft
+        }
+
+        static let none = UInt64.max
     }
 
-    private func limit(_ request: RunRequest) throws(StepFailure) {
-        for limit in limits(request) {
+    /// What is the same for every run, whatever the launcher was started with: no core files, no queues, no priorities;
+    /// memory and processor time are the control group's, the stack may grow into all of it when the program asks.
+    private static let fixedLimits = [
+        Limit("core", panal_rlimit_core(), 0), Limit("memlock", panal_rlimit_memlock(), 65_536),
+        Limit("msgqueue", panal_rlimit_msgqueue(), 0), Limit("nice", panal_rlimit_nice(), 0),
+        Limit("rtprio", panal_rlimit_rtprio(), 0), Limit("sigpending", panal_rlimit_sigpending(), 1_024),
+        Limit("stack", panal_rlimit_stack(), 8 << 20, hard: Limit.none), Limit("as", panal_rlimit_as(), Limit.none),
+        Limit("data", panal_rlimit_data(), Limit.none), Limit("cpu", panal_rlimit_cpu(), Limit.none),
+    ]
+
+    private func set(_ limits: [Limit]) throws(StepFailure) {
+        for limit in limits {
             try StepFailure.naming("rlimit.\(limit.name)") { () throws(SystemCallFailure) in
-                try SystemCallFailure.check(panal_set_limit(limit.resource, limit.value), "setrlimit")
+                try SystemCallFailure.check(panal_set_limit(limit.resource, limit.soft, limit.hard), "setrlimit")
             }
             var found: [UInt64] = [0, 0]
             _ = unsafe panal_get_limit(limit.resource, &found)
-            guard found == [limit.value, limit.value] else {
-                throw .mismatch("rlimit.\(limit.name)", "was set to \(limit.value) and reads \(found)")
+            guard found == [limit.soft, limit.hard] else {
+                throw .mismatch("rlimit.\(limit.name)", "was set to \(limit.soft), \(limit.hard) and reads \(found)")
             }
         }
+    }
+
+    private func limit(_ request: RunRequest) throws(StepFailure) {
+        try set([
+            Limit("nofile", panal_rlimit_nofile(), UInt64(request.openFiles)),
+            Limit("fsize", panal_rlimit_fsize(), request.fileBytes),
+            // Of the slot's user, whom another slot may have to share: the control group is the one that counts.
+            Limit("nproc", panal_rlimit_nproc(), max(4_096, UInt64(request.processes))),
+        ])
         let cores = try StepFailure.naming("read-back.cores") { () throws(SystemCallFailure) in
             try HostTopology.affinity()
         }

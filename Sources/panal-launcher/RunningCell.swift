@@ -107,12 +107,16 @@ final class RunningCell {
     /// in the cell and was reaped, the taking down of its namespaces included.
     func finishReport(usage: GroupUsage, cellTime: Int64, now: Int64) -> FinishReport {
         let used = programTime(usage, cellTime: cellTime)
+        let wallTime = started.map { (ended?.at ?? now) - $0 } ?? 0
+        // Three files to read: more than a run is worth that waited for nothing.
+        let pressure = wallTime < Self.shortRun ? nil : cell.group.pressure
         return FinishReport(
             ending: ending(usage), cause: cause, outOfMemoryKills: UInt32(clamping: usage.outOfMemoryKills),
-            userTime: used.user, systemTime: used.system, wallTime: started.map { (ended?.at ?? now) - $0 } ?? 0,
+            userTime: used.user, systemTime: used.system, wallTime: wallTime,
             throttledTime: usage.throttledTime, peakMemory: usage.peakMemory,
             peakProcesses: usage.peakProcesses.map { Int64(max(1, $0 - 1)) } ?? -1, voluntarySwitches: own(2),
-            forcedSwitches: own(3))
+            forcedSwitches: own(3), maxResident: ended.map { $0.usage[4] * 1_024 } ?? -1,
+            pressure: pressure.map { [$0.cpu, $0.memory, $0.io] } ?? [-1, -1, -1])
     }
 
     private func ending(_ usage: GroupUsage) -> FinishReport.Ending {
@@ -144,6 +148,8 @@ final class RunningCell {
             max(0, usage.userTime - max(0, overhead - usage.systemTime)), max(0, usage.systemTime - overhead)
         )
     }
+
+    private static let shortRun: Int64 = 10_000_000
 
     /// What init may need to wake and report; more than that is a process of the program's.
     private static let initTime: Int64 = 1_000_000

@@ -88,6 +88,7 @@ final class Slot {
             process: process, pidfd: Descriptor(owning: message.descriptors[0]),
             line: Descriptor(owning: message.descriptors[1]), scratch: Descriptor(owning: message.descriptors[2]),
             start: Descriptor(owning: message.descriptors[3]), group: group)
+        group.noteReady()
         return true
     }
 

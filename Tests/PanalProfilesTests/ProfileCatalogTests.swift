@@ -50,11 +50,12 @@ private func mistakes(_ text: String) -> [String] {
     @Test func aProfilesOwnSettingsComeBeforeTheDefaults() throws {
         let catalog = try ProfileCatalog(
             parsing: complete
-                + "profiles:\n  a: {cores: 0.25, memory: 64MiB, time: 1.5h, summary: quick}\n  b: {cores: 3, memory: 1.5 GiB, network: loopback}\n",
+                + "profiles:\n  a: {cores: 0.25, cpu-burst: 25ms, memory: 64MiB, time: 1.5h, summary: quick}\n  b: {cores: 3, memory: 1.5 GiB, network: loopback}\n",
             file: "p.yaml")
         #expect(catalog.profiles.map(\.name) == ["a", "b"])
         let first = catalog.profiles[0].limits
         #expect(first.cpu == .shared(millicores: 250))
+        #expect(first.cpuBurst == .milliseconds(25))
         #expect(first.wallTime == .seconds(5_400))
         #expect(first.cpuTime == .seconds(90))
         #expect(first.memory == 64 << 20)
@@ -86,6 +87,7 @@ private func mistakes(_ text: String) -> [String] {
         ("processes: 1", ["‘1’ should be a whole number from 2 to 4194304"]),
         ("open-files: many", ["‘many’ should be a whole number from 16 to 1048576"]),
         ("seccomp: ../x", ["‘../x’ is no name of a policy; write the name of its file without .json, such as default"]),
+        ("cpu-burst: 20ms", ["whole cores have nothing to save up; leave it out"]),
         ("network: internet", ["‘internet’ is no network; write none or loopback"]),
         ("network: [loopback]", ["should be one value, for example none"]),
         (
@@ -134,7 +136,7 @@ private func mistakes(_ text: String) -> [String] {
         (
             complete + "profiles:\n  a: {cores: 1, memory: 64MiB, colour: red}\n",
             [
-                "4:32: ‘colour’ is no setting; known are summary, cores, memory, processes, time, cpu-time, scratch, scratch-files, output, "
+                "4:32: ‘colour’ is no setting; known are summary, cores, memory, processes, time, cpu-time, cpu-burst, scratch, scratch-files, output, "
                     + "result-files, results, open-files, file-size, seccomp, network"
             ]
         ),

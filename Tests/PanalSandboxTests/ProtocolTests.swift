@@ -121,6 +121,8 @@ import Testing
         Abuse("cores") { $0.cores = [1, 1] },
         Abuse("quota") { $0.quota = 50_000 },
         Abuse("quota") { $0.exclusive = false },
+        Abuse("burst") { $0.burst = 1 },
+        Abuse("burst") { ($0.exclusive, $0.quota, $0.burst) = (false, 50_000, 50_001) },
         Abuse("memory") { $0.memory = 2 << 30 },
         Abuse("memory") { $0.memory = (64 << 20) + 1 },
         Abuse("memory") { $0.memory = 0 },

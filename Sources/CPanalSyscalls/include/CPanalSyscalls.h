@@ -13,9 +13,10 @@
 int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
 int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
-/// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches.
-int panal_wait_with_usage(int pid, int *status, int64_t usage[4]);
-/// The same four figures of this process, and of its children that have been waited for.
+/// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches,
+/// largest resident KiB.
+int panal_wait_with_usage(int pid, int *status, int64_t usage[5]);
+/// The first four of these figures of this process, and of its children that have been waited for.
 int panal_usage_of_self(int64_t usage[4]);
 int panal_usage_of_children(int64_t usage[4]);
 /// Reaps a child that is known to have ended or waits for it; returns its pid.
@@ -89,9 +90,15 @@ int panal_set_dumpable(int value);
 int panal_load_seccomp(const void *instructions, size_t count);
 /// 0 none, 2 filter.
 int panal_get_seccomp(void);
-int panal_set_limit(int resource, uint64_t value);
+int panal_set_limit(int resource, uint64_t soft, uint64_t hard);
 int panal_get_limit(int resource, uint64_t out[2]);
+int panal_rlimit_as(void);
 int panal_rlimit_core(void);
+int panal_rlimit_cpu(void);
+int panal_rlimit_data(void);
+int panal_rlimit_nproc(void);
+int panal_rlimit_sigpending(void);
+int panal_rlimit_stack(void);
 int panal_rlimit_nofile(void);
 int panal_rlimit_fsize(void);
 int panal_rlimit_memlock(void);

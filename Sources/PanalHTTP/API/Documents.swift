@@ -80,6 +80,11 @@ enum Documents {
             "throttledSeconds": seconds(usage.throttledMicroseconds),
             "bytesRead": usage.bytesRead.map { .integer(Int($0)) },
             "bytesWritten": usage.bytesWritten.map { .integer(Int($0)) },
+            "maxResidentBytes": usage.maxResidentBytes.map { .integer(Int($0)) },
+            "outOfMemoryKills": usage.outOfMemoryKills.map(JSONValue.integer),
+            "cpuPressureSeconds": usage.pressure.map { seconds($0.cpuMicroseconds) },
+            "memoryPressureSeconds": usage.pressure.map { seconds($0.memoryMicroseconds) },
+            "ioPressureSeconds": usage.pressure.map { seconds($0.ioMicroseconds) },
         ])
     }
 
@@ -109,6 +114,7 @@ enum Documents {
         case .shared(let millicores):
             fields["cores"] = .number(Double(millicores) / 1_000)
             fields["exclusive"] = .boolean(false)
+            fields["burstSeconds"] = .number(limits.cpuBurst.inSeconds)
         }
         return object(fields)
     }
