@@ -3,6 +3,7 @@ internal import Glibc
 /// A cell's group in the v2 layout, made for it alone.
 final class UnifiedGroup: CellGroup {
     private let cores: KernelHandle
+    private let effectiveCores: KernelHandle
     private let memoryLimit: KernelHandle
     private let memoryPeak: KernelHandle
     private let memoryEvents: KernelHandle
@@ -23,6 +24,7 @@ final class UnifiedGroup: CellGroup {
             }
         }
         cores = try handle("cpuset.cpus", O_RDWR)
+        effectiveCores = try handle("cpuset.cpus.effective")
         memoryLimit = try handle("memory.max", O_RDWR)
         memoryPeak = try handle("memory.peak")
         memoryEvents = try handle("memory.events")
@@ -40,7 +42,9 @@ final class UnifiedGroup: CellGroup {
     func noteReady() { gauge?.reset() }
 
     func begin(_ limits: GroupLimits) throws(StepFailure) {
-        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
+        // A cell that was born elsewhere would run without any of the limits.
+        guard try !isEmpty() else { throw StepFailure(step: "cgroup.attach", detail: "the group is empty", errno: 0) }
+        try limitCores(CoreList.text(limits.cores))
         try memoryLimit.set(String(limits.memory), step: "cgroup.memory.limit")
         try processesLimit.set(String(limits.processes), step: "cgroup.pids")
         let quota = limits.quota.map(String.init) ?? "max"
@@ -52,7 +56,30 @@ final class UnifiedGroup: CellGroup {
         before = try usage()
     }
 
+    /// The file says what was written to it, even where a group above does not have these cores and others are used instead.
+    private func limitCores(_ wanted: String) throws(StepFailure) {
+        let step = "cgroup.cpuset"
+        try cores.set(wanted, step: step)
+        let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try effectiveCores.text() }
+        guard found == wanted else {
+            throw StepFailure(step: step, detail: "of the cores \(wanted) a group above leaves \(found)", errno: 0)
+        }
+    }
+
     func usage() throws(StepFailure) -> GroupUsage {
+        let (usage, outOfMemory) = try counters()
+        // It is the program's doing only where the group's own limit was reached.
+        guard usage.outOfMemoryKills == 0 || outOfMemory > 0 else {
+            throw StepFailure(
+                step: "host.memory",
+                detail: "the host, or a group above the cell's, ran out of memory, and the kernel ended the cell",
+                errno: ENOMEM)
+        }
+        return usage
+    }
+
+    /// With how often the group's own limit was reached and nothing could be given back.
+    private func counters() throws(StepFailure) -> (usage: GroupUsage, outOfMemory: Int64) {
         try StepFailure.naming("cgroup.usage") { () throws(SystemCallFailure) in
             var usage = GroupUsage()
             usage.userTime = try time.entry("user_usec") * 1_000 - before.userTime
@@ -61,7 +88,7 @@ final class UnifiedGroup: CellGroup {
             usage.peakMemory = try memoryPeak.number()
             usage.outOfMemoryKills = Int(try memoryEvents.entry("oom_kill"))
             if let processesPeak { usage.peakProcesses = Int(try processesPeak.number()) }
-            return usage
+            return (usage, try memoryEvents.entry("oom"))
         }
     }
 
