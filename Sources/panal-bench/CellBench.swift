@@ -7,14 +7,16 @@ import PanalCore
 import PanalProfiles
 import PanalSandbox
 import PanalSeccomp
+import Synchronization
 
 struct CellBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cell",
-        abstract: "/bin/true by itself, in bubblewrap, in crun and in a cell.",
+        abstract: "Programs by themselves, in bubblewrap, in crun and in a cell.",
         discussion: """
-            Back to back, and once every 30 ms, when caches and the kernel's grace periods have gone cold. The kinds take \
-            turns in blocks, so that a drift of the machine hits all alike.
+            /bin/true back to back, once every 30 ms (when caches and the kernel's grace periods have gone cold), and from two \
+            workers; an interpreter's start; how fast a program runs that has started; what cells take of memory, and what is \
+            left after many. The kinds take turns in blocks, so that a drift of the machine hits all alike.
             """)
 
     @OptionGroup var options: BenchOptions
@@ -25,26 +27,40 @@ struct CellBench: ParsableCommand {
     @Option(help: "The launcher.")
     var launcher: String
 
-    private struct Contestant {
+    @Option(help: "Cells in a row after which what is left is looked for; 0 for none.")
+    var soak = 10_000
+
+    struct Contestant {
         var name: String
-        var run: () throws -> Void
+        /// The command once, by the worker of this number, which has a core of its own where that can be said.
+        var run: @Sendable (_ worker: Int) throws -> Void
     }
 
     /// All on the main thread, which gets a mount namespace of its own once the launcher has been started outside of it.
     func run() throws {
-        let bundle = try OCIBundle(arguments: ["/usr/bin/true"])
-        defer { bundle.remove() }
+        let bundles = try (0..<2).map { try OCIBundle(arguments: ["/usr/bin/true"], worker: $0) }
+        defer { for bundle in bundles { bundle.remove() } }
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
                 seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
-        defer { Self.wait { await executor.stop() } }
+        defer { BenchCells.wait { await executor.stop() } }
         try Self.hideUnifiedHierarchy()
-        let contestants = try contestants(executor: executor, bundle: bundle)
-        let dense = try measure(contestants, pause: nil)
-        let sparse = try measure(contestants, pause: 30_000)
-        try Report.print(
-            [dense, sparse].flatMap { times in times.map { $0.row(comparedWith: times.first) } }, json: options.json)
+        guard let profile = try ProfileCatalog.load(folder: profiles)["small"] else {
+            throw BenchFailure("there is no profile ‘small’")
+        }
+        let cells = BenchCells(executor: executor, profile: profile)
+        let contestants = contestants(cells: cells, bundles: bundles)
+        var rows: [Measurement.Row] = []
+        for times in [
+            try measure(contestants, pause: nil), try measure(contestants, pause: 30_000),
+            try crowd(contestants), try measure(interpreters(cells), pause: nil, suffix: ", python3 -c pass"),
+            try SteadyState.measure(cells),
+        ] {
+            rows += times.map { $0.row(comparedWith: times.first) }
+        }
+        try Report.print(rows, json: options.json)
+        try Report.print(try Footprint.measure(cells, soak: soak), json: options.json)
     }
 
     /// crun refuses to run where a version 2 hierarchy with controllers stands beside the version 1 ones. It does not see
@@ -60,87 +76,83 @@ struct CellBench: ParsableCommand {
         }
     }
 
-    /// Waits for asynchronous work; its cost, the waking of one thread, counts as the cell's.
-    private static func wait<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
-        let box = Box<Value>()
-        let done = DispatchSemaphore(value: 0)
-        Task.detached {
-            box.value = await body()
-            done.signal()
-        }
-        done.wait()
-        guard let value = box.value else { fatalError("the work ended without a value") }
-        return value
-    }
-
-    /// Written before the semaphore is signalled, read after.
-    private final class Box<Value: Sendable>: @unchecked Sendable {
-        var value: Value?
-    }
-
-    private func contestants(executor: LocalExecutor, bundle: OCIBundle) throws -> [Contestant] {
+    private func contestants(cells: BenchCells, bundles: [OCIBundle]) -> [Contestant] {
         let plain = PreparedCommand("/usr/bin/true")
-        let bubblewrap = PreparedCommand(
-            "/usr/bin/bwrap",
-            [
-                "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup",
-                "--die-with-parent",
-                "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
-                "--symlink",
-                "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/work",
-                "--chdir",
-                "/work", "/usr/bin/true",
-            ])
-        let crun = bundle.command
-        guard let profile = try ProfileCatalog.load(folder: profiles)["small"] else {
-            throw BenchFailure("there is no profile ‘small’")
-        }
+        let bubblewrap = PreparedCommand("/usr/bin/bwrap", Self.bubblewrap + ["/usr/bin/true"])
+        let crun = bundles.map(\.command)
         return [
-            Contestant(name: "vfork + exec") { try plain.run() },
-            Contestant(name: "bubblewrap") { try bubblewrap.run() },
-            Contestant(name: "crun") { try crun.run() },
-            Contestant(name: "panal cell") { try Self.cell(executor, profile) },
+            Contestant(name: "vfork + exec") { _ in try plain.run() },
+            Contestant(name: "bubblewrap") { _ in try bubblewrap.run() },
+            Contestant(name: "crun") { try crun[$0].run() },
+            Contestant(name: "panal cell") { try cells.run(["/usr/bin/true"], worker: $0) },
         ]
     }
 
-    private static func cell(_ executor: LocalExecutor, _ profile: Profile) throws {
-        var limits = profile.limits
-        limits.collectedFiles = 0
-        limits.collectedBytes = 0
-        let attempt = AttemptSpec(
-            id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: 0), rootfs: "host",
-            seccomp: profile.seccomp, limits: limits, cores: Array(executor.capacity.cores.prefix(1)), program: nil,
-            arguments: ["/usr/bin/true"], environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
-        let result = wait { await executor.run(attempt, sink: NoSink(), started: {}) }
-        guard result.outcome.isSuccess else { throw BenchFailure(result.outcome.sentence) }
+    private func interpreters(_ cells: BenchCells) -> [Contestant] {
+        let words = ["/usr/bin/python3", "-c", "pass"]
+        let plain = PreparedCommand(words[0], Array(words.dropFirst()))
+        let bubblewrap = PreparedCommand("/usr/bin/bwrap", Self.bubblewrap + words)
+        return [
+            Contestant(name: "vfork + exec") { _ in try plain.run() },
+            Contestant(name: "bubblewrap") { _ in try bubblewrap.run() },
+            Contestant(name: "panal cell") { try cells.run(words, worker: $0) },
+        ]
     }
 
-    private func measure(_ contestants: [Contestant], pause: UInt32?) throws -> [Measurement] {
-        var measurements = contestants.map { Measurement(pause == nil ? $0.name : "\($0.name), every 30 ms") }
+    private static let bubblewrap = [
+        "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--die-with-parent",
+        "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink",
+        "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/work", "--chdir",
+        "/work",
+    ]
+
+    private func measure(
+        _ contestants: [Contestant], pause: UInt32?, suffix: String = ""
+    ) throws -> [Measurement] {
+        var measurements = contestants.map {
+            Measurement($0.name + (pause == nil ? "" : ", every 30 ms") + suffix)
+        }
         let block = 10
         for _ in 0..<(options.runs + block - 1) / block {
             for (place, contestant) in contestants.enumerated() {
                 // The first of a block finds the caches of another kind.
-                try contestant.run()
+                try contestant.run(0)
                 for _ in 0..<block {
                     if let pause { usleep(pause) }
                     let begin = ContinuousClock.now
-                    try contestant.run()
+                    try contestant.run(0)
                     measurements[place].add(ContinuousClock.now - begin)
                 }
             }
         }
         return measurements
     }
-}
 
-/// `/bin/true` says nothing.
-private struct NoSink: AttemptSink {
-    func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws {
-        throw BenchFailure("the program wrote something")
-    }
-
-    func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
-        throw BenchFailure("the program left a file")
+    /// Two workers at once; what counts is how many runs they get done together.
+    private func crowd(_ contestants: [Contestant]) throws -> [Measurement] {
+        try contestants.map { contestant in
+            let share = max(5, options.runs / 2)
+            let failures = Mutex<[any Error]>([])
+            let samples = Mutex<[Duration]>([])
+            let begin = ContinuousClock.now
+            try Workers.run(2) { worker in
+                do {
+                    for _ in 0..<share {
+                        let begin = ContinuousClock.now
+                        try contestant.run(worker)
+                        let time = ContinuousClock.now - begin
+                        samples.withLock { $0.append(time) }
+                    }
+                } catch {
+                    failures.withLock { $0.append(error) }
+                }
+            }
+            let span = ContinuousClock.now - begin
+            if let failure = failures.withLock({ $0.first }) { throw failure }
+            var measurement = Measurement("\(contestant.name), two workers")
+            for time in samples.withLock({ $0 }) { measurement.add(time) }
+            measurement.span = span
+            return measurement
+        }
     }
 }

@@ -72,8 +72,19 @@ enum Report {
         }
     }
 
+    static func print(_ rows: [Footprint.Row], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+            return
+        }
+        Swift.print(line("", "before", "now"))
+        for row in rows { Swift.print(line(row.name, row.before.map { String($0) } ?? "", String(row.value))) }
+    }
+
     private static func line(_ name: String, _ values: String...) -> String {
         let padded = values.map { String(repeating: " ", count: max(0, 12 - $0.count)) + $0 }
-        return name + String(repeating: " ", count: max(0, 34 - name.count)) + padded.joined()
+        return name + String(repeating: " ", count: max(0, 50 - name.count)) + padded.joined()
     }
 }

@@ -6,11 +6,12 @@ import PanalCore
 /// memory and processes.
 struct OCIBundle {
     let folder: String
-    /// Of this process alone, so that nobody else's groups are touched.
-    private let name = "panal-bench-crun-\(getpid())"
+    /// Of this process and this worker alone, so that nobody else's groups are touched.
+    private let name: String
 
-    init(arguments: [String]) throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "panal-bench-\(getpid())").path
+    init(arguments: [String], worker: Int) throws {
+        name = "panal-bench-crun-\(getpid())-\(worker)"
+        folder = FileManager.default.temporaryDirectory.appending(path: "panal-bench-\(getpid())-\(worker)").path
         try FileManager.default.createDirectory(atPath: "\(folder)/rootfs", withIntermediateDirectories: true)
         for link in ["bin", "lib", "lib64", "sbin"] {
             try FileManager.default.createSymbolicLink(

@@ -1,8 +1,10 @@
 import Glibc
 
 /// A command that is started again and again, with everything made ready beforehand so that only the start is measured.
+///
+/// Nothing in it changes once it is made, so that several threads can run it.
 @safe
-final class PreparedCommand {
+final class PreparedCommand: @unchecked Sendable {
     private let path: String
     private let words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
