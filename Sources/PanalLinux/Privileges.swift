@@ -50,27 +50,41 @@ package enum Privileges {
         guard uid != 0, gid != 0 else {
             throw StepFailure(step: "privileges.user", detail: "the service must not run as root", errno: 0)
         }
-        try dropWhatNoOneNeeds()
-        try dropTheRest(uid: uid, gid: gid)
-        if let found = try difference(uid: uid, gid: gid) {
+        try dropInheritance()
+        try dropOwn(uid: uid, gid: gid)
+        if let found = try remainder(uid: uid, gid: gid) {
             throw StepFailure(step: "privileges.read-back", detail: found, errno: 0)
         }
     }
 
-    /// The first half of `drop`, after which the caller can still do what its capabilities allow, but nothing that it executes.
-    package static func dropWhatNoOneNeeds() throws(StepFailure) {
+    /// The first half of `drop`: after it the caller can still do what its capabilities allow, but nothing that it executes can,
+    /// and nothing that it forks can give to what it executes.
+    package static func dropInheritance() throws(StepFailure) {
         try check(panal_drop_bounding_set(), "privileges.bounding-set")
         try check(panal_clear_groups(), "privileges.groups")
         try check(panal_set_no_new_privileges(), "privileges.no-new-privileges")
     }
 
+    /// What is left of what `dropInheritance` drops; nil when nothing is. None of it ever comes back.
+    package static func inheritance() -> String? {
+        if panal_bounding_set_size() != 0 { return "the bounding set is not empty" }
+        return panal_get_no_new_privileges() == 1 ? nil : "no_new_privs is not set"
+    }
+
+    /// What is left of all that `drop` drops; nil when nothing is.
+    package static func remainder(uid: UInt32, gid: UInt32) throws(StepFailure) -> String? {
+        if let found = inheritance() { return found }
+        return try difference(uid: uid, gid: gid)
+    }
+
     /// The second half; nothing is read back.
-    package static func dropTheRest(uid: UInt32, gid: UInt32) throws(StepFailure) {
+    package static func dropOwn(uid: UInt32, gid: UInt32) throws(StepFailure) {
         try check(panal_set_ids(uid, gid), "privileges.ids")
         try check(panal_clear_capabilities(), "privileges.capabilities")
     }
 
-    /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is.
+    /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is. The bounding set is
+    /// `inheritance`'s.
     package static func difference(uid: UInt32, gid: UInt32) throws(StepFailure) -> String? {
         var ids = [UInt32](repeating: .max, count: 7)
         try check(unsafe panal_get_ids(&ids), "privileges.read-back")
@@ -80,7 +94,6 @@ package enum Privileges {
         if ids[3..<6] != [gid, gid, gid] { return "gid is \(ids[3..<6])" }
         if ids[6] != 0 { return "\(ids[6]) groups are left" }
         if capabilities != [0, 0, 0] { return "capabilities are left: \(capabilities)" }
-        if panal_bounding_set_size() != 0 { return "the bounding set is not empty" }
         if panal_get_no_new_privileges() != 1 { return "no_new_privs is not set" }
         return nil
     }

@@ -63,7 +63,10 @@ struct CellInit {
 
     /// From here on init only waits: another uid than the program's, no capability, no way to gain one.
     private func dropRights() throws(StepFailure) {
-        try Privileges.drop(uid: initUser, gid: initUser)
+        try Privileges.dropOwn(uid: initUser, gid: initUser)
+        if let found = try Privileges.remainder(uid: initUser, gid: initUser) {
+            throw .mismatch("cell.init-rights", found)
+        }
         try StepFailure.naming("cell.init-rights") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_set_dumpable(0), "prctl(PR_SET_DUMPABLE)")
             // After the change of ids, which clears it.

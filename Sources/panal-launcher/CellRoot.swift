@@ -13,10 +13,10 @@ enum CellRoot {
             try SystemCallFailure.checkErrno(unsafe chdir("/\(root)"), "chdir(\(root))")
         }
         try StepFailure.naming("mount.scratch") { () throws(SystemCallFailure) in
-            try Mounts.attach(scratch, at: "scratch")
-            try Mounts.bind("scratch/tmp", "tmp")
-            try Mounts.bind("scratch/work", "work")
-            try Mounts.detach("scratch")
+            // Outside of the cell's root: it goes with everything else there when the pivot has been made.
+            try Mounts.attach(scratch, at: "/\(Stage.scratch)")
+            try Mounts.bind("/\(Stage.scratch)/tmp", "tmp")
+            try Mounts.bind("/\(Stage.scratch)/work", "work")
         }
         try StepFailure.naming("mount.proc") { () throws(SystemCallFailure) in try Mounts.process(at: "proc") }
         try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }

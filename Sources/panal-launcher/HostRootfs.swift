@@ -18,12 +18,16 @@ enum HostRootfs {
             try Mounts.unshareNamespace()
             try Folders.ensure(stage, mode: 0o700)
             try Mounts.tmpfs(at: stage, options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
+            for name in [Stage.empty, Stage.scratch] { try Folders.make("\(stage)/\(name)", mode: 0o755) }
         }
         for name in names {
             guard name == "host" else {
                 throw StepFailure(step: "rootfs.name", detail: "there is no rootfs ‘\(name)’; there is: host", errno: 0)
             }
             try buildHost(at: "\(stage)/\(name)", users: users, cache: "\(folder)/ld.so.cache")
+            try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
+                try Folders.make("\(stage)/\(Stage.view(of: name))", mode: 0o755)
+            }
         }
         if !dataFolder.isEmpty {
             try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
@@ -40,7 +44,7 @@ enum HostRootfs {
         try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
             try Folders.make(root, mode: 0o755)
             try Mounts.tmpfs(at: root, options: "size=8m,nr_inodes=8192,mode=0755", flags: plain)
-            for name in ["usr", "etc", "dev", "proc", "tmp", "work", "program", "input", "scratch", "run", "var"] {
+            for name in ["usr", "etc", "dev", "proc", "tmp", "work", "program", "input", "run", "var"] {
                 try Folders.make("\(root)/\(name)", mode: 0o755)
             }
             try Links.make("\(root)/var/tmp", to: "/tmp")

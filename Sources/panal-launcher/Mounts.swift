@@ -28,6 +28,14 @@ enum Mounts {
         try SystemCallFailure.check(unsafe panal_mount(source, target, nil, bindFlag, nil), "mount(bind \(target))")
     }
 
+    /// A read-only view of `lower` with inodes of its own: locks and watches on its files are nobody else's. `empty` is any
+    /// empty folder, since a view that is never written needs two layers.
+    static func view(of lower: String, empty: String, at path: String, flags: UInt) throws(SystemCallFailure) {
+        try SystemCallFailure.check(
+            unsafe panal_mount("panal", path, "overlay", readOnly | noSetID | flags, "lowerdir=\(lower):\(empty)"),
+            "mount(overlay \(path))")
+    }
+
     static func process(at path: String) throws(SystemCallFailure) {
         try SystemCallFailure.check(
             unsafe panal_mount("proc", path, "proc", inert, "hidepid=invisible,subset=pid"), "mount(proc)")

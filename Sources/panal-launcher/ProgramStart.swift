@@ -54,11 +54,9 @@ struct ProgramStart {
         try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
             try KernelFile.write("/proc/self/oom_score_adj", "1000")
         }
-        try StepFailure.naming("program.signals") { () throws(SystemCallFailure) in
-            try SystemCallFailure.check(panal_reset_signals(), "sigaction")
-        }
         try set(Self.fixedLimits)
-        try Privileges.dropWhatNoOneNeeds()
+        // The spawner has seen to these, and to the signals.
+        if let found = Privileges.inheritance() { throw .mismatch("read-back.rights", found) }
         touch()
     }
 
@@ -145,7 +143,7 @@ struct ProgramStart {
     }
 
     private func giveUpRights() throws(StepFailure) {
-        try Privileges.dropTheRest(uid: user, gid: user)
+        try Privileges.dropOwn(uid: user, gid: user)
         if let found = try Privileges.difference(uid: user, gid: user) { throw .mismatch("read-back.rights", found) }
     }
 

@@ -82,6 +82,12 @@ final class Spawner {
             try SystemCallFailure.checkErrno(unsafe chdir(stage.folder), "chdir(\(stage.folder))")
             try Mounts.pivotHere()
         }
+        try stage.makeViews()
+        // For everything that is born here: what no program may have, and signals as programs expect them.
+        try Privileges.dropInheritance()
+        try StepFailure.naming("slot.signals") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_reset_signals(), "sigaction")
+        }
         isSetUp = true
     }
 
@@ -125,7 +131,7 @@ final class Spawner {
         }
         if process == 0 {
             CellInit(
-                root: stage.roots[0], filters: table.seccomp, programUser: users.program(slot),
+                root: Stage.view(of: stage.roots[0]), filters: table.seccomp, programUser: users.program(slot),
                 initUser: users.initUser(slot), line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
             ).run()

@@ -11,6 +11,27 @@ struct Stage {
     let hasData: Bool
 
     static let data = "data"
+    /// Where a cell that is being made has its scratch for a moment.
+    static let scratch = "scratch"
+    /// A folder without anything in it.
+    static let empty = "empty"
+
+    /// Where a slot has its own view of a root.
+    static func view(of root: String) -> String { "\(root).view" }
+
+    /// In a spawner: views of the roots with inodes that no other slot has. Runs of different tenants would otherwise meet at
+    /// locks on the files that they share.
+    func makeViews() throws(StepFailure) {
+        try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
+            for root in roots {
+                let (from, to) = ("/\(root)", "/\(Self.view(of: root))")
+                let empty = "/\(Self.empty)"
+                try Mounts.view(of: from, empty: empty, at: to, flags: Mounts.noDevices)
+                try Mounts.view(of: "\(from)/usr", empty: empty, at: "\(to)/usr", flags: Mounts.noDevices)
+                try Mounts.view(of: "\(from)/dev", empty: empty, at: "\(to)/dev", flags: Mounts.noExecution)
+            }
+        }
+    }
 
     /// In a spawner: a detached, read-only tree of something below the data folder; no link on the way, and nothing but what
     /// is expected there.
