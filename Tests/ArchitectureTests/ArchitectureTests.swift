@@ -31,7 +31,7 @@ import Testing
             "panal-bench", ["PanalSandbox", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls"],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
-                "NIOFoundationCompat", "NIOHTTP1",
+                "NIOFoundationCompat", "NIOHTTP1", "Synchronization",
             ]
         ),
         ("panal-launcher", ["PanalLauncherProtocol", "PanalLinux", "CPanalSyscalls"], []),
