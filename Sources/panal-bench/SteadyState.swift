@@ -5,14 +5,13 @@ import Glibc
 enum SteadyState {
     /// Prints the nanoseconds of one turn of each loop: arithmetic, then a system call that does next to nothing.
     private static let script = """
-        import time, os
+        from time import perf_counter_ns as now; from os import getppid as ask
         def timed(turns, body):
-            begin = time.perf_counter_ns(); body(turns); return (time.perf_counter_ns() - begin) / turns
+            begin = now(); body(turns); return (now() - begin) / turns
         def add(turns):
             total = 0
             for number in range(turns): total += number
         def call(turns):
-            ask = os.getppid
             for number in range(turns): ask()
         print(timed(1000000, add), timed(200000, call))
         """
