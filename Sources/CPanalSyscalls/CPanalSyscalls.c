@@ -323,6 +323,37 @@ int panal_load_seccomp(const void *instructions, size_t count) {
     if (count == 0 || count > BPF_MAXINSNS) return -EINVAL;
     return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
 }
+int panal_load_seccomp_listening(const void *instructions, size_t count) {
+    struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)instructions};
+    if (count == 0 || count > BPF_MAXINSNS) return -EINVAL;
+    return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+}
+
+int panal_next_notification(int listener, uint64_t *id, uint32_t call[2], uint64_t arguments[6]) {
+    // A newer kernel's notification is longer; it must find zeros.
+    union {
+        struct seccomp_notif notification;
+        uint8_t room[1024];
+    } found = {.room = {0}};
+    int answer = result(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &found));
+    if (answer < 0) return answer;
+    *id = found.notification.id;
+    call[0] = (uint32_t)found.notification.data.nr;
+    call[1] = found.notification.data.arch;
+    for (int index = 0; index < 6; index++) arguments[index] = found.notification.data.args[index];
+    return 0;
+}
+
+int panal_refuse_notification(int listener, uint64_t id, int number) {
+    union {
+        struct seccomp_notif_resp response;
+        uint8_t room[1024];
+    } given = {.room = {0}};
+    given.response.id = id;
+    given.response.error = -number;
+    return result(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &given));
+}
+
 int panal_get_seccomp(void) { return result(prctl(PR_GET_SECCOMP, 0, 0, 0, 0)); }
 
 int panal_set_limit(int resource, uint64_t soft, uint64_t hard) {
@@ -355,6 +386,7 @@ int panal_exec(const char *path, char *const arguments[], char *const environmen
     return -errno;
 }
 
+uint64_t panal_clone_files(void) { return CLONE_FILES; }
 uint64_t panal_clone_parent(void) { return CLONE_PARENT; }
 uint64_t panal_clone_newns(void) { return CLONE_NEWNS; }
 uint64_t panal_clone_newpid(void) { return CLONE_NEWPID; }

@@ -18,6 +18,9 @@ package struct AttemptSpec: Hashable, Sendable {
     package var rootfs: String
     package var seccomp: String
     package var network: CellNetwork
+    /// Whether refused system calls are to be told in the result. It costs time, a process of the profile's count, and an
+    /// executor that was started for it.
+    package var explain: Bool
     package var limits: CellLimits
     /// Numbers of the cores that the scheduler reserved: the cell's own for an exclusive grant, shared ones for a shared one.
     /// Never empty.
@@ -36,12 +39,13 @@ package struct AttemptSpec: Hashable, Sendable {
     package init(
         id: AttemptID, rootfs: String, seccomp: String, network: CellNetwork = .none, limits: CellLimits, cores: [Int],
         program: ContentHash?, arguments: [String], environment: [String], inputs: [InputFile],
-        standardInput: ContentHash?
+        standardInput: ContentHash?, explain: Bool = false
     ) {
         self.id = id
         self.rootfs = rootfs
         self.seccomp = seccomp
         self.network = network
+        self.explain = explain
         self.limits = limits
         self.cores = cores
         self.program = program
@@ -84,9 +88,12 @@ package struct AttemptResult: Hashable, Sendable {
     package var skipped: [String]
     package var output: StreamState
     package var error: StreamState
+    /// What of system calls was refused and why, a sentence for each kind in the order of the first, at most 100 of them;
+    /// empty for attempts that did not ask.
+    package var explained: [String]
 
     package init(
-        outcome: Outcome, usage: ResourceUsage, files: [JobFile] = [], skipped: [String] = [],
+        outcome: Outcome, usage: ResourceUsage, files: [JobFile] = [], skipped: [String] = [], explained: [String] = [],
         output: StreamState = StreamState(),
         error: StreamState = StreamState()
     ) {
@@ -94,6 +101,7 @@ package struct AttemptResult: Hashable, Sendable {
         self.usage = usage
         self.files = files
         self.skipped = skipped
+        self.explained = explained
         self.output = output
         self.error = error
     }

@@ -1,7 +1,7 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 2
+    package static let version: UInt16 = 3
 
     /// A seccomp filter.
     package struct Filter: Hashable, Sendable {
@@ -10,10 +10,14 @@ package struct LauncherTable: Hashable, Sendable {
         /// Whether it lets a program make sockets other than by `socketpair`. Their names live in the network namespace, so
         /// such a run must have one of its own.
         package var makesSockets: Bool
+        /// Whether it asks the server about each call that it refuses. The server could let such a call through: only for a
+        /// launcher whose server is trusted with that, as the command line's is, and never in a service's table.
+        package var explains: Bool
 
-        package init(instructions: [UInt8], makesSockets: Bool) {
+        package init(instructions: [UInt8], makesSockets: Bool, explains: Bool = false) {
             self.instructions = instructions
             self.makesSockets = makesSockets
+            self.explains = explains
         }
     }
     /// Far longer than any run, and still a number of which a thousand cores have their own each.
@@ -66,6 +70,7 @@ package struct LauncherTable: Hashable, Sendable {
         for filter in seccomp {
             writer.put(filter.instructions)
             writer.put(UInt8(filter.makesSockets ? 1 : 0))
+            writer.put(UInt8(filter.explains ? 1 : 0))
         }
         writer.put(firstUser)
         writer.put(lastUser)
@@ -89,7 +94,10 @@ package struct LauncherTable: Hashable, Sendable {
         seccomp = []
         for _ in 0..<filters {
             let instructions = try reader.raw(limit: 4_096 * 8)
-            seccomp.append(Filter(instructions: instructions, makesSockets: try reader.number(UInt8.self) != 0))
+            seccomp.append(
+                Filter(
+                    instructions: instructions, makesSockets: try reader.number(UInt8.self) != 0,
+                    explains: try reader.number(UInt8.self) != 0))
         }
         firstUser = try reader.number()
         lastUser = try reader.number()

@@ -50,6 +50,8 @@ package enum KillCause: UInt8, Hashable, Sendable {
     case cancelled = 5
     /// The launcher itself was told to stop.
     case stopped = 6
+    /// A call that its policy answers by the program's end was refused by whoever explains it.
+    case deniedCall = 7
 }
 
 /// From the launcher to the server.
@@ -60,6 +62,9 @@ package enum Report: Hashable, Sendable {
     case unusable(StepReport)
     /// The program of this run has been started.
     case started(id: UInt64)
+    /// The program's refused calls ask on this descriptor, the notifications of a seccomp filter that explains. When it is
+    /// closed they fail with ENOSYS.
+    case explaining(id: UInt64)
     /// A result file; comes with its descriptor, open for reading. `path` is relative to the work folder.
     case file(id: UInt64, path: String, bytes: UInt64)
     /// Something in the work folder that is not taken, and why.
@@ -96,6 +101,9 @@ package enum Report: Hashable, Sendable {
             writer.put(UInt8(6))
             writer.put(id)
             report.write(to: &writer)
+        case .explaining(let id):
+            writer.put(UInt8(7))
+            writer.put(id)
         }
         return writer.bytes
     }
@@ -119,6 +127,7 @@ package enum Report: Hashable, Sendable {
             self = .skipped(
                 id: try reader.number(), path: try reader.text(limit: 65_536), reason: try reader.text(limit: 4_096))
         case 6: self = .finished(id: try reader.number(), try FinishReport(from: &reader))
+        case 7: self = .explaining(id: try reader.number())
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -13,6 +13,7 @@ final class ActiveRun {
     private var skipped: [String] = []
     private var filesPending = 0
     private var failure: SystemError?
+    private var supervisor: CallSupervisor?
 
     init(_ run: CellRun, output: Int32, error: Int32) {
         self.run = run
@@ -35,6 +36,18 @@ final class ActiveRun {
             return .cancelled
         }
     }
+
+    /// Has the refused calls answered that are told on `listener`.
+    func explain(_ listener: consuming Descriptor, end: @escaping @Sendable () -> Void) {
+        guard let judge = run.judge, supervisor == nil else { return }
+        do throws(SystemError) {
+            supervisor = try CallSupervisor(listener: listener, judge: judge, end: end)
+        } catch {
+            blame(error)
+        }
+    }
+
+    deinit { supervisor?.stop() }
 
     func fileComing() { filesPending += 1 }
 
@@ -70,6 +83,7 @@ final class ActiveRun {
         return AttemptResult(
             outcome: failure.map { .systemError($0) } ?? outcome,
             usage: OutcomeReading.usage(report), files: files.sorted { $0.path < $1.path }, skipped: skipped,
+            explained: supervisor?.sentences ?? [],
             output: output.state, error: error.state)
     }
 }

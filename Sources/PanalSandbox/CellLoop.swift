@@ -14,6 +14,8 @@ final class CellLoop: Sendable {
         /// The order of a run that the socket had no room for, with the three streams that go with it.
         case order(RunRequest, streams: [Int32])
         case cancel(AttemptID)
+        /// A run that made a call whose answer is its end.
+        case denied(UInt64)
         case stored(UInt64, Result<JobFile, SystemError>)
         case stop(@Sendable () -> Void)
         case watch(@Sendable () -> Void)
@@ -130,7 +132,7 @@ final class CellLoop: Sendable {
             run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
         case .stop(let done), .watch(let done): done()
         case .order(_, let streams): for number in streams { close(number) }
-        case .cancel, .stored: break
+        case .cancel, .denied, .stored: break
         }
     }
 
@@ -210,6 +212,7 @@ final class CellLoop: Sendable {
                 for number in streams { close(number) }
             case .cancel(let attempt):
                 cancel(attempt, &state)
+            case .denied(let id): send(.kill(id: id, cause: .deniedCall))
             case .stored(let id, let result):
                 guard let run = state.runs[id] else { continue }
                 run.fileStored(result)
@@ -273,6 +276,11 @@ final class CellLoop: Sendable {
                     descriptor: descriptor, path: path, limit: run.run.attempt.limits.collectedBytes,
                     sink: run.run.sink,
                     done: { [self] in post(.stored(id, $0)) }))
+        case .explaining(let id):
+            guard let listener = descriptors.first else { return }
+            // Without a run to it, it closes here.
+            let owned = Descriptor(owning: listener)
+            state.runs[id]?.explain(owned) { [self] in post(.denied(id)) }
         case .skipped(let id, let path, let reason): state.runs[id]?.skip(path, reason)
         case .finished(let id, let report):
             guard let run = state.runs[id] else { return }

@@ -7,6 +7,8 @@ struct CellPlanner {
     /// Names of the launcher's tables, by index.
     let rootfs: [String]
     let seccomp: [SeccompProgram]
+    /// Names of those that follow in the launcher's table, which explain.
+    let explained: [String]
 
     func request(
         for attempt: AttemptSpec, id: UInt64, program: String?
@@ -36,7 +38,8 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(seccomp), network: Self.network(attempt.network),
+            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(try filter(for: attempt, seccomp)),
+            network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),
             memory: Self.pages(limits.memory), processes: UInt32(clamping: limits.processes),
@@ -60,6 +63,16 @@ struct CellPlanner {
                     + "pass large values as files")
         }
         return request
+    }
+
+    private func filter(for attempt: AttemptSpec, _ plain: Int) throws(SystemError) -> Int {
+        guard attempt.explain else { return plain }
+        guard let place = explained.firstIndex(of: attempt.seccomp) else {
+            throw SystemError(
+                step: "plan.explain",
+                detail: "this executor was not started to explain what ‘\(attempt.seccomp)’ refuses")
+        }
+        return seccomp.count + place
     }
 
     private static func network(_ network: CellNetwork) -> RunRequest.Network {

@@ -58,13 +58,29 @@ struct LauncherProcess: ~Copyable {
         }
         return LauncherTable(
             instance: settings.instance, dataFolder: settings.dataFolder ?? "", rootfs: LocalExecutor.rootfs,
-            seccomp: settings.seccomp.map { .init(instructions: $0.instructions, makesSockets: $0.makesSockets) },
-            firstUser: settings.userRange.lowerBound,
+            seccomp: try filters(settings), firstUser: settings.userRange.lowerBound,
             lastUser: settings.userRange.upperBound, cores: cores.map { UInt16(clamping: $0) },
             memory: UInt64(memory / 4_096 * 4_096),
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
             processes: UInt32(LauncherSettings.mostProcesses),
             prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)))
+    }
+
+    /// The filters, and after them those that explain.
+    private static func filters(_ settings: LauncherSettings) throws(StepFailure) -> [LauncherTable.Filter] {
+        var filters = settings.seccomp.map {
+            LauncherTable.Filter(instructions: $0.instructions, makesSockets: $0.makesSockets)
+        }
+        for policy in settings.explained {
+            do throws(SeccompMistake) {
+                let program = try policy.compiled(for: .supervised)
+                filters.append(
+                    .init(instructions: program.instructions, makesSockets: program.makesSockets, explains: true))
+            } catch {
+                throw StepFailure(step: "launcher.table", detail: "\(error)", errno: 0)
+            }
+        }
+        return filters
     }
 
     /// Starts the launcher with its two descriptors at the numbers that it expects, nothing on its standard input and

@@ -10,6 +10,9 @@ package struct LauncherSettings: Sendable {
     /// nil for none.
     package var dataFolder: String?
     package var seccomp: [SeccompProgram]
+    /// Policies whose refusals can be explained (`AttemptSpec.explain`). This process then answers the refused calls, and could
+    /// let them through: only where it is no less trusted than the launcher.
+    package var explained: [SeccompPolicy]
     /// Host user ids for cells; a block of 128 out of it is taken. Must belong to nobody.
     package var userRange: Range<UInt32>
     /// Cores, lowest first, and bytes of memory that are left to the host.
@@ -25,12 +28,13 @@ package struct LauncherSettings: Sendable {
     package init(
         executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
         userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0,
-        preparedCells: Int? = nil
+        preparedCells: Int? = nil, explained: [SeccompPolicy] = []
     ) {
         self.executable = executable
         self.instance = instance
         self.dataFolder = dataFolder
         self.seccomp = seccomp
+        self.explained = explained
         self.userRange = userRange
         self.reservedCores = reservedCores
         self.reservedMemory = reservedMemory

@@ -24,6 +24,8 @@ package final class LocalExecutor: Executor, Sendable {
     private let loop: CellLoop
     private let planner: CellPlanner
     private let dataFolder: String?
+    /// By the name of the policy.
+    private let judges: [String: SeccompJudge]
 
     /// Starts the launcher, as root; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
     /// this process has any other thread: what a thread keeps is its own.
@@ -37,8 +39,15 @@ package final class LocalExecutor: Executor, Sendable {
 
     private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
         capacity = launcher.capacity
-        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp)
+        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp, explained: settings.explained.map(\.name))
         dataFolder = settings.dataFolder
+        do throws(SeccompMistake) {
+            var judges: [String: SeccompJudge] = [:]
+            for policy in settings.explained { judges[policy.name] = try SeccompJudge(policy) }
+            self.judges = judges
+        } catch {
+            throw SystemError(step: "executor.judge", detail: "\(error)")
+        }
         loop = try CellLoop(launcher)
     }
 
@@ -63,7 +72,8 @@ package final class LocalExecutor: Executor, Sendable {
             return await withCheckedContinuation { continuation in
                 loop.submit(
                     CellRun(
-                        attempt: attempt, request: request, input: input, sink: sink, started: started,
+                        attempt: attempt, request: request, input: input,
+                        judge: attempt.explain ? judges[attempt.seccomp] : nil, sink: sink, started: started,
                         finished: { continuation.resume(returning: $0) }))
             }
         } catch {
@@ -115,6 +125,8 @@ struct CellRun: Sendable {
     var request: RunRequest
     /// Read end of standard input; `submit` closes it.
     var input: Int32
+    /// Answers and explains the calls that its filter refuses, where the attempt asks for that.
+    var judge: SeccompJudge?
     var sink: any AttemptSink
     var started: @Sendable () -> Void
     var finished: @Sendable (AttemptResult) -> Void

@@ -19,6 +19,7 @@ enum OutcomeReading {
         case .wallTime: return .wallTimeExceeded
         case .cpuTime: return .cpuTimeExceeded
         case .cancelled: return .cancelled
+        case .deniedCall: return .syscallDenied
         case .stopped:
             return .systemError(
                 SystemError(step: "launcher.stopped", detail: "Panal was stopped while the program ran"))

@@ -11,6 +11,8 @@ enum CellReport: Hashable {
     case ended(status: Int32, usage: [Int64], at: Int64, cellTime: Int64)
     case notExecuted(errno: Int32, isThere: Bool)
     case failed(StepReport)
+    /// Comes with the descriptor on which the program's refused calls are told.
+    case explaining
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -35,6 +37,7 @@ enum CellReport: Hashable {
             writer.put(step.step)
             writer.put(step.errno)
             writer.put(step.detail)
+        case .explaining: writer.put(UInt8(5))
         }
         return writer.bytes
     }
@@ -62,6 +65,7 @@ enum CellReport: Hashable {
                 StepReport(
                     step: try reader.text(limit: 256), errno: try reader.number(), detail: try reader.text(limit: 8_192)
                 ))
+        case 5: self = .explaining
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -121,7 +121,12 @@ final class Launcher {
     }
 
     private func noteStart(of run: RunningCell) {
-        guard !run.hasStartEnded, run.noteStart() else { return }
+        guard !run.hasStartEnded else { return }
+        let isStarted = run.noteStart()
+        if let listener = run.takeListener() {
+            outgoing.send(.explaining(id: run.request.id), descriptor: listener)
+        }
+        guard isStarted else { return }
         pool.noteSuccess()
         outgoing.send(.started(id: run.request.id), descriptor: nil)
     }

@@ -31,6 +31,9 @@ internal import PanalLinux
 /// namespace of its own (`CellNetwork`), its ids, reads each back, tells the time, loads the seccomp filter, reads that back,
 /// and only then executes. Whatever fails before that is reported with its step, and the program has not run.
 ///
+/// A filter that explains (`panal run --explain`) has every refused call ask the server, on a descriptor that the launcher hands
+/// on and never reads (`ExplainingFilter`). Whoever answers could let a call through: a service's table has no such filter.
+///
 /// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
 /// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
 /// makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the

@@ -36,7 +36,7 @@ struct ProgramStart {
             // Before the filter, which may forbid what a message needs.
             CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
                 .send(to: line)
-            try load(filter.instructions)
+            try load(filter, line)
             execute(order.request, arguments, environment).send(to: line)
         } catch {
             CellReport(error).send(to: line)
@@ -147,15 +147,23 @@ struct ProgramStart {
         if let found = try Privileges.difference(uid: user, gid: user) { throw .mismatch("read-back.rights", found) }
     }
 
+    private func load(_ filter: LauncherTable.Filter, _ line: borrowing Descriptor) throws(StepFailure) {
+        if filter.explains {
+            try ExplainingFilter.load(filter.instructions, line: line)
+        } else {
+            try load(filter.instructions)
+        }
+        guard panal_get_seccomp() == 2 else {
+            throw .mismatch("seccomp.read-back", "the filter does not read back as active; the policy must allow prctl")
+        }
+    }
+
     private func load(_ filter: [UInt8]) throws(StepFailure) {
         let answer = unsafe filter.withUnsafeBytes { bytes in
             unsafe panal_load_seccomp(bytes.baseAddress, bytes.count / 8)
         }
         try StepFailure.naming("seccomp.load") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(answer, "seccomp(SET_MODE_FILTER)")
-        }
-        guard panal_get_seccomp() == 2 else {
-            throw .mismatch("seccomp.read-back", "the filter does not read back as active; the policy must allow prctl")
         }
     }
 

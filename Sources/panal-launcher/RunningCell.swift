@@ -23,6 +23,8 @@ final class RunningCell {
     let startWatch = panal_monotonic_ns() + 2_000_000
     /// Until when the program must have been started.
     private let startDeadline = panal_monotonic_ns() + 30_000_000_000
+    /// On which the program's refused calls are told, until somebody takes it.
+    private var listener: Int32 = -1
     /// When the processor time can next have run out.
     private var nextTimeCheck: Int64 = .max
 
@@ -48,7 +50,13 @@ final class RunningCell {
     func readReports() {
         do {
             while let message = try MessageSocket.receive(cell.line), !message.bytes.isEmpty {
-                take(try CellReport(decoding: message.bytes))
+                let report = try CellReport(decoding: message.bytes)
+                if report == .explaining, listener < 0, message.descriptors.count == 1 {
+                    listener = message.descriptors[0]
+                } else {
+                    for number in message.descriptors { close(number) }
+                    take(report)
+                }
             }
         } catch {
             give(up: StepReport(step: "cell.report", errno: 0, detail: "the cell wrote an unreadable record: \(error)"))
@@ -64,7 +72,18 @@ final class RunningCell {
         case .ended(let status, let usage, let moment, let cellTime): ended = (status, usage, moment, cellTime)
         case .notExecuted(let errno, let isThere): failure = .notExecuted(errno: errno, isThere: isThere)
         case .failed(let step): failure = failure ?? .failed(step)
+        case .explaining: break
         }
+    }
+
+    deinit {
+        if listener >= 0 { close(listener) }
+    }
+
+    /// The descriptor on which the program's refused calls are told, once; it becomes the caller's.
+    func takeListener() -> Int32? {
+        defer { listener = -1 }
+        return listener < 0 ? nil : listener
     }
 
     private var cpuLimit: Int64 { Int64(request.cpuMicroseconds) * 1_000 }

@@ -41,6 +41,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Folder with the profiles and the folder ‘seccomp’.")
     var profiles: String?
 
+    @Flag(
+        help: "Say which system calls the policy refused, and why. Slower where many are, and takes one process more.")
+    var explain = false
+
     @Flag(help: "Print outcome and usage as JSON on standard error.")
     var report = false
 
@@ -102,11 +106,13 @@ struct RunCommand: AsyncParsableCommand {
             let names = filters.map(\.name).joined(separator: ", ")
             throw CommandFailure("there is no system call policy ‘\(policy)’; there are \(names)")
         }
+        let explained =
+            explain ? [try SeccompPolicies.read(file: "\(folder)/seccomp/\(policy).json", name: policy)] : []
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
                 dataFolder: try programFolder(),
-                seccomp: filters, preparedCells: 0))
+                seccomp: filters, preparedCells: 0, explained: explained))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
@@ -143,8 +149,8 @@ struct RunCommand: AsyncParsableCommand {
         return AttemptSpec(
             id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: .random(in: .min ... .max)),
             rootfs: rootfs, seccomp: policy, network: network ?? profile.network, limits: limits, cores: cores,
-            program: nil, arguments: words, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil
-        )
+            program: nil, arguments: words, environment: AttemptSpec.standardEnvironment, inputs: [],
+            standardInput: nil, explain: explain)
     }
 
     private func tell(_ result: AttemptResult, profile: String, cores: [Int]) throws {
@@ -152,8 +158,9 @@ struct RunCommand: AsyncParsableCommand {
         } else {
             StandardError.line(result.outcome.sentence)
         }
+        for sentence in result.explained { StandardError.line(sentence) }
         if report || reportTo != nil {
-            try RunReport(result, profile: profile, cores: cores).write(to: reportTo)
+            try RunReport(result, profile: profile, cores: cores, isExplained: explain).write(to: reportTo)
         }
     }
 }

@@ -11,8 +11,9 @@ struct RunReport: Encodable {
     var cores: [Int]
     var output: StreamState
     var error: StreamState
+    var explained: [String]?
 
-    init(_ result: AttemptResult, profile: String, cores: [Int]) {
+    init(_ result: AttemptResult, profile: String, cores: [Int], isExplained: Bool) {
         outcome = result.outcome
         message = result.outcome.sentence
         usage = result.usage
@@ -20,6 +21,7 @@ struct RunReport: Encodable {
         self.cores = cores
         output = result.output
         error = result.error
+        explained = isExplained ? result.explained : nil
     }
 
     /// Writes to `file`, or to standard error when there is none.

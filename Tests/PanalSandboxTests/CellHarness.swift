@@ -24,7 +24,9 @@ final class CellHarness: Sendable {
         return bundle.appending(path: "panal-launcher").path
     }
 
-    init(instance name: String? = nil, filters extra: [SeccompProgram] = []) throws {
+    init(
+        instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = []
+    ) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
         folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
@@ -35,14 +37,16 @@ final class CellHarness: Sendable {
         let filters = try SeccompPolicies.load(folder: Self.repository.appending(path: "Profiles/seccomp").path) + extra
         executor = try LocalExecutor.start(
             LauncherSettings(
-                executable: Self.launcher, instance: instance, dataFolder: folder.path, seccomp: filters))
+                executable: Self.launcher, instance: instance, dataFolder: folder.path, seccomp: filters,
+                explained: explained))
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
     static func with(
-        instance: String? = nil, filters: [SeccompProgram] = [], _ body: (CellHarness) async throws -> Void
+        instance: String? = nil, filters: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
+        _ body: (CellHarness) async throws -> Void
     ) async throws {
-        let harness = try CellHarness(instance: instance, filters: filters)
+        let harness = try CellHarness(instance: instance, filters: filters, explained: explained)
         do {
             try await body(harness)
         } catch {
@@ -100,13 +104,14 @@ final class CellHarness: Sendable {
     func run(
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
-        cores: [Int]? = nil, sink: MemorySink = MemorySink(), id: AttemptID? = nil
+        cores: [Int]? = nil, explain: Bool = false, sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
         let attempt = AttemptSpec(
             id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: "host",
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
-            environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput)
+            environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
+            explain: explain)
         return (await executor.run(attempt, sink: sink, started: { sink.noteStart() }), sink)
     }
 

@@ -29,7 +29,7 @@ import Testing
         }
         let reports: [Report] = [
             .ready(cores: [0, 3], memory: 5), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
-            .started(id: 1),
+            .started(id: 1), .explaining(id: 3),
             .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "x", reason: "link"),
             .finished(id: 2, FinishReport(ending: .notExecuted(errno: 8, isThere: true), cause: .none, userTime: 5)),
             .finished(
@@ -192,6 +192,7 @@ import Testing
             (FinishReport(ending: .killed, cause: .cpuTime), .cpuTimeExceeded),
             (FinishReport(ending: .killed, cause: .output), .outputExceeded),
             (FinishReport(ending: .killed, cause: .cancelled), .cancelled),
+            (FinishReport(ending: .killed, cause: .deniedCall), .syscallDenied),
         ] as [(FinishReport, Outcome)])
     func isRead(report: FinishReport, outcome: Outcome) {
         #expect(OutcomeReading.outcome(report, command: "x") == outcome)

@@ -88,6 +88,12 @@ int panal_get_no_new_privileges(void);
 int panal_set_dumpable(int value);
 /// Installs a filter of `count` instructions of 8 bytes.
 int panal_load_seccomp(const void *instructions, size_t count);
+/// The same for a filter that notifies: the descriptor for its notifications, close-on-exec.
+int panal_load_seccomp_listening(const void *instructions, size_t count);
+/// Takes a notification: its id, the call's number and architecture, its six arguments.
+int panal_next_notification(int listener, uint64_t *id, uint32_t call[2], uint64_t arguments[6]);
+/// Has the call of a notification fail with `number`.
+int panal_refuse_notification(int listener, uint64_t id, int number);
 /// 0 none, 2 filter.
 int panal_get_seccomp(void);
 int panal_set_limit(int resource, uint64_t soft, uint64_t hard);
@@ -110,6 +116,7 @@ int panal_set_hostname(const char *name);
 int panal_exec(const char *path, char *const arguments[], char *const environment[]);
 
 // Numbers that are macros too complex for the importer
+uint64_t panal_clone_files(void);
 uint64_t panal_clone_parent(void);
 uint64_t panal_clone_newns(void);
 uint64_t panal_clone_newpid(void);
