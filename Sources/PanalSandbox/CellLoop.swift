@@ -77,37 +77,41 @@ final class CellLoop: Sendable {
                 throw error
             }
             let errorWrite = Descriptor(owning: error.second)
-            guard take(run, output: output.first, error: error.first) else { return }
-            let streams = [input.raw, outputWrite.raw, errorWrite.raw]
-            // A launcher that is gone shows in the loop, and ends every run there.
-            let answer = MessageSocket.send(
-                socket, Command.run(run.request).encoded(), descriptors: streams, waiting: false)
-            guard answer == .full else { return }
-            post(.order(run.request, streams: [input.release(), outputWrite.release(), errorWrite.release()]))
+            let streams = [input.release(), outputWrite.release(), errorWrite.release()]
+            if !take(run, output: output.first, error: error.first, streams: streams) {
+                for number in streams { close(number) }
+            }
         } catch {
             let failure = SystemError(step: "output.pipe", errno: Int(error.errno), detail: error.reason)
             run.finished(AttemptResult(outcome: .systemError(failure), usage: ResourceUsage()))
         }
     }
 
-    /// Notes a run before it is sent, without waking the loop; false when it has been cancelled already or can never be run,
-    /// which it has been told.
-    private func take(_ run: CellRun, output: Int32, error: Int32) -> Bool {
+    /// Notes a run and sends it, without waking the loop. The loop can read of neither before both are done: a kill must not
+    /// overtake the order. True when the streams are the loop's to send and close, since the socket had no room.
+    private func take(_ run: CellRun, output: Int32, error: Int32, streams: [Int32]) -> Bool {
+        enum Answer { case sent, full, cancelled, unusable }
         let letter = Letter.run(run, output: output, error: error)
-        let (isTaken, isCancelled) = mailbox.withLock { box in
-            let isCancelled = box.cancelledAbsent.contains(run.attempt.id)
-            guard box.isUsable, !isCancelled else { return (false, isCancelled) }
+        let answer = mailbox.withLock { box -> Answer in
+            if box.cancelledAbsent.contains(run.attempt.id) { return .cancelled }
+            guard box.isUsable else { return .unusable }
             box.letters.append(letter)
-            return (true, false)
+            // A launcher that is gone shows in the loop, and ends every run there.
+            let answer = MessageSocket.send(
+                socket, Command.run(run.request).encoded(), descriptors: streams, waiting: false)
+            guard answer == .full else { return .sent }
+            box.letters.append(.order(run.request, streams: streams))
+            return .full
         }
-        if isTaken { return true }
-        guard isCancelled else {
-            refuse(letter)
-            return false
+        switch answer {
+        case .sent: break
+        case .full: WakeUp.ring(wake)
+        case .unusable: refuse(letter)
+        case .cancelled:
+            for number in [output, error] { close(number) }
+            run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
         }
-        for number in [output, error] { close(number) }
-        run.finished(AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
-        return false
+        return answer == .full
     }
 
     func cancel(_ attempt: AttemptID) { post(.cancel(attempt)) }
@@ -203,13 +207,13 @@ final class CellLoop: Sendable {
         for letter in letters {
             switch letter {
             case .run(let run, let output, let error):
-                state.runs[run.request.id] = ActiveRun(run, output: output, error: error)
-                // A cancel that was on its way when the run was sent has found nothing here.
-                let isCancelled = mailbox.withLock { $0.cancelledAbsent.contains(run.attempt.id) }
-                if isCancelled { send(.kill(id: run.request.id, cause: .cancelled)) }
+                let active = ActiveRun(run, output: output, error: error)
+                state.runs[run.request.id] = active
+                endIfCancelled(active)
             case .order(let request, let streams):
                 send(.run(request), streams)
                 for number in streams { close(number) }
+                if let run = state.runs[request.id] { endIfCancelled(run) }
             case .cancel(let attempt):
                 cancel(attempt, &state)
             case .denied(let id): send(.kill(id: id, cause: .deniedCall))
@@ -223,6 +227,12 @@ final class CellLoop: Sendable {
                 send(.stop)
             }
         }
+    }
+
+    /// A cancel that was on its way when the run was sent has found nothing here.
+    private func endIfCancelled(_ run: ActiveRun) {
+        let isCancelled = mailbox.withLock { $0.cancelledAbsent.contains(run.run.attempt.id) }
+        if isCancelled { send(.kill(id: run.id, cause: .cancelled)) }
     }
 
     private func cancel(_ attempt: AttemptID, _ state: inout LoopState) {
