@@ -21,6 +21,8 @@ package struct AttemptSpec: Hashable, Sendable {
     /// Whether refused system calls are to be told in the result. It costs time, a process of the profile's count, and an
     /// executor that was started for it.
     package var explain: Bool
+    /// Whether the result is to say how far its times can be trusted.
+    package var graded: Bool
     package var limits: CellLimits
     /// Numbers of the cores that the scheduler reserved: the cell's own for an exclusive grant, shared ones for a shared one.
     /// Never empty.
@@ -39,13 +41,14 @@ package struct AttemptSpec: Hashable, Sendable {
     package init(
         id: AttemptID, rootfs: String, seccomp: String, network: CellNetwork = .none, limits: CellLimits, cores: [Int],
         program: ContentHash?, arguments: [String], environment: [String], inputs: [InputFile],
-        standardInput: ContentHash?, explain: Bool = false
+        standardInput: ContentHash?, explain: Bool = false, graded: Bool = false
     ) {
         self.id = id
         self.rootfs = rootfs
         self.seccomp = seccomp
         self.network = network
         self.explain = explain
+        self.graded = graded
         self.limits = limits
         self.cores = cores
         self.program = program
@@ -91,6 +94,8 @@ package struct AttemptResult: Hashable, Sendable {
     /// What of system calls was refused and why, a sentence for each kind in the order of the first, at most 100 of them;
     /// empty for attempts that did not ask.
     package var explained: [String]
+    /// Nil for attempts that did not ask.
+    package var timing: TimingGrade?
 
     package init(
         outcome: Outcome, usage: ResourceUsage, files: [JobFile] = [], skipped: [String] = [], explained: [String] = [],

@@ -35,6 +35,15 @@ package struct HostTopology: Hashable, Sendable {
 
 /// The kernel's list format for cores: `0-3,8`.
 package enum CoreList {
+    /// Ascending in each part; what is not readable is left out.
+    package static func numbers(_ text: String) -> [Int] {
+        text.split(separator: ",").flatMap { part -> [Int] in
+            let ends = part.split(separator: "-").map { Int($0) }
+            guard let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last else { return [] }
+            return Array(first...last)
+        }
+    }
+
     package static func text(_ cores: [Int]) -> String {
         var ranges: [ClosedRange<Int>] = []
         for core in cores.sorted() {

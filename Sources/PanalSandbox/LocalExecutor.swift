@@ -69,13 +69,20 @@ package final class LocalExecutor: Executor, Sendable {
             let id = loop.nextID()
             let request = try planner.request(for: attempt, id: id, program: programFolder)
             let input = try openInput(attempt.standardInput, input)
-            return await withCheckedContinuation { continuation in
+            let watch = attempt.graded ? CoreWatch() : nil
+            var result = await withCheckedContinuation { continuation in
                 loop.submit(
                     CellRun(
                         attempt: attempt, request: request, input: input,
                         judge: attempt.explain ? judges[attempt.seccomp] : nil, sink: sink, started: started,
                         finished: { continuation.resume(returning: $0) }))
             }
+            if attempt.graded {
+                let used = Duration.microseconds(result.usage.cpuMicroseconds)
+                result.timing = TimingGrade(
+                    result.usage, surroundings: watch?.surroundings(of: attempt.cores, cpuTime: used))
+            }
+            return result
         } catch {
             return AttemptResult(outcome: .systemError(error), usage: ResourceUsage())
         }

@@ -45,6 +45,12 @@ struct RunCommand: AsyncParsableCommand {
         help: "Say which system calls the policy refused, and why. Slower where many are, and takes one process more.")
     var explain = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Run on the least busy core and grade the times: A, B or C, with the reasons.",
+            discussion: "Waits up to 5 s for a core that is quiet."))
+    var quiet = false
+
     @Flag(help: "Print outcome and usage as JSON on standard error.")
     var report = false
 
@@ -117,7 +123,7 @@ struct RunCommand: AsyncParsableCommand {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
         }
-        let attempt = attempt(profile: profile, policy: policy, capacity: executor.capacity)
+        let attempt = await attempt(profile: profile, policy: policy, capacity: executor.capacity)
         let cancel: @Sendable () -> Void = { Task { await executor.cancel(attempt.id) } }
         let interruption = Interruption(cancel)
         let sink = TerminalSink(abandoned: cancel)
@@ -140,17 +146,19 @@ struct RunCommand: AsyncParsableCommand {
         return unsafe String(cString: real)
     }
 
-    private func attempt(profile: Profile, policy: String, capacity: HostCapacity) -> AttemptSpec {
+    private func attempt(profile: Profile, policy: String, capacity: HostCapacity) async -> AttemptSpec {
         var limits = profile.limits
         limits.collectedFiles = 0
         limits.collectedBytes = 0
         // A shared grant too is kept to as many cores as it can keep busy.
-        let cores = Array(capacity.cores.prefix(limits.cpu.parallelism))
+        let count = limits.cpu.parallelism
+        let cores =
+            quiet ? await CoreWatch.quietest(count, of: capacity.cores) : Array(capacity.cores.prefix(count))
         return AttemptSpec(
             id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: .random(in: .min ... .max)),
             rootfs: rootfs, seccomp: policy, network: network ?? profile.network, limits: limits, cores: cores,
             program: nil, arguments: words, environment: AttemptSpec.standardEnvironment, inputs: [],
-            standardInput: nil, explain: explain)
+            standardInput: nil, explain: explain, graded: quiet)
     }
 
     private func tell(_ result: AttemptResult, profile: String, cores: [Int]) throws {
@@ -158,6 +166,7 @@ struct RunCommand: AsyncParsableCommand {
         } else {
             StandardError.line(result.outcome.sentence)
         }
+        if let timing = result.timing { StandardError.line("timing \(timing.sentence)") }
         for sentence in result.explained { StandardError.line(sentence) }
         if report || reportTo != nil {
             try RunReport(result, profile: profile, cores: cores, isExplained: explain).write(to: reportTo)

@@ -12,6 +12,7 @@ struct RunReport: Encodable {
     var output: StreamState
     var error: StreamState
     var explained: [String]?
+    var timing: TimingGrade?
 
     init(_ result: AttemptResult, profile: String, cores: [Int], isExplained: Bool) {
         outcome = result.outcome
@@ -21,6 +22,7 @@ struct RunReport: Encodable {
         self.cores = cores
         output = result.output
         error = result.error
+        timing = result.timing
         explained = isExplained ? result.explained : nil
     }
 

@@ -104,14 +104,15 @@ final class CellHarness: Sendable {
     func run(
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
-        cores: [Int]? = nil, explain: Bool = false, sink: MemorySink = MemorySink(), id: AttemptID? = nil
+        cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, sink: MemorySink = MemorySink(),
+        id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
         let attempt = AttemptSpec(
             id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: "host",
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
-            explain: explain)
+            explain: explain, graded: graded)
         return (await executor.run(attempt, sink: sink, started: { sink.noteStart() }), sink)
     }
 
