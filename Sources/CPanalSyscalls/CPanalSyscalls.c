@@ -394,3 +394,4 @@ uint64_t panal_clone_newnet(void) { return CLONE_NEWNET; }
 uint64_t panal_clone_newipc(void) { return CLONE_NEWIPC; }
 uint64_t panal_clone_newuts(void) { return CLONE_NEWUTS; }
 uint64_t panal_clone_newcgroup(void) { return CLONE_NEWCGROUP; }
+uint64_t panal_clone_newuser(void) { return CLONE_NEWUSER; }

@@ -34,7 +34,7 @@ package struct AuditSettings: Sendable {
 package final class AuditHost: Sendable {
     let settings: AuditSettings
     let executor: LocalExecutor
-    /// Only root can look into it.
+    /// Only its owner can look into it.
     let folder: String
     let data: String
     /// What the hostile programs' processes are called on the host.
@@ -251,7 +251,7 @@ extension AuditHost {
             spec, programFolder: order.programFolder, input: .empty, sink: sink, started: { sink.noteStart() })
         return AttackRun(
             limits: order.limits, cores: [order.core], result: result, tries: sink.tries, hasStarted: sink.hasStarted,
-            files: result.files.map { ($0.path, sink.file($0.content)) })
+            files: result.files.map { ($0.path, sink.file($0.content)) }, isOrdinary: HostProcess.isOrdinaryUser)
     }
 
     /// Starts a program that stays, hands it to `body` once it says that it is ready, and ends it.

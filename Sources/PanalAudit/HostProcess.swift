@@ -1,8 +1,15 @@
+internal import Glibc
 internal import PanalLinux
 
 /// A process of the host, as `/proc` shows it.
 struct HostProcess {
     let number: Int32
+
+    /// This one.
+    static var own: HostProcess { HostProcess(number: getpid()) }
+
+    /// Whether cells are started by an ordinary user here.
+    static var isOrdinaryUser: Bool { geteuid() != 0 }
 
     /// All that are there now.
     static func all() -> [HostProcess] {

@@ -55,7 +55,7 @@ struct HostView {
             usleep(10_000)
         }
         if !processes.isEmpty { problems.append("processes \(processes.map(\.number)) are left") }
-        for mount in (try? CgroupMount.list()) ?? [] {
+        for mount in (try? CgroupLayout.mounts(isRoot: Privileges.isRoot)) ?? [] {
             let group = "\(mount.path)/panal-\(settings.instance)"
             if Folders.exists(group) { problems.append("the group \(group) is left") }
         }
@@ -63,7 +63,7 @@ struct HostView {
         for line in mounts.split(separator: "\n") where line.contains(settings.instance) {
             problems.append("a mount is left: \(line)")
         }
-        let lock = "/run/panal/locks/instance-\(settings.instance)"
+        let lock = "\(LockFolder.path(user: geteuid()))/locks/instance-\(settings.instance)"
         if Folders.exists(lock) { problems.append("\(lock) is left") }
         return problems
     }

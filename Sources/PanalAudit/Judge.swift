@@ -10,10 +10,12 @@ package struct AttackRun: Sendable {
     package var hasStarted: Bool
     /// Result files: path and bytes, the first 64 KiB.
     package var files: [(path: String, bytes: [UInt8])]
+    /// Whether an ordinary user started the cell, whose groups cannot be left.
+    package var isOrdinary: Bool
 
     package init(
         limits: CellLimits, cores: [Int], result: AttemptResult, tries: Tries, hasStarted: Bool,
-        files: [(path: String, bytes: [UInt8])]
+        files: [(path: String, bytes: [UInt8])], isOrdinary: Bool = false
     ) {
         self.limits = limits
         self.cores = cores
@@ -21,6 +23,7 @@ package struct AttackRun: Sendable {
         self.tries = tries
         self.hasStarted = hasStarted
         self.files = files
+        self.isOrdinary = isOrdinary
     }
 }
 
@@ -142,6 +145,13 @@ enum Facts {
             expected["files \(folder)"] = String(limits.scratchFiles)
         }
         var problems: [String] = []
+        if run.isOrdinary {
+            // Groups that have no name inside show as 65534.
+            expected["Groups"] = nil
+            let groups = run.tries.fact("Groups")?.split(separator: " ").map(String.init) ?? ["none are told"]
+            let foreign = Set(groups).subtracting(["65534", run.tries.fact("gid") ?? ""])
+            if !foreign.isEmpty { problems.append("Groups reads \(groups)") }
+        }
         for (name, value) in expected.sorted(by: { $0.key < $1.key }) {
             let found = run.tries.fact(name)?.trimmed
             if found != value { problems.append("\(name) reads ‘\(found ?? "nothing")’, not ‘\(value)’") }

@@ -21,7 +21,9 @@ extension Scenarios {
         let status = process.status
         let expected = [
             "NoNewPrivs": "1", "Seccomp": "2", "CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none,
-            "CapAmb": none, "Groups": "",
+            "CapAmb": none,
+            // An ordinary user's launcher cannot leave that user's groups, which have no name inside.
+            "Groups": HostProcess.isOrdinaryUser ? HostProcess.own.status["Groups"] ?? "" : "",
         ]
         var problems: [String] = []
         for (name, value) in expected.sorted(by: { $0.key < $1.key }) where status[name] != value {
@@ -29,7 +31,9 @@ extension Scenarios {
         }
         for name in ["Uid", "Gid"] {
             let ids = Set(status[name]?.split(separator: " ") ?? [])
-            if ids.count != 1 || ids.contains("0") || ids.contains(Substring(String(getuid()))) {
+            // From outside an ordinary user's cells are that user; what sets them apart is their user namespace.
+            let isOwn = ids.contains(Substring(String(getuid()))) && !HostProcess.isOrdinaryUser
+            if ids.count != 1 || ids.contains("0") || isOwn {
                 problems.append("\(name) is ‘\(status[name] ?? "unknown")’")
             }
         }
@@ -51,7 +55,8 @@ extension Scenarios {
     }
 
     private func namespaces(_ process: HostProcess) -> [String] {
-        ["mnt", "pid", "net", "ipc", "uts", "cgroup"].compactMap { name in
+        (["mnt", "pid", "net", "ipc", "uts", "cgroup"] + (HostProcess.isOrdinaryUser ? ["user"] : [])).compactMap {
+            name in
             guard let own = Self.link("/proc/self/ns/\(name)"),
                 let its = Self.link("/proc/\(process.number)/ns/\(name)")
             else { return "the \(name) namespace cannot be read" }
@@ -149,7 +154,8 @@ extension Scenarios {
             return Observation(problems: problems + ["no launcher starts after it"])
         }
         await next.stop()
-        for mount in (try? CgroupMount.list()) ?? [] where Folders.exists("\(mount.path)/panal-\(settings.instance)") {
+        for mount in (try? CgroupLayout.mounts(isRoot: Privileges.isRoot)) ?? []
+        where Folders.exists("\(mount.path)/panal-\(settings.instance)") {
             problems.append("a group is left below \(mount.path)")
         }
         return Observation(problems: problems)

@@ -80,6 +80,7 @@ struct Scenarios {
     }
 
     private func launcherDescriptors() async -> Observation {
+        if HostProcess.isOrdinaryUser { return sealedLauncher() }
         guard let launcher = launchers().first,
             let folder = try? Descriptor.open("/proc/\(launcher.number)/fd", O_RDONLY | O_DIRECTORY),
             let numbers = try? Folders.names(in: folder, limit: 100_000), numbers.count > 3
@@ -87,6 +88,17 @@ struct Scenarios {
         // Its streams, socket, locks, lines to cells that stand ready: dozens, not thousands.
         return Observation(
             problems: numbers.count < 200 ? [] : ["the launcher has \(numbers.count) descriptors open"])
+    }
+
+    /// An ordinary user's launcher lets nobody look: neither at its descriptors nor at its memory.
+    private func sealedLauncher() -> Observation {
+        guard let launcher = launchers().first else { return Observation(doubts: ["there is no launcher"]) }
+        let places = ["fd", "mem", "environ", "maps"].filter { name in
+            let file = unsafe open("/proc/\(launcher.number)/\(name)", O_RDONLY | O_CLOEXEC)
+            if file >= 0 { close(file) }
+            return file >= 0
+        }
+        return Observation(problems: places.map { "the launcher's \($0) can be opened by its own user" })
     }
 
     /// Executed by the kernel, `/proc/self/exe` is the launcher itself, in the cell and with the program's rights.

@@ -105,9 +105,16 @@ package protocol CellGroup: AnyObject {
 
 /// Which layout this host has.
 package enum CgroupLayout {
-    /// The driver for this host. Throws where neither layout offers the controllers that every limit needs.
-    package static func driver(instance: String) throws(StepFailure) -> any CgroupDriver {
-        let mounts = try CgroupMount.list()
+    /// Below which folders this process may make groups: the hierarchies' roots, or what an ordinary user was handed.
+    package static func mounts(isRoot: Bool) throws(StepFailure) -> [CgroupMount] {
+        isRoot ? try CgroupMount.list() : try Delegation.mounts()
+    }
+
+    /// The driver for this host, or for what of it was handed to an ordinary user (`Delegation`). Throws where neither layout
+    /// offers the controllers that every limit needs.
+    package static func driver(
+        instance: String, mounts: [CgroupMount]
+    ) throws(StepFailure) -> any CgroupDriver {
         if let hybrid = HybridCgroups(mounts: mounts, instance: instance) { return hybrid }
         for mount in mounts where mount.isUnified {
             if let unified = try UnifiedCgroups(mount: mount, instance: instance) { return unified }

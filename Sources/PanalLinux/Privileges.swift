@@ -59,9 +59,10 @@ package enum Privileges {
 
     /// The first half of `drop`: after it the caller can still do what its capabilities allow, but nothing that it executes can,
     /// and nothing that it forks can give to what it executes.
-    package static func dropInheritance() throws(StepFailure) {
+    /// In an ordinary user's namespace groups cannot be left, as membership may also take rights away (user_namespaces(7)).
+    package static func dropInheritance(leavingGroups: Bool = true) throws(StepFailure) {
         try check(panal_drop_bounding_set(), "privileges.bounding-set")
-        try check(panal_clear_groups(), "privileges.groups")
+        if leavingGroups { try check(panal_clear_groups(), "privileges.groups") }
         try check(panal_set_no_new_privileges(), "privileges.no-new-privileges")
     }
 
@@ -72,9 +73,11 @@ package enum Privileges {
     }
 
     /// What is left of all that `drop` drops; nil when nothing is.
-    package static func remainder(uid: UInt32, gid: UInt32) throws(StepFailure) -> String? {
+    package static func remainder(
+        uid: UInt32, gid: UInt32, leavingGroups: Bool = true
+    ) throws(StepFailure) -> String? {
         if let found = inheritance() { return found }
-        return try difference(uid: uid, gid: gid)
+        return try difference(uid: uid, gid: gid, leavingGroups: leavingGroups)
     }
 
     /// The second half; nothing is read back.
@@ -83,16 +86,18 @@ package enum Privileges {
         try check(panal_clear_capabilities(), "privileges.capabilities")
     }
 
-    /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is. The bounding set is
-    /// `inheritance`'s.
-    package static func difference(uid: UInt32, gid: UInt32) throws(StepFailure) -> String? {
+    /// What of the caller's ids, groups, capabilities or no_new_privs is not as it should be; nil when all is. Groups are not
+    /// looked at where they could not be left; the bounding set is `inheritance`'s.
+    package static func difference(
+        uid: UInt32, gid: UInt32, leavingGroups: Bool = true
+    ) throws(StepFailure) -> String? {
         var ids = [UInt32](repeating: .max, count: 7)
         try check(unsafe panal_get_ids(&ids), "privileges.read-back")
         var capabilities = [UInt64](repeating: .max, count: 3)
         try check(unsafe panal_get_capabilities(&capabilities), "privileges.read-back")
         if ids[0..<3] != [uid, uid, uid] { return "uid is \(ids[0..<3])" }
         if ids[3..<6] != [gid, gid, gid] { return "gid is \(ids[3..<6])" }
-        if ids[6] != 0 { return "\(ids[6]) groups are left" }
+        if leavingGroups, ids[6] != 0 { return "\(ids[6]) groups are left" }
         if capabilities != [0, 0, 0] { return "capabilities are left: \(capabilities)" }
         if panal_get_no_new_privileges() != 1 { return "no_new_privs is not set" }
         return nil

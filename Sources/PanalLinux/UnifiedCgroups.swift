@@ -5,7 +5,7 @@ package struct UnifiedCgroups: CgroupDriver {
     package let keepsGroups = false
     private let parent: GroupFolder
     private let root: GroupFolder
-    private static let controllers = ["cpu", "cpuset", "memory", "pids"]
+    static let controllers = ["cpu", "cpuset", "memory", "pids"]
 
     /// Nil when this hierarchy does not offer every controller.
     init?(mount: CgroupMount, instance: String) throws(StepFailure) {

@@ -27,7 +27,7 @@ package final class LocalExecutor: Executor, Sendable {
     /// By the name of the policy.
     private let judges: [String: SeccompJudge]
 
-    /// Starts the launcher, as root; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
+    /// Starts the launcher, as the user that this process is; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
     /// this process has any other thread: what a thread keeps is its own.
     package static func start(
         _ settings: LauncherSettings, givingUpPrivileges: () throws(SystemError) -> Void = {}

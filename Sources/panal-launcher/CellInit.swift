@@ -9,8 +9,8 @@ struct CellInit {
     /// The root's folder in the spawner's namespace.
     let root: String
     let filters: [LauncherTable.Filter]
-    let programUser: UInt32
-    let initUser: UInt32
+    let users: UserBlock
+    let slot: Int
     /// The line to the launcher: the program's process takes its order from it, and both report on it.
     let line: Int32
     /// On this the program's process gets its trees from the spawner.
@@ -54,17 +54,21 @@ struct CellInit {
             try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
         }
         if program == 0 {
-            ProgramStart(filters: filters, user: programUser, line: line.raw, trees: trees, start: start)
-                .run()
+            ProgramStart(
+                filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
+                start: start
+            ).run()
         }
         for number in [pidfd, trees, start, scratch] { close(number) }
         return program
     }
 
-    /// From here on init only waits: another uid than the program's, no capability, no way to gain one.
+    /// From here on init only waits: another uid than the program's, or where there is only one, another namespace; no
+    /// capability, no way to gain one.
     private func dropRights() throws(StepFailure) {
-        try Privileges.dropOwn(uid: initUser, gid: initUser)
-        if let found = try Privileges.remainder(uid: initUser, gid: initUser) {
+        let user = users.initUser(slot)
+        try Privileges.dropOwn(uid: user, gid: user)
+        if let found = try Privileges.remainder(uid: user, gid: user, leavingGroups: !users.isOrdinary) {
             throw .mismatch("cell.init-rights", found)
         }
         try StepFailure.naming("cell.init-rights") { () throws(SystemCallFailure) in

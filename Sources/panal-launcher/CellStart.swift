@@ -8,7 +8,8 @@ internal import PanalLinux
 struct CellStart {
     let request: RunRequest
     let streams: [Int32]
-    let programUser: UInt32
+    /// See `UserBlock.owner`.
+    let owner: UInt32?
 
     func run(in slot: Slot) throws(StepFailure) -> RunningCell {
         guard let cell = slot.cell else { throw .mismatch("cell.order", "the slot has no cell") }
@@ -35,11 +36,12 @@ struct CellStart {
 
     /// Pipes belong to whoever made them; `/dev/stdout` and its like can be opened only by their owner.
     private func giveStreams() throws(StepFailure) {
+        guard let owner else { return }
         for stream in streams {
             var found = stat()
             guard unsafe fstat(stream, &found) == 0, found.st_mode & S_IFMT == S_IFIFO else { continue }
             try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
-                try SystemCallFailure.checkErrno(fchown(stream, programUser, programUser), "fchown(stream)")
+                try SystemCallFailure.checkErrno(fchown(stream, owner, owner), "fchown(stream)")
             }
         }
     }

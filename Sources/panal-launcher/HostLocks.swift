@@ -2,21 +2,21 @@ internal import Glibc
 internal import PanalLinux
 
 /// What several Panals on one host must not share: an instance name, a block of user ids, an exclusive core. Each is a lock
-/// on a file below `/run/panal`, held by the kernel for as long as its owner lives.
+/// on a file below the `LockFolder`, held by the kernel for as long as its owner lives.
 ///
 /// The file of an instance is there as long as something of the instance may be: whoever ends in good order takes it away, and
 /// a file that nobody holds tells every later launcher whose groups to sweep.
 final class HostLocks {
-    let folder = "/run/panal"
+    let folder: String
     private let name: String
     private let instance: Descriptor
     private static let prefix = "instance-"
 
-    init(instance name: String) throws(StepFailure) {
-        let folder = folder
+    init(instance name: String, folder: String) throws(StepFailure) {
         self.name = name
+        self.folder = folder
         let taken = try StepFailure.naming("launcher.lock") { () throws(SystemCallFailure) in
-            try Folders.ensure(folder, mode: 0o700)
+            try LockFolder.ensure(folder)
             try Folders.ensure("\(folder)/locks", mode: 0o700)
             return try Self.patiently("\(folder)/locks/\(Self.prefix)\(name)")
         }
@@ -85,11 +85,21 @@ final class HostLocks {
 final class UserBlock {
     static let slots = 64
     let first: UInt32
-    private let lock: Descriptor
+    /// Whether the launcher is an ordinary user's: then these ids have a meaning only inside of cells, and outside all of them
+    /// are that user's own, which is 0 in the launcher's namespace.
+    let isOrdinary: Bool
+    private let lock: Descriptor?
 
     private init(first: UInt32, lock: consuming Descriptor) {
         self.first = first
-        self.lock = lock
+        self.lock = consume lock
+        isOrdinary = false
+    }
+
+    init(ofOrdinaryUser first: UInt32) {
+        self.first = first
+        lock = nil
+        isOrdinary = true
     }
 
     /// The first block of the range that no other Panal holds.
@@ -106,5 +116,7 @@ final class UserBlock {
     }
 
     func program(_ slot: Int) -> UInt32 { first + UInt32(slot) * 2 }
-    func initUser(_ slot: Int) -> UInt32 { first + UInt32(slot) * 2 + 1 }
+    func initUser(_ slot: Int) -> UInt32 { isOrdinary ? 0 : first + UInt32(slot) * 2 + 1 }
+    /// Whom things for the program are to be given to; nil where whoever makes them has the only id that there is.
+    func owner(_ slot: Int) -> UInt32? { isOrdinary ? nil : program(slot) }
 }

@@ -20,6 +20,13 @@ enum HostRootfs {
             try Mounts.tmpfs(at: stage, options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
             for name in [Stage.empty, Stage.scratch] { try Folders.make("\(stage)/\(name)", mode: 0o755) }
         }
+        if users.isOrdinary {
+            // The kernel lets an ordinary user mount a `/proc` only where a whole one is in sight.
+            try StepFailure.naming("rootfs.proc") { () throws(SystemCallFailure) in
+                try Folders.make("\(stage)/proc", mode: 0o755)
+                try Mounts.bind("/proc", "\(stage)/proc", withAllBelow: true)
+            }
+        }
         for name in names {
             guard name == "host" else {
                 throw StepFailure(step: "rootfs.name", detail: "there is no rootfs ‘\(name)’; there is: host", errno: 0)
@@ -50,18 +57,20 @@ enum HostRootfs {
             try Links.make("\(root)/var/tmp", to: "/tmp")
         }
         try StepFailure.naming("rootfs.usr") { () throws(SystemCallFailure) in
-            try Mounts.bind("/usr", "\(root)/usr")
+            try Mounts.bind("/usr", "\(root)/usr", withAllBelow: users.isOrdinary)
             for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] where Folders.exists("/\(name)") {
                 if let target = Links.target(of: "/\(name)") {
                     try Links.make("\(root)/\(name)", to: target)
                 } else {
                     try Folders.make("\(root)/\(name)", mode: 0o755)
-                    try Mounts.bind("/\(name)", "\(root)/\(name)")
+                    try Mounts.bind("/\(name)", "\(root)/\(name)", withAllBelow: users.isOrdinary)
                 }
             }
         }
         try makeEtc(at: "\(root)/etc", users: users, cache: cache)
-        try StepFailure.naming("rootfs.dev") { () throws(SystemCallFailure) in try makeDevices(at: "\(root)/dev") }
+        try StepFailure.naming("rootfs.dev") { () throws(SystemCallFailure) in
+            try makeDevices(at: "\(root)/dev", users: users)
+        }
         try StepFailure.naming("rootfs.seal") { () throws(SystemCallFailure) in
             try Mounts.seal(root, noDevices: false, recursive: true)
             try Mounts.seal(root, noDevices: true, recursive: false)
@@ -71,11 +80,17 @@ enum HostRootfs {
 
     private static let plain = Mounts.noSetID | Mounts.noDevices
 
-    private static func makeDevices(at folder: String) throws(SystemCallFailure) {
+    /// Nodes of our own; an ordinary user, who can make none, gets the host's.
+    private static func makeDevices(at folder: String, users: UserBlock) throws(SystemCallFailure) {
         try Mounts.tmpfs(
             at: folder, options: "size=64k,nr_inodes=32,mode=0755", flags: Mounts.noSetID | Mounts.noExecution)
         let opened = try Descriptor.open(folder, O_RDONLY | O_DIRECTORY)
         for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
+            if users.isOrdinary {
+                try NewFile.write("\(folder)/\(name)", [], mode: 0o444)
+                try Mounts.bind("/dev/\(name)", "\(folder)/\(name)")
+                continue
+            }
             try SystemCallFailure.check(
                 unsafe panal_make_device(opened.raw, name, 0o666, 1, UInt32(minor)), "mknod(/dev/\(name))")
         }
@@ -127,7 +142,7 @@ enum HostRootfs {
 }
 
 /// The dynamic loader's cache for a root that has only `/usr`, made by `ldconfig`; without it each library costs a search.
-/// It is kept below `/run/panal`, which only root can write, until the host's own cache is newer.
+/// It is kept in the `LockFolder`, which nobody else can write, until the host's own cache is newer.
 enum LoaderCache {
     static func place(at path: String, kept: String) throws(SystemCallFailure) {
         if try !isFresh(kept) { try make(kept) }

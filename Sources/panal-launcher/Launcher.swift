@@ -231,7 +231,7 @@ final class Launcher {
         guard let slot = pool.next() else { return false }
         do throws(StepFailure) {
             let start = CellStart(
-                request: request, streams: run.streams, programUser: users.program(slot.index))
+                request: request, streams: run.streams, owner: users.owner(slot.index))
             cells[request.id] = try start.run(in: slot)
         } catch {
             cores.giveBack(request)

@@ -4,12 +4,13 @@ internal import PanalLinux
 
 /// # Theory of operation
 ///
-/// `panal-launcher` is the only privileged part of Panal: root, one thread, no network, no database, no Foundation. Its
+/// `panal-launcher` is the only privileged part of Panal: root, or root of a user namespace of its own when an ordinary user has
+/// started it; one thread, no network, no database, no Foundation. Its
 /// parent (`panald`, or `panal run`) starts it with two descriptors: 3, a socket that keeps message boundaries, and 4, the
 /// table of everything that may ever be asked for. It reads the table once; after that its parent gives up its own
 /// privileges, and nothing that comes over the socket can widen the table.
 ///
-/// At start, in this order: close what was inherited · take the instance's lock and a block of user ids that no other Panal
+/// At start, in this order: close what was inherited · without root, a user namespace (`UserNamespace`) · take the instance's lock and a block of user ids that no other Panal
 /// on this host uses · a mount namespace of its own · the root file system for cells · the control groups, swept of what an
 /// earlier launcher of this instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
@@ -33,6 +34,12 @@ internal import PanalLinux
 ///
 /// A filter that explains (`panal run --explain`) has every refused call ask the server, on a descriptor that the launcher hands
 /// on and never reads (`ExplainingFilter`). Whoever answers could let a call through: a service's table has no such filter.
+///
+/// Without root there is one user id, and so the cells, the launcher and whoever started it are one user to the kernel. What
+/// keeps a program from the others is then not its uid: it sees no process but its own cell's, init is not dumpable and its
+/// pid namespace's first, and the program's own user namespace has no power over anything, not even over what it lives in. The
+/// groups are made below the one in which the launcher was started and which has to be that user's (`Delegation`); core locks
+/// are that user's own, and exclude neither root's Panals nor other users'. Everything else, each reading back too, is the same.
 ///
 /// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
 /// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
@@ -60,19 +67,25 @@ struct LauncherMain {
     private static func start() throws(StepFailure) -> Launcher {
         try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in
             try Processes.closeAll(from: UInt32(tableNumber) + 1)
-            try Processes.standAlone()
         }
-        guard Privileges.isRoot else {
-            throw StepFailure(step: "launcher.root", detail: "the launcher must be started by root", errno: EPERM)
-        }
+        let isRoot = Privileges.isRoot
+        let folder = LockFolder.path(user: geteuid())
+        if !isRoot { try UserNamespace.enter() }
+        try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in try Processes.standAlone() }
         let table = try readTable()
-        let locks = try HostLocks(instance: table.instance)
-        let users = try UserBlock.claim(first: table.firstUser, last: table.lastUser, locks: locks)
+        let locks = try HostLocks(instance: table.instance, folder: folder)
+        let users =
+            isRoot
+            ? try UserBlock.claim(first: table.firstUser, last: table.lastUser, locks: locks)
+            : UserBlock(ofOrdinaryUser: table.firstUser)
+        let mounts = try CgroupLayout.mounts(isRoot: isRoot)
         let stage = try HostRootfs.build(
             names: table.rootfs, users: users, dataFolder: table.dataFolder, folder: locks.folder)
-        let groups = try CgroupLayout.driver(instance: table.instance)
+        let groups = try CgroupLayout.driver(instance: table.instance, mounts: mounts)
         try groups.prepare()
-        locks.sweepDead { (name) throws(StepFailure) in try CgroupLayout.driver(instance: name).sweep() }
+        locks.sweepDead { (name) throws(StepFailure) in
+            try CgroupLayout.driver(instance: name, mounts: mounts).sweep()
+        }
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, locks: locks, users: users, groups: groups,

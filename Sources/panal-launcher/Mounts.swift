@@ -24,8 +24,12 @@ enum Mounts {
         try SystemCallFailure.check(unsafe panal_mount("panal", path, "tmpfs", flags, options), "mount(tmpfs \(path))")
     }
 
-    static func bind(_ source: String, _ target: String) throws(SystemCallFailure) {
-        try SystemCallFailure.check(unsafe panal_mount(source, target, nil, bindFlag, nil), "mount(bind \(target))")
+    /// `withAllBelow`: with what is mounted below; an ordinary user cannot show what such a mount covers.
+    static func bind(
+        _ source: String, _ target: String, withAllBelow: Bool = false
+    ) throws(SystemCallFailure) {
+        let flags = bindFlag | (withAllBelow ? recursive : 0)
+        try SystemCallFailure.check(unsafe panal_mount(source, target, nil, flags, nil), "mount(bind \(target))")
     }
 
     /// A read-only view of `lower` with inodes of its own: locks and watches on its files are nobody else's. `empty` is any

@@ -8,6 +8,8 @@ internal import PanalLinux
 struct ProgramStart {
     let filters: [LauncherTable.Filter]
     let user: UInt32
+    /// Whether the launcher is an ordinary user's, and this process its user namespace's root.
+    let isOrdinary: Bool
     /// Brings the order and takes the reports; closes by itself on `execve`.
     let line: Int32
     let trees: Int32
@@ -50,6 +52,12 @@ struct ProgramStart {
         umask(0o022)
         try StepFailure.naming("program.descriptors") { () throws(SystemCallFailure) in
             try Processes.closeAll(but: [0, 1, 2, line, trees, start])
+        }
+        if isOrdinary {
+            // Otherwise its own files in `/proc` are the real root's. Nobody else in the cell could use that.
+            try StepFailure.naming("program.dumpable") { () throws(SystemCallFailure) in
+                try SystemCallFailure.check(panal_set_dumpable(1), "prctl(PR_SET_DUMPABLE)")
+            }
         }
         try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
             try KernelFile.write("/proc/self/oom_score_adj", "1000")
@@ -143,8 +151,20 @@ struct ProgramStart {
     }
 
     private func giveUpRights() throws(StepFailure) {
+        guard isOrdinary else {
+            try Privileges.dropOwn(uid: user, gid: user)
+            if let found = try Privileges.difference(uid: user, gid: user) {
+                throw .mismatch("read-back.rights", found)
+            }
+            return
+        }
+        try UserNamespace.seclude(as: user)
+        // A new namespace begins with every capability, for those who execute something too.
+        try Privileges.dropInheritance(leavingGroups: false)
         try Privileges.dropOwn(uid: user, gid: user)
-        if let found = try Privileges.difference(uid: user, gid: user) { throw .mismatch("read-back.rights", found) }
+        if let found = try Privileges.remainder(uid: user, gid: user, leavingGroups: false) {
+            throw .mismatch("read-back.rights", found)
+        }
     }
 
     private func load(_ filter: LauncherTable.Filter, _ line: borrowing Descriptor) throws(StepFailure) {

@@ -5,8 +5,8 @@ internal import PanalLinux
 
 /// The process that makes the cells of one slot, one after the other, each for one run. It is root and has one thread; it
 /// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it; its network
-/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another), and its mount namespace has nothing but the roots for cells and the
-/// data folder.
+/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another), and its mount namespace has nothing
+/// but the `Stage`.
 final class Spawner {
     private let slot: Int
     private let groups: any CgroupDriver
@@ -82,9 +82,9 @@ final class Spawner {
             try SystemCallFailure.checkErrno(unsafe chdir(stage.folder), "chdir(\(stage.folder))")
             try Mounts.pivotHere()
         }
-        try stage.makeViews()
+        try stage.makeViews(ofOrdinaryUser: users.isOrdinary)
         // For everything that is born here: what no program may have, and signals as programs expect them.
-        try Privileges.dropInheritance()
+        try Privileges.dropInheritance(leavingGroups: !users.isOrdinary)
         try StepFailure.naming("slot.signals") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_reset_signals(), "sigaction")
         }
@@ -131,8 +131,8 @@ final class Spawner {
         }
         if process == 0 {
             CellInit(
-                root: Stage.view(of: stage.roots[0]), filters: table.seccomp, programUser: users.program(slot),
-                initUser: users.initUser(slot), line: lineInside.release(), trees: treesInside.release(),
+                root: Stage.view(of: stage.roots[0]), filters: table.seccomp, users: users, slot: slot,
+                line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
             ).run()
         }
@@ -147,13 +147,15 @@ final class Spawner {
 
     /// The cell's scratch: `tmp` for everybody in it, `work` for the program alone; both share its quota.
     private func makeScratch(bytes: UInt64, files: UInt32) throws(StepFailure) -> Descriptor {
-        let owner = users.program(slot)
+        let owner = users.owner(slot)
         return try StepFailure.naming("scratch.create") { () throws(SystemCallFailure) in
             let scratch = try Mounts.scratch(bytes: bytes, inodes: files)
             try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "tmp", 0o1777), "mkdir(tmp)")
             try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "work", 0o700), "mkdir(work)")
-            try SystemCallFailure.checkErrno(
-                unsafe fchownat(scratch.raw, "work", owner, owner, AT_SYMLINK_NOFOLLOW), "chown(work)")
+            if let owner {
+                try SystemCallFailure.checkErrno(
+                    unsafe fchownat(scratch.raw, "work", owner, owner, AT_SYMLINK_NOFOLLOW), "chown(work)")
+            }
             return scratch
         }
     }

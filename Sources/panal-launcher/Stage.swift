@@ -1,8 +1,8 @@
 internal import Glibc
 internal import PanalLinux
 
-/// The folder in the launcher's own mount namespace, reached only by root, that holds what cells are made of: the roots, and
-/// the data folder, read-only. A spawner has it as its whole file system.
+/// The folder in the launcher's own mount namespace, reached by nobody else, that holds what cells are made of: the roots, and
+/// the data folder, read-only; with an ordinary user's launcher `/proc` too. A spawner has it as its whole file system.
 struct Stage {
     let folder: String
     /// Names of the roots in it, by index.
@@ -20,14 +20,19 @@ struct Stage {
     static func view(of root: String) -> String { "\(root).view" }
 
     /// In a spawner: views of the roots with inodes that no other slot has. Runs of different tenants would otherwise meet at
-    /// locks on the files that they share.
-    func makeViews() throws(StepFailure) {
+    /// locks on the files that they share. Only the host's own device nodes, which an ordinary user's cells have, stay shared: in
+    /// a file system that such a user mounts no node counts.
+    func makeViews(ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
         try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
             for root in roots {
                 let (from, to) = ("/\(root)", "/\(Self.view(of: root))")
                 let empty = "/\(Self.empty)"
                 try Mounts.view(of: from, empty: empty, at: to, flags: Mounts.noDevices)
                 try Mounts.view(of: "\(from)/usr", empty: empty, at: "\(to)/usr", flags: Mounts.noDevices)
+                if isOrdinary {
+                    try Mounts.bind("\(from)/dev", "\(to)/dev", withAllBelow: true)
+                    continue
+                }
                 try Mounts.view(of: "\(from)/dev", empty: empty, at: "\(to)/dev", flags: Mounts.noExecution)
             }
         }

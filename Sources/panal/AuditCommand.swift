@@ -55,7 +55,7 @@ struct AuditCommand: AsyncParsableCommand {
         } catch let code as ExitCode {
             throw code
         } catch let failure as SystemError {
-            StandardError.line(failure.sentence)
+            for line in [failure.sentence] + (geteuid() == 0 ? [] : OrdinaryUser.advice()) { StandardError.line(line) }
             throw ExitCode(Self.couldNotRun)
         } catch {
             StandardError.line("\(error)")

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import PanalDoctor
-import PanalSandbox
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -61,10 +60,7 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private func readFacts() -> HostFacts {
-        var facts = HostFacts.read(from: .thisHost, dataFolder: data, cellUsers: LauncherSettings.standardUserRange)
-        facts.userNamespaceTrial = HostProcess.tryUserNamespace(facts)
-        facts.launcher = try? Installation.companion("panal-launcher")
-        return facts
+        HostFacts.ofThisHost(dataFolder: data)
     }
 
     /// With JSON the commands are told on standard error, so that the output is one document.

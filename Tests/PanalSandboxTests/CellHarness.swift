@@ -18,8 +18,14 @@ final class CellHarness: Sendable {
     static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    /// Set by tests that start launchers as an ordinary user.
+    @TaskLocal static var place: HandedOver?
+
+    /// The launcher that tests start.
+    static var launcher: String { place?.launcher ?? built }
+
     /// The launcher that was built beside the test bundle.
-    static var launcher: String {
+    static var built: String {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
         return bundle.appending(path: "panal-launcher").path
     }
@@ -62,12 +68,19 @@ final class CellHarness: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// Groups of this instance in any hierarchy, the instance's own included.
+    /// Groups of this instance in any hierarchy.
     var groups: [String] {
-        let roots = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? []
-        return (roots.map { "/sys/fs/cgroup/\($0)/panal-\(instance)" } + ["/sys/fs/cgroup/panal-\(instance)"]).filter {
-            FileManager.default.fileExists(atPath: $0)
-        }
+        ((try? CgroupMount.list()) ?? []).map(group).filter { FileManager.default.fileExists(atPath: $0) }
+    }
+
+    /// The instance's own group in a hierarchy.
+    func group(_ mount: CgroupMount) -> String {
+        "\(mount.path)\(Self.place.map { "/\($0.name)" } ?? "")/panal-\(instance)"
+    }
+
+    static func isLocked(_ instance: String) -> Bool {
+        let folder = LockFolder.path(user: place == nil ? 0 : HandedOver.user)
+        return FileManager.default.fileExists(atPath: "\(folder)/locks/instance-\(instance)")
     }
 
     /// Stores bytes as a blob that an attempt can name.

@@ -11,7 +11,7 @@ extension LiveCells {
         private let instance = "test-\(getpid())-groups"
 
         init() throws {
-            driver = try CgroupLayout.driver(instance: instance)
+            driver = try CgroupLayout.driver(instance: instance, mounts: try CgroupMount.list())
         }
 
         /// The folder of `group` in the hierarchy of `controller`.

@@ -134,7 +134,7 @@ extension LiveCells {
                 for (controller, file, value) in isHybrid ? hybrid : unified.map({ ("", $0.0, $0.1) }) {
                     let mount = try #require(
                         mounts.first { isHybrid ? $0.controllers.contains(controller) : $0.isUnified })
-                    let root = "\(mount.path)/panal-\(harness.instance)"
+                    let root = harness.group(mount)
                     // The others hold a cell that stands ready.
                     let cell = try #require(
                         try Folders.children(of: root).first { group in

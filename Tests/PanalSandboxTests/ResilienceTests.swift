@@ -134,8 +134,8 @@ extension LiveCells {
             #expect(dead.groups != [])
             try await CellHarness.with { next in
                 #expect(dead.groups == [])
-                #expect(isLocked(next.instance))
-                #expect(!isLocked(dead.instance))
+                #expect(CellHarness.isLocked(next.instance))
+                #expect(!CellHarness.isLocked(dead.instance))
             }
             try? FileManager.default.removeItem(at: dead.folder)
         }
@@ -177,13 +177,9 @@ extension LiveCells {
             try await CellHarness.with { harness in
                 name = harness.instance
                 #expect(throws: SystemError.self) { try CellHarness(instance: name) }
-                #expect(isLocked(name))
+                #expect(CellHarness.isLocked(name))
             }
-            #expect(!isLocked(name))
-        }
-
-        private func isLocked(_ instance: String) -> Bool {
-            FileManager.default.fileExists(atPath: "/run/panal/locks/instance-\(instance)")
+            #expect(!CellHarness.isLocked(name))
         }
     }
 }

@@ -124,5 +124,6 @@ uint64_t panal_clone_newnet(void);
 uint64_t panal_clone_newipc(void);
 uint64_t panal_clone_newuts(void);
 uint64_t panal_clone_newcgroup(void);
+uint64_t panal_clone_newuser(void);
 
 #endif
