@@ -101,7 +101,8 @@ private func tryPair(_ bytes: [UInt8]) {
 
 enum Seeds {
     static let table = LauncherTable(
-        instance: "fuzz", dataFolder: "/data", rootfs: ["host"], seccomp: [[UInt8](repeating: 6, count: 8)],
+        instance: "fuzz", dataFolder: "/data", rootfs: ["host"],
+        seccomp: [LauncherTable.Filter(instructions: [UInt8](repeating: 6, count: 8), makesSockets: false)],
         firstUser: 2_000_000_000, lastUser: 2_000_000_128, cores: [0, 1, 2, 3], memory: 1 << 32,
         wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2)
 
@@ -130,8 +131,13 @@ enum Seeds {
             ] + endings.map { .finished(id: 1, FinishReport(ending: $0, cause: .memory, userTime: -1)) }
         let known = table.encoded()
         let length = [UInt8(known.count >> 8), UInt8(known.count & 0xff)]
-        return commands.map { [Subject.command.rawValue] + $0.encoded() } + [[Subject.table.rawValue] + known]
-            + reports.map { [Subject.report.rawValue] + $0.encoded() }
-            + commands.map { [Subject.pair.rawValue] + length + known + $0.encoded() }
+        var all: [[UInt8]] = [[Subject.table.rawValue] + known]
+        for command in commands {
+            let bytes = command.encoded()
+            all.append([Subject.command.rawValue] + bytes)
+            all.append([Subject.pair.rawValue] + length + known + bytes)
+        }
+        for report in reports { all.append([Subject.report.rawValue] + report.encoded()) }
+        return all
     }
 }
