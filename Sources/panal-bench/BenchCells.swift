@@ -1,6 +1,4 @@
-import Dispatch
 import FoundationEssentials
-import Glibc
 import PanalCore
 import PanalProfiles
 import PanalSandbox
@@ -10,40 +8,29 @@ import Synchronization
 struct BenchCells: Sendable {
     let executor: LocalExecutor
     let profile: Profile
+    /// Made once: making it is the caller's work.
+    private let id = AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: 0)
+
+    init(executor: LocalExecutor, profile: Profile) {
+        self.executor = executor
+        self.profile = profile
+    }
 
     /// Runs a command that must end well, and answers what it wrote.
     @discardableResult
-    func run(_ arguments: [String], worker: Int = 0) throws -> String {
+    func run(_ arguments: [String], worker: Int = 0) async throws -> String {
         var limits = profile.limits
         limits.collectedFiles = 0
         limits.collectedBytes = 0
         let cores = executor.capacity.cores
         let attempt = AttemptSpec(
-            id: AttemptID(job: .make(at: Timestamp(Date())), number: 1, nonce: 0), rootfs: "host",
+            id: id, rootfs: "host",
             seccomp: profile.seccomp, limits: limits, cores: [cores[worker % cores.count]], program: nil,
             arguments: arguments, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
         let sink = TextSink()
-        let result = Self.wait { [executor] in await executor.run(attempt, sink: sink, started: {}) }
+        let result = await executor.run(attempt, sink: sink, started: {})
         guard result.outcome.isSuccess else { throw BenchFailure(result.outcome.sentence) }
         return sink.text
-    }
-
-    /// Waits for asynchronous work; its cost, the waking of one thread, counts as the cell's.
-    static func wait<Value: Sendable>(_ body: @escaping @Sendable () async -> Value) -> Value {
-        let box = Box<Value>()
-        let done = DispatchSemaphore(value: 0)
-        Task.detached {
-            box.value = await body()
-            done.signal()
-        }
-        done.wait()
-        guard let value = box.value else { fatalError("the work ended without a value") }
-        return value
-    }
-
-    /// Written before the semaphore is signalled, read after.
-    private final class Box<Value: Sendable>: @unchecked Sendable {
-        var value: Value?
     }
 }
 

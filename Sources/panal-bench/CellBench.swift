@@ -9,7 +9,7 @@ import PanalSandbox
 import PanalSeccomp
 import Synchronization
 
-struct CellBench: ParsableCommand {
+struct CellBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cell",
         abstract: "Programs by themselves, in bubblewrap, in crun and in a cell.",
@@ -31,36 +31,53 @@ struct CellBench: ParsableCommand {
     var soak = 10_000
 
     struct Contestant {
+        enum Kind {
+            /// A command that a thread starts and waits for; one for each worker.
+            case command([PreparedCommand])
+            /// A command in a cell, which a task waits for.
+            case cell([String])
+        }
+
         var name: String
-        /// The command once, by the worker of this number, which has a core of its own where that can be said.
-        var run: @Sendable (_ worker: Int) throws -> Void
+        var kind: Kind
     }
 
     /// All on the main thread, which gets a mount namespace of its own once the launcher has been started outside of it.
-    func run() throws {
+    @MainActor
+    func run() async throws {
         let bundles = try (0..<2).map { try OCIBundle(arguments: ["/usr/bin/true"], worker: $0) }
         defer { for bundle in bundles { bundle.remove() } }
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
                 seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
-        defer { BenchCells.wait { await executor.stop() } }
-        try Self.hideUnifiedHierarchy()
         guard let profile = try ProfileCatalog.load(folder: profiles)["small"] else {
             throw BenchFailure("there is no profile ‘small’")
         }
-        let cells = BenchCells(executor: executor, profile: profile)
-        let contestants = contestants(cells: cells, bundles: bundles)
+        do {
+            try await measure(BenchCells(executor: executor, profile: profile), bundles)
+        } catch {
+            await executor.stop()
+            throw error
+        }
+        await executor.stop()
+    }
+
+    @MainActor
+    private func measure(_ cells: BenchCells, _ bundles: [OCIBundle]) async throws {
+        try Self.hideUnifiedHierarchy()
+        let contestants = contestants(bundles)
         var rows: [Measurement.Row] = []
         for times in [
-            try measure(contestants, pause: nil), try measure(contestants, pause: 30_000),
-            try crowd(contestants), try measure(interpreters(cells), pause: nil, suffix: ", python3 -c pass"),
-            try SteadyState.measure(cells),
+            try await measure(contestants, cells, pause: nil), try await measure(contestants, cells, pause: 30_000),
+            try await crowd(contestants, cells),
+            try await measure(interpreters(), cells, pause: nil, suffix: ", python3 -c pass"),
+            try await SteadyState.measure(cells),
         ] {
             rows += times.map { $0.row(comparedWith: times.first) }
         }
         try Report.print(rows, json: options.json)
-        try Report.print(try Footprint.measure(cells, soak: soak), json: options.json)
+        try Report.print(try await Footprint.measure(cells, soak: soak), json: options.json)
     }
 
     /// crun refuses to run where a version 2 hierarchy with controllers stands beside the version 1 ones. It does not see
@@ -76,51 +93,54 @@ struct CellBench: ParsableCommand {
         }
     }
 
-    private func contestants(cells: BenchCells, bundles: [OCIBundle]) -> [Contestant] {
-        let plain = PreparedCommand("/usr/bin/true")
-        let bubblewrap = PreparedCommand("/usr/bin/bwrap", Self.bubblewrap + ["/usr/bin/true"])
-        let crun = bundles.map(\.command)
-        return [
-            Contestant(name: "vfork + exec") { _ in try plain.run() },
-            Contestant(name: "bubblewrap") { _ in try bubblewrap.run() },
-            Contestant(name: "crun") { try crun[$0].run() },
-            Contestant(name: "panal cell") { try cells.run(["/usr/bin/true"], worker: $0) },
-        ]
+    private func contestants(_ bundles: [OCIBundle]) -> [Contestant] {
+        kinds(["/usr/bin/true"], crun: bundles.map(\.command))
     }
 
-    private func interpreters(_ cells: BenchCells) -> [Contestant] {
-        let words = ["/usr/bin/python3", "-c", "pass"]
+    private func interpreters() -> [Contestant] {
+        kinds(["/usr/bin/python3", "-c", "pass"], crun: [])
+    }
+
+    private func kinds(_ words: [String], crun: [PreparedCommand]) -> [Contestant] {
         let plain = PreparedCommand(words[0], Array(words.dropFirst()))
         let bubblewrap = PreparedCommand("/usr/bin/bwrap", Self.bubblewrap + words)
         return [
-            Contestant(name: "vfork + exec") { _ in try plain.run() },
-            Contestant(name: "bubblewrap") { _ in try bubblewrap.run() },
-            Contestant(name: "panal cell") { try cells.run(words, worker: $0) },
+            Contestant(name: "vfork + exec", kind: .command([plain, plain])),
+            Contestant(name: "bubblewrap", kind: .command([bubblewrap, bubblewrap])),
+        ] + (crun.isEmpty ? [] : [Contestant(name: "crun", kind: .command(crun))]) + [
+            Contestant(name: "panal cell", kind: .cell(words))
         ]
     }
 
-    static let bubblewrap = [
+    private static let bubblewrap = [
         "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--die-with-parent",
         "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink",
         "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/work", "--chdir",
         "/work",
     ]
 
+    @MainActor
     private func measure(
-        _ contestants: [Contestant], pause: UInt32?, suffix: String = ""
-    ) throws -> [Measurement] {
+        _ contestants: [Contestant], _ cells: BenchCells, pause: UInt32?, suffix: String = ""
+    ) async throws -> [Measurement] {
         var measurements = contestants.map {
             Measurement($0.name + (pause == nil ? "" : ", every 30 ms") + suffix)
+        }
+        func run(_ contestant: Contestant) async throws {
+            switch contestant.kind {
+            case .command(let commands): try commands[0].run()
+            case .cell(let words): try await cells.run(words)
+            }
         }
         let block = 10
         for _ in 0..<(options.runs + block - 1) / block {
             for (place, contestant) in contestants.enumerated() {
                 // The first of a block finds the caches of another kind.
-                try contestant.run(0)
+                try await run(contestant)
                 for _ in 0..<block {
                     if let pause { usleep(pause) }
                     let begin = ContinuousClock.now
-                    try contestant.run(0)
+                    try await run(contestant)
                     measurements[place].add(ContinuousClock.now - begin)
                 }
             }
@@ -129,30 +149,58 @@ struct CellBench: ParsableCommand {
     }
 
     /// Two workers at once; what counts is how many runs they get done together.
-    private func crowd(_ contestants: [Contestant]) throws -> [Measurement] {
-        try contestants.map { contestant in
-            let share = max(5, options.runs / 2)
-            let failures = Mutex<[any Error]>([])
-            let samples = Mutex<[Duration]>([])
+    @MainActor
+    private func crowd(_ contestants: [Contestant], _ cells: BenchCells) async throws -> [Measurement] {
+        let share = max(5, options.runs / 2)
+        var measurements: [Measurement] = []
+        for contestant in contestants {
+            var measurement = Measurement("\(contestant.name), two workers")
             let begin = ContinuousClock.now
-            try Workers.run(2) { worker in
-                do {
+            let samples =
+                switch contestant.kind {
+                case .command(let commands): try Self.threads(commands, share: share)
+                case .cell(let words): try await Self.tasks(cells, words, share: share)
+                }
+            measurement.span = ContinuousClock.now - begin
+            for time in samples { measurement.add(time) }
+            measurements.append(measurement)
+        }
+        return measurements
+    }
+
+    private static func threads(_ commands: [PreparedCommand], share: Int) throws -> [Duration] {
+        let failures = Mutex<[any Error]>([])
+        let samples = Mutex<[Duration]>([])
+        try Workers.run(2) { worker in
+            do {
+                for _ in 0..<share {
+                    let begin = ContinuousClock.now
+                    try commands[worker].run()
+                    let time = ContinuousClock.now - begin
+                    samples.withLock { $0.append(time) }
+                }
+            } catch {
+                failures.withLock { $0.append(error) }
+            }
+        }
+        if let failure = failures.withLock({ $0.first }) { throw failure }
+        return samples.withLock { $0 }
+    }
+
+    private static func tasks(_ cells: BenchCells, _ words: [String], share: Int) async throws -> [Duration] {
+        try await withThrowingTaskGroup(of: [Duration].self) { group in
+            for worker in 0..<2 {
+                group.addTask {
+                    var samples: [Duration] = []
                     for _ in 0..<share {
                         let begin = ContinuousClock.now
-                        try contestant.run(worker)
-                        let time = ContinuousClock.now - begin
-                        samples.withLock { $0.append(time) }
+                        try await cells.run(words, worker: worker)
+                        samples.append(ContinuousClock.now - begin)
                     }
-                } catch {
-                    failures.withLock { $0.append(error) }
+                    return samples
                 }
             }
-            let span = ContinuousClock.now - begin
-            if let failure = failures.withLock({ $0.first }) { throw failure }
-            var measurement = Measurement("\(contestant.name), two workers")
-            for time in samples.withLock({ $0 }) { measurement.add(time) }
-            measurement.span = span
-            return measurement
+            return try await group.reduce(into: []) { $0 += $1 }
         }
     }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import FoundationEssentials
 import Glibc
 
@@ -10,8 +9,9 @@ enum Footprint {
         var value: Int
     }
 
-    static func measure(_ cells: BenchCells, soak: Int) throws -> [Row] {
-        try cells.run(["/usr/bin/true"])
+    @MainActor
+    static func measure(_ cells: BenchCells, soak: Int) async throws -> [Row] {
+        try await cells.run(["/usr/bin/true"])
         usleep(500_000)
         guard let launcher = descendants(of: getpid()).first(where: { parent($0) == getpid() }) else {
             throw BenchFailure("there is no launcher")
@@ -21,13 +21,13 @@ enum Footprint {
         let slots = max(1, Set(members().compactMap(slot(of:))).count)
         let idle = inSlots()
         var rows = [Row(name: "a slot that stands ready, private bytes", value: idle / slots)]
-        DispatchQueue.global().async { _ = try? cells.run(["/bin/sleep", "2"]) }
+        async let sleeping = cells.run(["/bin/sleep", "2"])
         usleep(1_000_000)
         rows.append(Row(name: "a slot whose cell runs sleep, private bytes", value: inSlots() - idle + idle / slots))
-        usleep(2_000_000)
+        _ = try await sleeping
         guard soak > 0 else { return rows }
         let before = leftovers(launcher)
-        for _ in 0..<soak { try cells.run(["/usr/bin/true"]) }
+        for _ in 0..<soak { try await cells.run(["/usr/bin/true"]) }
         usleep(1_000_000)
         for (old, new) in zip(before, leftovers(launcher)) {
             rows.append(Row(name: "\(old.name), after \(soak) cells", before: old.value, value: new.value))

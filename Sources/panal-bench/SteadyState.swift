@@ -16,11 +16,12 @@ enum SteadyState {
         print(timed(1000000, add), timed(200000, call))
         """
 
-    static func measure(_ cells: BenchCells) throws -> [Measurement] {
+    @MainActor
+    static func measure(_ cells: BenchCells) async throws -> [Measurement] {
         var loops = [Measurement("CPU loop, 1,000,000 turns, bare"), Measurement("CPU loop, in a cell")]
         var calls = [Measurement("200,000 system calls, bare"), Measurement("200,000 system calls, in a cell")]
         for _ in 0..<15 {
-            for (place, text) in [try bare(), try cells.run(["/usr/bin/python3", "-c", script])].enumerated() {
+            for (place, text) in [try bare(), try await cells.run(["/usr/bin/python3", "-c", script])].enumerated() {
                 let figures = text.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
                 guard figures.count == 2 else { throw BenchFailure("the loops printed ‘\(text)’") }
                 loops[place].add(.nanoseconds(Int64(figures[0] * 1_000_000)))
