@@ -45,6 +45,10 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd) {
     return result(syscall(SYS_clone3, &args, sizeof args));
 }
 
+int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end) {
+    return result(clone(body, stack_end, CLONE_VM | SIGCHLD, argument));
+}
+
 int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces)); }
 int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
 
@@ -60,6 +64,11 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[5]) {
     usage[3] = used.ru_nivcsw;
     usage[4] = used.ru_maxrss;
     return ended;
+}
+
+int panal_release_and_wait(int descriptor, int *status, int64_t usage[5]) {
+    if (write(descriptor, "", 1) < 0) return -errno;
+    return panal_wait_with_usage(-1, status, usage);
 }
 
 static int usage_of(int who, int64_t usage[4]) {
@@ -97,6 +106,10 @@ int panal_ignore_signal(int number) {
 }
 
 int panal_set_parent_death_signal(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)); }
+int panal_set_idle(int pid, int idle) {
+    struct sched_param none = {0};
+    return result(sched_setscheduler(pid, idle ? SCHED_IDLE : SCHED_OTHER, &none));
+}
 int panal_setsid(void) { return result(setsid()); }
 int panal_affinity(uint8_t *mask, size_t bytes) { return result(syscall(SYS_sched_getaffinity, 0, bytes, mask)); }
 

@@ -65,6 +65,11 @@ package struct Descriptor: ~Copyable, Sendable {
         return file
     }
 
+    /// Another number for the same open file; close-on-exec.
+    package borrowing func duplicate() throws(SystemCallFailure) -> Descriptor {
+        Descriptor(owning: try SystemCallFailure.checkErrno(fcntl(raw, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"))
+    }
+
     package borrowing func setNonBlocking() throws(SystemCallFailure) {
         try SystemCallFailure.check(panal_set_nonblocking(raw), "fcntl(O_NONBLOCK)")
     }

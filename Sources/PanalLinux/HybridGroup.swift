@@ -31,6 +31,9 @@ final class HybridGroup: CellGroup {
 
     private var limits = GroupLimits(memory: 0, processes: 0, quota: nil, cores: [])
     private var before = Counters()
+    /// What the counters said when the last run was over. All but time and memory still say so when the next begins: nothing
+    /// that makes a cell is throttled or killed, and it is few processes.
+    private var between = Counters()
 
     private struct Counters {
         var time: Int64 = 0
@@ -74,6 +77,7 @@ final class HybridGroup: CellGroup {
             try KernelFile.write("\(folder)/cgroup.event_control", "\(event.raw) \(control.raw)")
             return event
         }
+        between = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in try counters() }
     }
 
     var outOfMemory: Int32 { event.raw }
@@ -96,7 +100,10 @@ final class HybridGroup: CellGroup {
             var count: UInt64 = 0
             _ = unsafe read(event.raw, &count, 8)
             try memoryPeak.write("0")
-            return try counters()
+            var counters = between
+            counters.time = try time.number()
+            counters.memory = try memory.number()
+            return counters
         }
     }
 

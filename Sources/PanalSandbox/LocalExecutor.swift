@@ -26,6 +26,8 @@ package final class LocalExecutor: Executor, Sendable {
     private let dataFolder: String?
     /// By the name of the policy.
     private let judges: [String: SeccompJudge]
+    /// What a program reads that is given nothing.
+    private let nothing: Descriptor
 
     /// Starts the launcher, as the user that this process is; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
     /// this process has any other thread: what a thread keeps is its own.
@@ -47,6 +49,11 @@ package final class LocalExecutor: Executor, Sendable {
             self.judges = judges
         } catch {
             throw SystemError(step: "executor.judge", detail: "\(error)")
+        }
+        do throws(SystemCallFailure) {
+            nothing = try Descriptor.open("/dev/null", O_RDONLY)
+        } catch {
+            throw SystemError(step: "input.standard", errno: Int(error.errno), detail: "\(error.call): \(error.reason)")
         }
         loop = try CellLoop(launcher)
     }
@@ -96,7 +103,7 @@ package final class LocalExecutor: Executor, Sendable {
                 return try InputFeeder.start(from: file.raw).release()
             }
             switch input {
-            case .empty: return try Descriptor.open("/dev/null", O_RDONLY).release()
+            case .empty: return try nothing.duplicate().release()
             case .descriptor(let source): return try InputFeeder.start(from: source).release()
             }
         } catch {

@@ -29,9 +29,9 @@ struct CellInit {
             }
             try setUpNamespaces()
             try CellRoot.prepare(root, scratch: scratch)
-            let program = try startProgram(line)
+            let (program, gate) = try startProgram(line)
             try dropRights()
-            reap(program, line)
+            reap(program, line, gate: gate)
         } catch {
             CellReport(error).send(to: line)
         }
@@ -48,25 +48,31 @@ struct CellInit {
         _ = panal_setsid()
     }
 
-    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> Int32 {
-        var pidfd: Int32 = -1
-        let program = try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
-            try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
+    /// Makes the process that will be the program. It shares init's memory until it executes: then there is no address space to
+    /// copy now, and none to take down in the middle of its start. Two processes cannot run Swift in one memory, so it waits at a
+    /// gate until init has nothing left to do but to wait, and from then on only one of them runs. An ordinary user's process
+    /// cannot share: it enters a user namespace, which the kernel refuses to those that do.
+    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> (process: Int32, gate: Int32?) {
+        var start = ProgramStart(
+            filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
+            start: start, gate: nil)
+        defer { for number in [trees, self.start, scratch] { close(number) } }
+        if users.isOrdinary { return (try start.fork(), nil) }
+        let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in
+            // Of both, since the memory is.
+            try KernelFile.write("/proc/self/oom_score_adj", "1000")
+            return try Descriptor.pipe()
         }
-        if program == 0 {
-            ProgramStart(
-                filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
-                start: start
-            ).run()
-        }
-        for number in [pidfd, trees, start, scratch] { close(number) }
-        return program
+        start.gate = gate.first
+        defer { close(gate.first) }
+        return (try start.cloneSharing(), gate.second)
     }
 
     /// From here on init only waits: another uid than the program's, or where there is only one, another namespace; no
     /// capability, no way to gain one.
     private func dropRights() throws(StepFailure) {
         let user = users.initUser(slot)
+        if !users.isOrdinary { try SpareTime.leave() }
         try Privileges.dropOwn(uid: user, gid: user)
         if let found = try Privileges.remainder(uid: user, gid: user, leavingGroups: !users.isOrdinary) {
             throw .mismatch("cell.init-rights", found)
@@ -81,18 +87,18 @@ struct CellInit {
         if unsafe poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLHUP) != 0 { panal_exit(0) }
     }
 
-    private func reap(_ program: Int32, _ line: borrowing Descriptor) {
-        while true {
-            var status: Int32 = 0
-            var usage = [Int64](repeating: 0, count: 5)
-            let ended = unsafe panal_wait_with_usage(-1, &status, &usage)
-            if ended < 0 { return }
-            guard ended == program else { continue }
-            let moment = panal_monotonic_ns()
-            var reaped = [Int64](repeating: 0, count: 4)
-            _ = unsafe panal_usage_of_children(&reaped)
-            let cellTime = panal_process_cpu_ns() + (reaped[0] + reaped[1]) * 1_000
-            return CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
-        }
+    /// Lets the program's process go on, where it is at a gate, and waits.
+    private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32?) {
+        var status: Int32 = 0
+        var usage = [Int64](repeating: 0, count: 5)
+        var ended: Int32 = 0
+        if let gate { ended = unsafe panal_release_and_wait(gate, &status, &usage) }
+        while ended >= 0, ended != program { ended = unsafe panal_wait_with_usage(-1, &status, &usage) }
+        guard ended == program else { return }
+        let moment = panal_monotonic_ns()
+        var reaped = [Int64](repeating: 0, count: 4)
+        _ = unsafe panal_usage_of_children(&reaped)
+        let cellTime = panal_process_cpu_ns() + (reaped[0] + reaped[1]) * 1_000
+        CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
     }
 }

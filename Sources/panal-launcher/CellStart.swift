@@ -1,4 +1,3 @@
-internal import CPanalSyscalls
 internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
@@ -8,6 +7,8 @@ internal import PanalLinux
 struct CellStart {
     let request: RunRequest
     let streams: [Int32]
+    /// Those of the streams that are pipes.
+    let pipes: [Int32]
     /// See `UserBlock.owner`.
     let owner: UInt32?
 
@@ -15,6 +16,7 @@ struct CellStart {
         guard let cell = slot.cell else { throw .mismatch("cell.order", "the slot has no cell") }
         try cell.group.begin(limits)
         try giveStreams()
+        slot.hurry()
         try CellOrder(request: request, streams: streams).send(to: cell.line)
         if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
         return RunningCell(request: request, slot: slot, cell: cell)
@@ -37,9 +39,7 @@ struct CellStart {
     /// Pipes belong to whoever made them; `/dev/stdout` and its like can be opened only by their owner.
     private func giveStreams() throws(StepFailure) {
         guard let owner else { return }
-        for stream in streams {
-            var found = stat()
-            guard unsafe fstat(stream, &found) == 0, found.st_mode & S_IFMT == S_IFIFO else { continue }
+        for stream in pipes {
             try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
                 try SystemCallFailure.checkErrno(fchown(stream, owner, owner), "fchown(stream)")
             }

@@ -216,7 +216,8 @@ final class Launcher {
     /// False when no cell is ready.
     private func start(_ run: ParkedRun) throws(StepFailure) -> Bool {
         let request = run.request
-        guard run.streams.count == 3, run.streams.allSatisfy(isStream) else {
+        let kinds = run.streams.map(Self.kind)
+        guard kinds.count == 3, kinds.allSatisfy({ [S_IFREG, S_IFIFO, S_IFCHR].contains($0) }) else {
             throw .mismatch("request.streams", "three files, pipes or character devices must come with a run")
         }
         if let field = RequestCheck.refusal(of: request, by: table) {
@@ -231,7 +232,8 @@ final class Launcher {
         guard let slot = pool.next() else { return false }
         do throws(StepFailure) {
             let start = CellStart(
-                request: request, streams: run.streams, owner: users.owner(slot.index))
+                request: request, streams: run.streams,
+                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index))
             cells[request.id] = try start.run(in: slot)
         } catch {
             cores.giveBack(request)
@@ -241,11 +243,11 @@ final class Launcher {
         return true
     }
 
-    /// Nothing that leads further: below a folder of the host's a program could open the host's files, and behind a socket are
-    /// the host's services.
-    private func isStream(_ number: Int32) -> Bool {
+    /// What a stream is. Nothing that leads further will do: below a folder of the host's a program could open the host's files,
+    /// and behind a socket are the host's services.
+    private static func kind(_ number: Int32) -> UInt32 {
         var found = stat()
-        return unsafe fstat(number, &found) == 0 && [S_IFREG, S_IFIFO, S_IFCHR].contains(found.st_mode & S_IFMT)
+        return unsafe fstat(number, &found) == 0 ? found.st_mode & S_IFMT : 0
     }
 
     /// Init is gone and with it every process of the cell: reads usage, opens results, tells the server.

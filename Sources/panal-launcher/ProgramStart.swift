@@ -3,7 +3,7 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The process that becomes the program. It is forked ahead and waits for its order with as much done as no run can change;
+/// The process that becomes the program. It is cloned ahead and waits for its order with as much done as no run can change;
 /// then it takes the run's streams, trees and limits, gives up its rights, reads each back, and executes.
 struct ProgramStart {
     let filters: [LauncherTable.Filter]
@@ -15,8 +15,52 @@ struct ProgramStart {
     let trees: Int32
     /// Held until execution; never written.
     let start: Int32
+    /// A byte comes from it when init has begun to wait; nil where this process has a memory of its own.
+    var gate: Int32?
 
-    func run() -> Never {
+    /// Starts this in a process of its own.
+    func fork() throws(StepFailure) -> Int32 {
+        var pidfd: Int32 = -1
+        let process = try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
+        }
+        if process == 0 { run() }
+        close(pidfd)
+        return process
+    }
+
+    /// Starts this in a process of its own that shares the caller's memory, and stays at the gate.
+    func cloneSharing() throws(StepFailure) -> Int32 {
+        let size = 1 << 20
+        let argument = unsafe Unmanaged.passRetained(Box(self)).toOpaque()
+        return try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
+            guard
+                let stack = unsafe mmap(
+                    nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0),
+                unsafe stack != MAP_FAILED
+            else { throw SystemCallFailure(call: "mmap(stack)", errno: errno) }
+            let process = unsafe panal_fork_sharing(
+                { argument in
+                    guard let argument = unsafe argument else { return 127 }
+                    unsafe Unmanaged<Box>.fromOpaque(argument).takeUnretainedValue().start.run()
+                }, argument, stack.advanced(by: size))
+            return try SystemCallFailure.check(process, "clone(CLONE_VM)")
+        }
+    }
+
+    private final class Box {
+        let start: ProgramStart
+
+        init(_ start: ProgramStart) {
+            self.start = start
+        }
+    }
+
+    private func run() -> Never {
+        // By the system call alone: init is still at work in this memory.
+        var byte: UInt8 = 0
+        if let gate, unsafe read(gate, &byte, 1) != 1 { panal_exit(127) }
+
         let line = Descriptor(owning: line)
         do throws(StepFailure) {
             try prepare()
@@ -38,7 +82,6 @@ struct ProgramStart {
             // Before the filter, which may forbid what a message needs.
             CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
                 .send(to: line)
-            if isOrdinary { try load(InitGuard.filter) }
             try load(filter, line)
             execute(order.request, arguments, environment).send(to: line)
         } catch {
@@ -50,41 +93,21 @@ struct ProgramStart {
     /// What needs no order.
     private func prepare() throws(StepFailure) {
         _ = panal_setsid()
+        if !isOrdinary { try SpareTime.leave() }
         umask(0o022)
         try StepFailure.naming("program.descriptors") { () throws(SystemCallFailure) in
             try Processes.closeAll(but: [0, 1, 2, line, trees, start])
         }
         if isOrdinary {
             // Otherwise its own files in `/proc` are the real root's. Nobody else in the cell could use that.
-            try StepFailure.naming("program.dumpable") { () throws(SystemCallFailure) in
+            try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_set_dumpable(1), "prctl(PR_SET_DUMPABLE)")
+                try KernelFile.write("/proc/self/oom_score_adj", "1000")
             }
-        }
-        try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
-            try KernelFile.write("/proc/self/oom_score_adj", "1000")
         }
         try set(Self.fixedLimits)
         // The spawner has seen to these, and to the signals.
         if let found = Privileges.inheritance() { throw .mismatch("read-back.rights", found) }
-        touch()
-    }
-
-    /// Goes once through what the order will need, for nothing but the memory that it touches: a forked process takes a fault
-    /// for each page of code that it executes first and each page of data that it changes first.
-    private func touch() {
-        let sample = RunRequest(
-            id: 0, rootfs: 0, seccomp: 0, cores: [0], exclusive: true, quota: 0, memory: 0, processes: 0,
-            wallMicroseconds: 0, cpuMicroseconds: 0, scratchBytes: 0, scratchFiles: 0, collectedFiles: 0,
-            collectedBytes: 0, openFiles: 0, fileBytes: 0, program: "", inputs: [], arguments: ["true"],
-            environment: ["PATH=/usr/bin:/bin", "HOME=/work"])
-        guard case .run(let request)? = try? Command(decoding: Command.run(sample).encoded()) else { return }
-        _ = candidates(request)
-        withExtendedLifetime((CStrings(request.arguments), CStrings(request.environment))) {}
-        _ = CellReport.executing(at: 0, used: [0, 0, 0, 0], sinceOrder: 0).encoded()
-        _ = try? HostTopology.affinity()
-        _ = try? Mounts.status("/work")
-        _ = try? Privileges.difference(uid: user, gid: user)
-        _ = filters.map { $0.instructions.reduce(0, &+) }
     }
 
     /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the lines, which close on execution.

@@ -15,6 +15,8 @@ final class Slot {
     private(set) var isMaking = false
     /// Whether a run is in it.
     var isRunning = false
+    /// Whether cells are made in time that nobody wants; only root can take that back.
+    private let spareTime: Bool
 
     private let groups: any CgroupDriver
     /// The group that is kept; nil where each cell has its own.
@@ -30,8 +32,9 @@ final class Slot {
     static func group(_ index: Int) -> String { "slot-\(index)" }
 
     init(
-        index: Int, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver
+        index: Int, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver, spareTime: Bool
     ) throws(StepFailure) {
+        self.spareTime = spareTime
         self.index = index
         self.spawner = spawner
         self.line = line
@@ -39,9 +42,10 @@ final class Slot {
         kept = groups.keepsGroups ? try groups.open(Self.group(index)) : nil
     }
 
-    /// Has the spawner make the next cell.
-    func order() throws(StepFailure) {
+    /// Has the spawner make the next cell: at once where a run waits for it, else in time that no cell wants.
+    func order(isUrgent: Bool) throws(StepFailure) {
         cell = nil
+        if spareTime { SpareTime.set(spawner, !isUrgent) }
         var birthplace: Descriptor?
         if !groups.keepsGroups {
             serial += 1
@@ -62,6 +66,13 @@ final class Slot {
         _ = consume birthplace
         guard answer == .sent else { throw .mismatch("slot.line", "the spawner does not take its order") }
         isMaking = true
+    }
+
+    /// A run waits: what is being made is made like everything else.
+    func hurry() {
+        guard spareTime else { return }
+        if isMaking { SpareTime.set(spawner, false) }
+        if let cell { SpareTime.set(cell.process, false) }
     }
 
     /// Takes what the spawner answers: true when a cell has come, false when nothing is there now.
@@ -158,5 +169,21 @@ final class PreparedCell {
         Processes.kill(pidfd: pidfd.raw)
         var status: Int32 = 0
         _ = unsafe panal_wait(process, &status)
+    }
+}
+
+/// The kernel's policy for what runs only where nobody else wants to: cells are made in it, so that making the next one never
+/// holds up one that runs on the same core. It is a courtesy, no limit.
+enum SpareTime {
+    static func set(_ process: Int32, _ isSpare: Bool) {
+        // One that has ended needs none.
+        _ = panal_set_idle(process, isSpare ? 1 : 0)
+    }
+
+    /// A program is run like any other, and so is its init.
+    static func leave() throws(StepFailure) {
+        try StepFailure.naming("cell.scheduling") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_set_idle(0, 0), "sched_setscheduler")
+        }
     }
 }

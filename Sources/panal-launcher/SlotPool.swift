@@ -10,11 +10,14 @@ final class SlotPool {
     private let groups: any CgroupDriver
     /// Cells to keep ready beyond the runs that wait.
     private let reserve: Int
+    private let spareTime: Bool
     private var slots: [Int: Slot] = [:]
     /// Slots that the maker is at work on.
     private var asked: Set<Int> = []
     /// False from a failure to the next cell that works: then only runs that wait make it try again.
     private var isHealthy = true
+    /// Whether runs wait for cells.
+    private var isWaitedFor = false
     /// Since when no cell runs, in monotonic nanoseconds.
     private var idleSince: Int64 = .max
 
@@ -27,6 +30,7 @@ final class SlotPool {
         process = started.process
         self.groups = groups
         self.reserve = reserve
+        spareTime = !maker.users.isOrdinary
     }
 
     // MARK: What the loop waits for
@@ -59,7 +63,7 @@ final class SlotPool {
     func takeBack(_ slot: Slot, after request: RunRequest) {
         do throws(StepFailure) {
             try slot.finish(request)
-            try slot.order()
+            try slot.order(isUrgent: isWaitedFor)
         } catch {
             giveUp(slot)
         }
@@ -77,6 +81,8 @@ final class SlotPool {
     /// into its group, every fork, execution and exit on the host waits, those of a cell that runs included.
     func order(waiting: Int, isIdle: Bool) {
         idleSince = isIdle && waiting == 0 ? min(idleSince, panal_monotonic_ns()) : .max
+        isWaitedFor = waiting > 0
+        if isWaitedFor { for slot in slots.values { slot.hurry() } }
         let wanted = isIdle && isHealthy ? reserve + waiting : waiting
         let coming = slots.values.count { !$0.isRunning } + asked.count
         guard coming < wanted else { return }
@@ -143,7 +149,8 @@ final class SlotPool {
             guard let number = message.descriptors.first else {
                 throw .mismatch("maker.line", "no line came with the slot")
             }
-            let slot = try Slot(index: index, spawner: process, line: Descriptor(owning: number), groups: groups)
+            let slot = try Slot(
+                index: index, spawner: process, line: Descriptor(owning: number), groups: groups, spareTime: spareTime)
             slots[index] = slot
             try order(slot)
         }
@@ -151,7 +158,7 @@ final class SlotPool {
 
     private func order(_ slot: Slot) throws(StepFailure) {
         do throws(StepFailure) {
-            try slot.order()
+            try slot.order(isUrgent: isWaitedFor)
         } catch {
             giveUp(slot)
             throw error

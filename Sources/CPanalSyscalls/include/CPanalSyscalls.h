@@ -11,6 +11,11 @@
 /// fork by clone3: 0 in the child, the child's pid in the parent, whose pidfd goes to *pidfd. cgroup_fd < 0: born where the
 /// parent lives. With CLONE_PARENT the child is a sibling of the caller. Only for processes of one thread.
 int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
+/// A child that runs `body(argument)` on a stack of its own in this process's memory. Only one of the two may be outside of a
+/// system call until the child has executed or ended.
+int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
+/// Writes one byte to `descriptor`, then waits for any child as panal_wait_with_usage: nothing else happens between the two.
+int panal_release_and_wait(int descriptor, int *status, int64_t usage[5]);
 int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
 /// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches,
@@ -25,6 +30,8 @@ int panal_wait(int pid, int *status);
 int panal_reset_signals(void);
 int panal_ignore_signal(int signal);
 int panal_set_parent_death_signal(int signal);
+/// Lets a process (0: this one) run only where nobody else wants to, or like all others again.
+int panal_set_idle(int pid, int idle);
 int panal_setsid(void);
 int panal_affinity(uint8_t *mask, size_t bytes);
 int64_t panal_monotonic_ns(void);
