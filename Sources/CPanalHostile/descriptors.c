@@ -3,6 +3,7 @@
 #include "hostile.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 
 static void every_descriptor(int argc, char **argv) {
     (void)argc, (void)argv;
@@ -125,6 +126,8 @@ static void signal_init(const char *label, int number) {
 
 static void parents(int argc, char **argv) {
     (void)argc, (void)argv;
+    struct rlimit limit = {1, 1};
+    refused("init's limits", prlimit(1, RLIMIT_CPU, &limit, NULL));
     signal_init("kill init", SIGKILL);
     signal_init("stop init", SIGSTOP);
     // The parent is init, or shows as 0.

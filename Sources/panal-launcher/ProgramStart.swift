@@ -82,6 +82,7 @@ struct ProgramStart {
             // Before the filter, which may forbid what a message needs.
             CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
                 .send(to: line)
+            if isOrdinary { try load(InitGuard.filter) }
             try load(filter, line)
             execute(order.request, arguments, environment).send(to: line)
         } catch {

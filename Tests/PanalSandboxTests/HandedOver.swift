@@ -14,7 +14,7 @@ final class HandedOver: Sendable {
     private let folder: String
     private let groups: [String]
 
-    /// `leavingOut`: controllers whose v1 groups stay root's. `prefix`: words before the launcher's name.
+    /// `leavingOut`: controllers whose v1 groups stay root's; the v2 group does when there is any. `prefix`: words before the launcher's name.
     init(leavingOut: Set<String> = [], prefix: String = "") throws {
         name = "panal-user-\(getpid())-\(UInt32.random(in: 0...9_999))"
         folder = FileManager.default.temporaryDirectory.appending(path: name).path
@@ -29,7 +29,7 @@ final class HandedOver: Sendable {
         launcher = "\(folder)/start"
         for (index, group) in groups.enumerated() {
             if hybrid.isEmpty {
-                try Self.handOverUnified(group, root: mounts[index].path)
+                try Self.handOverUnified(group, root: mounts[index].path, isHandedOver: leavingOut.isEmpty)
             } else {
                 let isHeld = !hybrid[index].controllers.isDisjoint(with: leavingOut)
                 try Self.handOverHybrid(group, isHandedOver: !isHeld)
@@ -61,9 +61,10 @@ final class HandedOver: Sendable {
         chown("\(group)/cgroup.procs", user, gid_t.max)
     }
 
-    private static func handOverUnified(_ group: String, root: String) throws {
+    private static func handOverUnified(_ group: String, root: String, isHandedOver: Bool) throws {
         try KernelFile.write("\(root)/cgroup.subtree_control", "+cpu +cpuset +memory +pids")
         try Folders.make(group, mode: 0o755)
+        guard isHandedOver else { return }
         chown(group, user, gid_t.max)
         for file in ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
             chown("\(group)/\(file)", user, gid_t.max)
