@@ -42,7 +42,7 @@ final class CellLoop: Sendable {
         }
         let keeper = try FileKeeper()
         let process = launcher.process
-        socket = Descriptor(owning: dup(launcher.socket.raw))
+        socket = Descriptor(owning: fcntl(launcher.socket.raw, F_DUPFD_CLOEXEC, 0))
         try CellThread.start { [self] in
             var state = LoopState(keeper: keeper)
             serve(&state)

@@ -37,6 +37,31 @@ struct Measurement {
             ratio: baseline.map { (median / $0.percentile(0.5) * 100).rounded() / 100 })
     }
 
+    /// How far the samples lie apart.
+    var spread: Spread {
+        let median = percentile(0.5)
+        func share(_ time: Double) -> Double { median > 0 ? (time / median * 10_000).rounded() / 100 : 0 }
+        return Spread(
+            name: name, median: median.rounded(), middle: share(percentile(0.9) - percentile(0.1)),
+            slowest: share(percentile(0.99)) - 100)
+    }
+
+    struct Spread: Encodable {
+        var name: String
+        var median: Double
+        /// Hundredths of the median between the 10th and the 90th percentile.
+        var middle: Double
+        /// Hundredths of the median that the 99th percentile is above it.
+        var slowest: Double
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case median = "p50_us"
+            case middle = "p10_to_p90_percent"
+            case slowest = "p99_above_p50_percent"
+        }
+    }
+
     struct Row: Encodable {
         var name: String
         var median: Double
@@ -69,6 +94,20 @@ enum Report {
                 line(
                     row.name, String(Int(row.median)), String(Int(row.slowest)), String(row.perSecond),
                     row.ratio.map { String($0) } ?? ""))
+        }
+    }
+
+    static func print(_ rows: [Measurement.Spread], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+            return
+        }
+        Swift.print(line("", "p50 µs", "p10–p90 %", "p99 +%"))
+        for row in rows {
+            let slowest = (row.slowest * 100).rounded() / 100
+            Swift.print(line(row.name, String(Int(row.median)), String(row.middle), String(slowest)))
         }
     }
 

@@ -9,12 +9,16 @@ internal import PanalLinux
 /// is forked before, beside the program's (a child of init's), that shares its open files and is under no filter: it is told the
 /// number by a pipe, sends the descriptor to the launcher, and ends. `execve` then gives the program open files of its own,
 /// without what closes on execution. That process has the program's user and no rights, and memory that the program cannot
-/// open, since it never executed anything after its change of user.
+/// open, since it is made not dumpable before it is forked.
 enum ExplainingFilter {
     static func load(_ filter: [UInt8], line: borrowing Descriptor) throws(StepFailure) {
         let step = "seccomp.explain"
         // Both ends, and the descriptor itself, close on execution; to close them here would take them from the other process.
         let ends = try StepFailure.naming(step) { () throws(SystemCallFailure) in try Descriptor.pipe() }
+        // The process inherits this; `execve` gives the program memory of its own, which is not concerned.
+        try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_set_dumpable(0), "prctl(PR_SET_DUMPABLE)")
+        }
         var pidfd: Int32 = -1
         let process = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try SystemCallFailure.check(
