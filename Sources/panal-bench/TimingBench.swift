@@ -6,7 +6,7 @@ import PanalProfiles
 import PanalSandbox
 import PanalSeccomp
 
-struct TimingBench: ParsableCommand {
+struct TimingBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "timing",
         abstract: "How much the times of one program differ from run to run, beside a noisy neighbour.",
@@ -32,12 +32,23 @@ struct TimingBench: ParsableCommand {
         print(now() - begin)
         """
 
-    func run() throws {
+    @MainActor
+    func run() async throws {
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
                 seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
-        defer { BenchCells.wait { await executor.stop() } }
+        do {
+            try await measure(executor)
+        } catch {
+            await executor.stop()
+            throw error
+        }
+        await executor.stop()
+    }
+
+    @MainActor
+    private func measure(_ executor: LocalExecutor) async throws {
         guard let profile = try ProfileCatalog.load(folder: profiles)["small"] else {
             throw BenchFailure("there is no profile ‘small’")
         }
@@ -48,22 +59,25 @@ struct TimingBench: ParsableCommand {
         let neighbour = try Neighbour(core: last)
         defer { neighbour.end() }
         let cells = BenchCells(executor: executor, profile: profile)
-        let quiet = BenchCells.wait { await CoreWatch.quietest(1, of: cores) }
+        let quiet = await CoreWatch.quietest(1, of: cores)
         let worker = quiet.first.flatMap { cores.firstIndex(of: $0) } ?? 0
         let python = "/usr/bin/python3 -"
-        let kinds: [(name: String, run: () throws -> String)] = [
+        let kinds: [(name: String, run: () async throws -> String)] = [
             ("by itself", { try Self.output(of: python) }),
             ("pinned by taskset", { try Self.output(of: "taskset -c \(first) \(python)") }),
             (
                 "bubblewrap",
                 { try Self.output(of: "bwrap \(CellBench.bubblewrap.joined(separator: " ")) \(python)") }
             ),
-            ("panal cell, quiet core", { try cells.run(["/usr/bin/python3", "-c", Self.script], worker: worker) }),
+            (
+                "panal cell, quiet core",
+                { try await cells.run(["/usr/bin/python3", "-c", Self.script], worker: worker) }
+            ),
         ]
         var measurements = kinds.map { Measurement($0.name) }
         for _ in 0..<options.runs {
             for (place, kind) in kinds.enumerated() {
-                let text = try kind.run()
+                let text = try await kind.run()
                 guard let time = Int64(text.filter { !$0.isWhitespace }) else {
                     throw BenchFailure("\(kind.name) printed ‘\(text)’")
                 }
