@@ -262,6 +262,8 @@ final class CellLoop: Sendable {
         do {
             while let message = try MessageSocket.receive(socket) {
                 if message.bytes.isEmpty { return false }
+                // It may be of a run that was sent a moment ago: the letter that tells of it came before.
+                takeLetters(&state)
                 take(try Report(decoding: message.bytes), message.descriptors, &state)
             }
             return true
