@@ -5,32 +5,53 @@ internal import PanalLinux
 /// # Theory of operation
 ///
 /// `panal-launcher` is the only privileged part of Panal: root, or root of a user namespace of its own when an ordinary user has
-/// started it; one thread, no network, no database, no Foundation. Its
-/// parent (`panald`, or `panal run`) starts it with two descriptors: 3, a socket that keeps message boundaries, and 4, the
-/// table of everything that may ever be asked for. It reads the table once; after that its parent gives up its own
-/// privileges, and nothing that comes over the socket can widen the table.
+/// started it; one thread, no network, no database, no Foundation. Its parent (`panald`, or `panal run`) starts it with two
+/// descriptors: 3, a socket that keeps message boundaries, and 4, the table of everything that may ever be asked for. It reads
+/// the table once; after that its parent gives up its own privileges, and nothing that comes over the socket can widen the table.
 ///
-/// At start, in this order: close what was inherited · without root, a user namespace (`UserNamespace`) · take the instance's lock and a block of user ids that no other Panal
-/// on this host uses · a mount namespace of its own · the root file system for cells · the control groups, swept of what an
-/// earlier launcher of this instance left · the groups of other instances whose launchers were killed · `ready`.
+/// ## Who is trusted
 ///
-/// A *slot* is a place for cells that is kept: two user ids, a network namespace without any interface up, a spawner, and
-/// with v1 controllers a control group. `SlotMaker`, a process beside the launcher, makes slots: the group · a spawner, which is
-/// the launcher's child · its move into the group, read back. A `Spawner` makes the slot's cells, each for one run, and each
-/// before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it lives itself, since
-/// moving a process into a group costs milliseconds and being born in one costs nothing.
+/// The launcher, its maker and its spawners trust each other and the kernel; they are one program of one user. The server is
+/// trusted with the table while both are still root, and with nothing afterwards: each field of a request is held against the
+/// table, streams must be files, pipes or character devices, and what it asks to see is opened below the data folder without
+/// links. A program is trusted with nothing: what it leaves is opened without links, and what it could say goes to no line that
+/// it holds.
 ///
-/// For each cell, in this order: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there
-/// `CellInit`: cgroup namespace · scratch, proc, `pivot_root`, each mount read back (`CellRoot.prepare`) · forks the process that
-/// will be the program · drops its own rights · reaps. The program's process (`ProgramStart`) gives up what no program may have,
-/// and waits.
+/// ## In this order
 ///
-/// For each run (`Launcher.start`), in this order: hold the request against the table · lock its cores · take a slot whose cell
-/// stands ready · set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the
-/// program's process. That takes its streams, the size of its scratch, the read-only trees of its program and inputs from the
-/// spawner (`CellRoot.complete`), its limits, where sockets can be made a network
-/// namespace of its own (`CellNetwork`), its ids, reads each back, tells the time, loads the seccomp filter, reads that back,
-/// and only then executes. Whatever fails before that is reported with its step, and the program has not run.
+/// At start: close what was inherited · without root, a user namespace (`UserNamespace`) · take the instance's lock and a block
+/// of user ids that no other Panal on this host uses · a mount namespace of its own · the root file system for cells · the
+/// control groups, swept of what an earlier launcher of this instance left · the groups of other instances whose launchers were
+/// killed · `ready`.
+///
+/// A *slot* is a place for cells that is kept: two user ids, a network namespace without any interface up, its own view of the
+/// files that cells share, a spawner, and with v1 controllers a control group. `SlotMaker`, a process beside the launcher, makes
+/// slots: the group · a spawner, which is the launcher's child · its move into the group, read back. A `Spawner` first goes into
+/// namespaces of its own, out of the host's file system, and drops what no program may have; then it makes the slot's cells,
+/// each for one run, and each before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it
+/// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing.
+///
+/// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
+/// namespace · scratch, proc, `pivot_root`, each mount read back (`CellRoot.prepare`) · a process that will be the program, which
+/// stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its own rights ·
+/// opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all, reads back that
+/// nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run waits for it.
+///
+/// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
+/// set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the program's process. That
+/// takes its streams, the size of its scratch, the read-only trees of its program and inputs from the spawner
+/// (`CellRoot.complete`), its limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads
+/// each back, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails before that is
+/// reported with its step, and the program has not run. When the program has executed, a pipe ends that only its process held;
+/// the launcher looks at it after 2 ms, since only the server wants to know.
+///
+/// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
+/// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
+/// makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
+/// socket closes, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the
+/// parent-death signal takes each spawner and init, and the next launcher on this host sweeps.
+///
+/// ## Special cases
 ///
 /// A filter that explains (`panal run --explain`) has every refused call ask the server, on a descriptor that the launcher hands
 /// on and never reads (`ExplainingFilter`). Whoever answers could let a call through: a service's table has no such filter.
@@ -41,11 +62,11 @@ internal import PanalLinux
 /// groups are made below the one in which the launcher was started and which has to be that user's (`Delegation`); core locks
 /// are that user's own, and exclude neither root's Panals nor other users'. Everything else, each reading back too, is the same.
 ///
-/// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
-/// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
-/// makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
-/// socket closes, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the
-/// parent-death signal takes each spawner and init, and the next launcher on this host sweeps.
+/// ## Known limits
+///
+/// All cells share the host's kernel. Runs at the same time can signal by futexes on pages of files that both see, by locks on a
+/// program folder or inputs that both were given, and by how busy caches and processors are. What one run leaves for the next in
+/// a slot is what the kernel keeps: cached names and pages of the files that it has read, taken back when they are many.
 @main
 struct LauncherMain {
     static let socketNumber: Int32 = 3
