@@ -31,8 +31,8 @@ final class HybridGroup: CellGroup {
 
     private var limits = GroupLimits(memory: 0, processes: 0, quota: nil, cores: [])
     private var before = Counters()
-    /// What the counters said when the last run was over. All but time and memory still say so when the next begins: nothing
-    /// that makes a cell is throttled or killed, and it is few processes.
+    /// What the counters said when the last run was over. All but time, memory and kills still say so when the next begins:
+    /// nothing that makes a cell is throttled, and it is few processes.
     private var between = Counters()
 
     private struct Counters {
@@ -103,6 +103,7 @@ final class HybridGroup: CellGroup {
             var counters = between
             counters.time = try time.number()
             counters.memory = try memory.number()
+            counters.outOfMemoryKills = try memoryControl.entry("oom_kill")
             return counters
         }
     }

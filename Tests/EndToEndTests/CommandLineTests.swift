@@ -148,7 +148,7 @@ struct CommandLineTests {
         "What is wrong with the command is said",
         arguments: [
             (["run", "--profile", "huge", "--", "true"], 125 as Int32, "there are small"),
-            (["run", "--seccomp", "open", "--", "true"], 125, "there are default, strict"),
+            (["run", "--seccomp", "open", "--", "true"], 125, "there are default, loopback, strict"),
             (["run", "--program", "/nowhere", "--", "true"], 125, "/nowhere is no folder"),
             (["run", "--profiles", "/nowhere", "--", "true"], 125, "no folder of profiles"),
             (["run", "--loud", "true"], 64, "--loud"),
