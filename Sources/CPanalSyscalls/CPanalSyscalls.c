@@ -66,9 +66,12 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[5]) {
     return ended;
 }
 
-int panal_release_and_wait(int descriptor, int *status, int64_t usage[5]) {
-    if (write(descriptor, "", 1) < 0) return -errno;
-    return panal_wait_with_usage(-1, status, usage);
+int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[5]) {
+    if (descriptor >= 0 && write(descriptor, "", 1) < 0) return -errno;
+    int ended;
+    do ended = panal_wait_with_usage(-1, status, usage);
+    while (ended >= 0 && ended != pid);
+    return ended;
 }
 
 static int usage_of(int who, int64_t usage[4]) {

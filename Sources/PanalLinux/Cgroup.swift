@@ -182,23 +182,6 @@ struct GroupFolder {
         try StepFailure.naming(step) { () throws(SystemCallFailure) in try KernelFile.read("\(path)/\(file)") }
     }
 
-    func number(_ file: String, step: String) throws(StepFailure) -> Int64 {
-        let text = try read(file, step: step)
-        guard let number = Int64(text) else {
-            throw StepFailure(step: step, detail: "\(file) reads ‘\(text)’, not a number", errno: 0)
-        }
-        return number
-    }
-
-    /// The value behind `key` in a file of lines `key value`.
-    func entry(_ key: String, of file: String, step: String) throws(StepFailure) -> Int64 {
-        for line in try read(file, step: step).split(separator: "\n") {
-            let words = line.split(separator: " ")
-            if words.count == 2, words[0] == key, let value = Int64(words[1]) { return value }
-        }
-        throw StepFailure(step: step, detail: "\(file) has no line ‘\(key)’", errno: 0)
-    }
-
     /// Writes a value and reads it back.
     func set(_ file: String, _ value: String, step: String) throws(StepFailure) {
         try StepFailure.naming(step) { () throws(SystemCallFailure) in

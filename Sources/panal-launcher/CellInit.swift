@@ -3,7 +3,7 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The first process of a cell: sets the cell up around itself, forks the process that will be the program, and reaps. It
+/// The first process of a cell: sets the cell up around itself, makes the process that will be the program, and reaps. It
 /// runs in the copy of the spawner's memory that `clone3` made; the spawner has one thread, so ordinary Swift is safe here.
 struct CellInit {
     /// The root's folder in the spawner's namespace.
@@ -87,14 +87,12 @@ struct CellInit {
         if unsafe poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLHUP) != 0 { panal_exit(0) }
     }
 
-    /// Lets the program's process go on, where it is at a gate, and waits.
+    /// Lets the program's process go on, where it is at a gate, and reaps until it has ended: in one call, since other children
+    /// can end (`ExplainingFilter`) while it is still at work in this memory.
     private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32?) {
         var status: Int32 = 0
         var usage = [Int64](repeating: 0, count: 5)
-        var ended: Int32 = 0
-        if let gate { ended = unsafe panal_release_and_wait(gate, &status, &usage) }
-        while ended >= 0, ended != program { ended = unsafe panal_wait_with_usage(-1, &status, &usage) }
-        guard ended == program else { return }
+        guard unsafe panal_release_and_reap(gate ?? -1, program, &status, &usage) == program else { return }
         let moment = panal_monotonic_ns()
         var reaped = [Int64](repeating: 0, count: 4)
         _ = unsafe panal_usage_of_children(&reaped)

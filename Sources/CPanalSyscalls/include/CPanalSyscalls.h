@@ -14,8 +14,9 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
 /// A child that runs `body(argument)` on a stack of its own in this process's memory. Only one of the two may be outside of a
 /// system call until the child has executed or ended.
 int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
-/// Writes one byte to `descriptor`, then waits for any child as panal_wait_with_usage: nothing else happens between the two.
-int panal_release_and_wait(int descriptor, int *status, int64_t usage[5]);
+/// Writes one byte to `descriptor`, where it is not negative, then reaps every child, as panal_wait_with_usage, until `pid` has
+/// ended. It allocates nothing and holds nothing: `pid` may be at work in the same memory.
+int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[5]);
 int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
 /// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches,
