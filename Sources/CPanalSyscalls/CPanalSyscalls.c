@@ -52,7 +52,7 @@ int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end) {
 int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces)); }
 int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
 
-int panal_wait_with_usage(int pid, int *status, int64_t usage[5]) {
+int panal_wait_with_usage(int pid, int *status, int64_t usage[7]) {
     struct rusage used;
     pid_t ended;
     do ended = wait4(pid, status, 0, &used);
@@ -63,10 +63,12 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[5]) {
     usage[2] = used.ru_nvcsw;
     usage[3] = used.ru_nivcsw;
     usage[4] = used.ru_maxrss;
+    usage[5] = (int64_t)used.ru_inblock * 512;
+    usage[6] = (int64_t)used.ru_oublock * 512;
     return ended;
 }
 
-int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[5]) {
+int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]) {
     if (descriptor >= 0 && write(descriptor, "", 1) < 0) return -errno;
     int ended;
     do ended = panal_wait_with_usage(-1, status, usage);
@@ -74,17 +76,22 @@ int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[5
     return ended;
 }
 
-static int usage_of(int who, int64_t usage[4]) {
+static int usage_of(int who, int64_t usage[7]) {
     struct rusage used;
     if (getrusage(who, &used) < 0) return -errno;
     usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
     usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
     usage[2] = used.ru_nvcsw;
     usage[3] = used.ru_nivcsw;
+    usage[4] = used.ru_maxrss;
+    usage[5] = (int64_t)used.ru_inblock * 512;
+    usage[6] = (int64_t)used.ru_oublock * 512;
     return 0;
 }
-int panal_usage_of_self(int64_t usage[4]) { return usage_of(RUSAGE_SELF, usage); }
-int panal_usage_of_children(int64_t usage[4]) { return usage_of(RUSAGE_CHILDREN, usage); }
+int panal_usage_of_self(int64_t usage[7]) { return usage_of(RUSAGE_SELF, usage); }
+int panal_usage_of_children(int64_t usage[7]) { return usage_of(RUSAGE_CHILDREN, usage); }
+
+int panal_mount_namespace(int pidfd) { return result(ioctl(pidfd, _IO(0xff, 3) /* PIDFD_GET_MNT_NAMESPACE */, 0)); }
 
 int panal_wait(int pid, int *status) {
     pid_t ended;

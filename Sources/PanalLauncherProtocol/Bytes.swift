@@ -2,8 +2,10 @@
 package struct ByteWriter {
     package init() {}
 
-    package private(set) var bytes: [UInt8] = []
+    @usableFromInline package internal(set) var bytes: [UInt8] = []
 
+    /// Inlined, like its counterpart: each process that is forked would otherwise look up first what a number is.
+    @inlinable
     package mutating func put<Number: FixedWidthInteger>(_ number: Number) {
         var rest = number
         for _ in 0..<(Number.bitWidth / 8) {
@@ -29,8 +31,8 @@ package struct ByteWriter {
 
 /// Reads what `ByteWriter` wrote, and trusts nothing of it: every length is held against what is there.
 package struct ByteReader {
-    private let bytes: [UInt8]
-    private var place = 0
+    @usableFromInline let bytes: [UInt8]
+    @usableFromInline var place = 0
 
     package init(_ bytes: [UInt8]) {
         self.bytes = bytes
@@ -38,6 +40,7 @@ package struct ByteReader {
 
     package var isAtEnd: Bool { place == bytes.count }
 
+    @inlinable
     package mutating func number<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(ProtocolError)
         -> Number
     {

@@ -96,6 +96,9 @@ package protocol CellGroup: AnyObject {
     /// Whether nothing of the cell is left in it.
     func isEmpty() throws(StepFailure) -> Bool
 
+    /// Whether nothing of the cell is left in it but its init.
+    func hasOnlyInit() throws(StepFailure) -> Bool
+
     /// Between runs: takes limits away that would hold up the spawner (v1).
     func relax() throws(StepFailure)
 

@@ -35,18 +35,10 @@ final class PressureGauge {
         var totals: [Int64] = []
         for file in files {
             // Switched off for the whole host (psi=0) it cannot be read.
-            guard let text = try? file.text(), let total = Self.total(text) else { return nil }
-            totals.append(total)
+            // Its first line is that of `some`, in microseconds.
+            guard let microseconds = try? file.entry("total", mark: 61) else { return nil }
+            totals.append(microseconds * 1_000)
         }
         return totals
-    }
-
-    /// The total of the line `some`, which the kernel gives in microseconds.
-    static func total(_ text: String) -> Int64? {
-        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("some ") }),
-            let word = line.split(separator: " ").first(where: { $0.hasPrefix("total=") }),
-            let microseconds = Int64(word.dropFirst(6))
-        else { return nil }
-        return microseconds * 1_000
     }
 }

@@ -161,6 +161,10 @@ final class HybridGroup: CellGroup {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 1 }
     }
 
+    func hasOnlyInit() throws(StepFailure) -> Bool {
+        try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 2 }
+    }
+
     func relax() throws(StepFailure) {
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
         try quota.set("-1", step: "cgroup.cpu")

@@ -18,17 +18,52 @@ final class KernelHandle {
 
     /// The file's only word as a number.
     func number() throws(SystemCallFailure) -> Int64 {
-        guard let number = Int64(try text()) else { throw SystemCallFailure(call: "read(\(path))", errno: EBADMSG) }
+        let bytes = try bytes()
+        guard let number = Self.number(bytes[...]) else {
+            throw SystemCallFailure(call: "read(\(path))", errno: EBADMSG)
+        }
         return number
     }
 
-    /// The value behind `key` in a file of lines `key value`.
-    func entry(_ key: String) throws(SystemCallFailure) -> Int64 {
-        for line in try text().split(separator: "\n") {
-            let words = line.split(separator: " ")
-            if words.count == 2, words[0] == key, let value = Int64(words[1]) { return value }
+    /// The value behind `key` in a file of lines `key value`, or of words `key=value`: the first there is.
+    func entry(_ key: String, mark: UInt8 = 32) throws(SystemCallFailure) -> Int64 {
+        let bytes = try bytes()
+        guard let number = Self.entry(key, mark: mark, in: bytes) else {
+            throw SystemCallFailure(call: "read(\(path): \(key))", errno: ENODATA)
         }
-        throw SystemCallFailure(call: "read(\(path): \(key))", errno: ENODATA)
+        return number
+    }
+
+    /// Byte by byte: these files are read several times for each run, for which strings are too slow.
+    static func entry(_ key: String, mark: UInt8, in bytes: [UInt8]) -> Int64? {
+        let key = Array(key.utf8)
+        var start = 0
+        while start + key.count < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != 10, mark == 32 || bytes[end] != 32 { end += 1 }
+            let value = start + key.count
+            if value < end, bytes[value] == mark, bytes[start..<value].elementsEqual(key) {
+                return number(bytes[(value + 1)..<end])
+            }
+            start = end + 1
+        }
+        return nil
+    }
+
+    /// A decimal number without anything before it or after it.
+    static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
+        let isNegative = digits.first == 45
+        let digits = isNegative ? digits.dropFirst() : digits
+        guard !digits.isEmpty, digits.count <= 19 else { return nil }
+        var number: Int64 = 0
+        for digit in digits {
+            guard (48...57).contains(digit) else { return nil }
+            let (tens, isTooMany) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isOver) = tens.addingReportingOverflow(Int64(digit - 48))
+            guard !isTooMany, !isOver else { return nil }
+            number = sum
+        }
+        return isNegative ? -number : number
     }
 
     /// Writes without reading back: for files that hold no value of their own.
@@ -40,13 +75,14 @@ final class KernelHandle {
 
     /// Makes the file say `value` and reads it back; what says so already is not written.
     func set(_ value: String, step: String) throws(StepFailure) {
-        var found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try text() }
-        if found == value { return }
-        found = try StepFailure.naming(step) { () throws(SystemCallFailure) in
+        let wanted = Array(value.utf8)
+        if try StepFailure.naming(step, { () throws(SystemCallFailure) in try bytes() }) == wanted { return }
+        let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try write(value)
-            return try text()
+            return try bytes()
         }
-        guard found == value else {
+        guard found == wanted else {
+            let found = String(decoding: found, as: UTF8.self)
             throw StepFailure(step: step, detail: "\(path) was set to \(value) and reads \(found)", errno: 0)
         }
     }

@@ -6,6 +6,7 @@ package struct StepFailure: Error, Hashable, Sendable {
     /// 0 where the kernel refused nothing and the value read back was another.
     package var errno: Int32
 
+    @inlinable
     package init(step: String, detail: String, errno: Int32) {
         self.step = step
         self.detail = detail
@@ -13,7 +14,9 @@ package struct StepFailure: Error, Hashable, Sendable {
     }
 
     /// Runs `body` and names the step when a system call in it fails.
+    /// Inlined, so that what `Value` is need not be looked up in every process that is forked.
     @discardableResult
+    @inlinable
     package static func naming<Value: ~Copyable>(
         _ step: @autoclosure () -> String, _ body: () throws(SystemCallFailure) -> Value
     ) throws(StepFailure) -> Value {

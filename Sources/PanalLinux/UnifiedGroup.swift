@@ -8,6 +8,7 @@ final class UnifiedGroup: CellGroup {
     private let memoryPeak: KernelHandle
     private let memoryEvents: KernelHandle
     private let processesLimit: KernelHandle
+    private let processes: KernelHandle
     private let processesPeak: KernelHandle?
     private let processorLimit: KernelHandle
     /// Nil before Linux 5.14.
@@ -29,6 +30,7 @@ final class UnifiedGroup: CellGroup {
         memoryPeak = try handle("memory.peak")
         memoryEvents = try handle("memory.events")
         processesLimit = try handle("pids.max", O_RDWR)
+        processes = try handle("pids.current")
         processesPeak = Folders.exists("\(path)/pids.peak") ? try handle("pids.peak") : nil
         processorLimit = try handle("cpu.max", O_RDWR)
         burst = Folders.exists("\(path)/cpu.max.burst") ? try handle("cpu.max.burst", O_RDWR) : nil
@@ -94,6 +96,10 @@ final class UnifiedGroup: CellGroup {
 
     func isEmpty() throws(StepFailure) -> Bool {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try events.entry("populated") == 0 }
+    }
+
+    func hasOnlyInit() throws(StepFailure) -> Bool {
+        try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 1 }
     }
 
     func relax() throws(StepFailure) {}

@@ -45,7 +45,6 @@ struct CellInit {
         try StepFailure.naming("cell.hostname") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(unsafe panal_set_hostname("cell"), "sethostname")
         }
-        _ = panal_setsid()
     }
 
     /// Makes the process that will be the program. It shares init's memory until it executes: then there is no address space to
@@ -91,11 +90,12 @@ struct CellInit {
     /// can end (`ExplainingFilter`) while it is still at work in this memory.
     private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32?) {
         var status: Int32 = 0
-        var usage = [Int64](repeating: 0, count: 5)
+        var usage = [Int64](repeating: 0, count: 7)
         guard unsafe panal_release_and_reap(gate ?? -1, program, &status, &usage) == program else { return }
         let moment = panal_monotonic_ns()
-        var reaped = [Int64](repeating: 0, count: 4)
+        var reaped = [Int64](repeating: 0, count: 7)
         _ = unsafe panal_usage_of_children(&reaped)
+        usage[5...6] = reaped[5...6]
         let cellTime = panal_process_cpu_ns() + (reaped[0] + reaped[1]) * 1_000
         CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
     }

@@ -1,13 +1,14 @@
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// What the processes of a cell tell the launcher on the cell's line, each record one message.
+/// What the processes of a cell tell the launcher, each record one message: on the cell's line, but for the first.
 enum CellReport: Hashable {
-    /// The program is about to execute: nanoseconds of the monotonic clock; what its process has used by now (user and
+    /// On the pipe of the start, for which nobody wakes: the program is about to execute. Nanoseconds of the monotonic clock; what its process has used by now (user and
     /// system microseconds, voluntary and forced switches); nanoseconds of processor time since the order came.
     case executing(at: Int64, used: [Int64], sinceOrder: Int64)
-    /// The program ended: `wait` status, the same four figures and its largest resident KiB, clock, and nanoseconds of
-    /// processor time that init and everything that it has reaped have used.
+    /// The program ended: `wait` status, the same four figures and its largest resident KiB, bytes that everything in the cell
+    /// read from storage and wrote to it, clock, and nanoseconds of processor time that init and everything that it has
+    /// reaped have used.
     case ended(status: Int32, usage: [Int64], at: Int64, cellTime: Int64)
     case notExecuted(errno: Int32, isThere: Bool)
     case failed(StepReport)
@@ -55,7 +56,7 @@ enum CellReport: Hashable {
                 at: try reader.number(), used: try figures(4, &reader), sinceOrder: try reader.number())
         case 2:
             self = .ended(
-                status: try reader.number(), usage: try figures(5, &reader), at: try reader.number(),
+                status: try reader.number(), usage: try figures(7, &reader), at: try reader.number(),
                 cellTime: try reader.number())
         case 3:
             let number = try reader.number(Int32.self)

@@ -102,7 +102,7 @@ enum CellRoot {
     }
 
     /// Holds what the kernel now says of each mount against what was asked for.
-    private static func readBackSealed(_ places: [String]) throws(StepFailure) {
+    static func readBackSealed(_ places: [String]) throws(StepFailure) {
         for path in places {
             let flags = try status(path).flags
             guard flags & Mounts.readOnly != 0, flags & Mounts.noSetID != 0 else {

@@ -14,6 +14,8 @@ final class Launcher {
     private let cores: CoreLocks
     /// Slots whose runs have been told of: their next cells are made once the server has heard.
     private var vacated: [(slot: Slot, request: RunRequest)] = []
+    /// Slots whose runs have been told of, and in which only init is left, which is about to end.
+    private var leaving: [(slot: Slot, request: RunRequest, cell: PreparedCell)] = []
     private var cells: [UInt64: RunningCell] = [:]
     private var parked: [ParkedRun] = []
     private var isStopping = false
@@ -36,7 +38,7 @@ final class Launcher {
         while true {
             outgoing.flush(to: socket)
             takeBackVacated()
-            if isStopping, cells.isEmpty { break }
+            if isStopping, cells.isEmpty, leaving.isEmpty { break }
             if !isStopping { pool.order(waiting: parked.count, isIdle: cells.isEmpty) }
             wait(socket)
             let now = panal_monotonic_ns()
@@ -82,19 +84,33 @@ final class Launcher {
             let start = run.hasStartEnded || now < run.startWatch ? -1 : run.cell.start.raw
             // What has ended stays ready for good, and a dying cell can take seconds to give its memory back.
             let memory = run.cause == .none ? run.cell.group.outOfMemory : -1
-            polled.append(pollfd(fd: start, events: Int16(POLLIN), revents: 0))
+            let line = run.hasLineEnded ? -1 : run.cell.line.raw
+            // Its end alone counts.
+            polled.append(pollfd(fd: start, events: 0, revents: 0))
             polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
+            polled.append(pollfd(fd: line, events: Int16(POLLIN), revents: 0))
         }
+        let last = polled.count
+        let left = leaving
+        for run in left { polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0)) }
         let count = unsafe poll(&polled, nfds_t(polled.count), timeout(running))
         guard count > 0 else { return }
+        leaving = []
+        for (index, run) in left.enumerated() {
+            if polled[last + index].revents != 0 { leave(run.slot, run.request, run.cell) } else { leaving.append(run) }
+        }
         for (index, run) in running.enumerated() {
-            let start = polled[first + index * 3].revents
-            let ended = polled[first + 1 + index * 3].revents
-            let memory = polled[first + 2 + index * 3].revents
+            let start = polled[first + index * 4].revents
+            let ended = polled[first + 1 + index * 4].revents
+            let memory = polled[first + 2 + index * 4].revents
             if memory & Int16(POLLIN) != 0 { run.kill(.memory) }
             if start != 0 { noteStart(of: run) }
-            if ended & Int16(POLLIN) != 0 { finish(run) }
+            if ended & Int16(POLLIN) != 0 {
+                finish(run)
+            } else if polled[first + 3 + index * 4].revents != 0 {
+                takeReports(of: run)
+            }
         }
         for (index, watched) in slots.enumerated() where polled[2 + index].revents != 0 {
             if let failure = pool.take(from: watched.slot) { refuseOne(failure) }
@@ -250,31 +266,68 @@ final class Launcher {
         return unsafe fstat(number, &found) == 0 ? found.st_mode & S_IFMT : 0
     }
 
-    /// Init is gone and with it every process of the cell: reads usage, opens results, tells the server.
+    /// The program's process, or init, has said something. When the program has ended and nobody but init is left in the cell,
+    /// which is the rule, the run is over: init has nothing left to do but to end, for which the server need not wait.
+    private func takeReports(of run: RunningCell) {
+        run.readReports()
+        guard let ended = run.ended, (try? run.cell.group.hasOnlyInit()) == true else { return }
+        noteStart(of: run)
+        let place = leaving.count
+        leaving.append((run.slot, run.request, run.cell))
+        guard tell(of: run, storage: ended.usage[5...6], cellTime: ended.cellTime) else {
+            leaving.remove(at: place)
+            return pool.giveUp(run.slot)
+        }
+    }
+
+    /// Init is gone too.
+    private func leave(_ slot: Slot, _ request: RunRequest, _ cell: PreparedCell) {
+        var status: Int32 = 0
+        _ = unsafe panal_wait(cell.process, &status)
+        do throws(StepFailure) {
+            try waitUntilEmpty(cell.group)
+            vacated.append((slot, request))
+        } catch {
+            pool.giveUp(slot)
+        }
+    }
+
+    /// Init is gone and with it every process of the cell.
     private func finish(_ run: RunningCell) {
         noteStart(of: run)
         run.readReports()
         var status: Int32 = 0
-        var usage = [Int64](repeating: 0, count: 5)
-        // Of init and all that it has reaped, for as long as init itself has not been.
-        let storage = Processes.storageBytes(of: run.cell.process)
+        var usage = [Int64](repeating: 0, count: 7)
+        // Of init and all that it has reaped.
         _ = unsafe panal_wait_with_usage(run.cell.process, &status, &usage)
+        if tell(of: run, storage: usage[5...6], cellTime: (usage[0] + usage[1]) * 1_000, isGone: true) {
+            vacated.append((run.slot, run.request))
+        } else {
+            pool.giveUp(run.slot)
+        }
+    }
+
+    /// Reads usage, opens results, tells the server; false when that failed, and the slot is not to be used any more.
+    private func tell(
+        of run: RunningCell, storage: ArraySlice<Int64>, cellTime: Int64, isGone: Bool = false
+    ) -> Bool {
         cells[run.request.id] = nil
         cores.giveBack(run.request)
         var report: FinishReport
+        var isWhole = false
         do throws(StepFailure) {
-            try waitUntilEmpty(run.cell.group)
+            if isGone { try waitUntilEmpty(run.cell.group) }
             report = run.finishReport(
-                usage: try run.cell.group.usage(), cellTime: (usage[0] + usage[1]) * 1_000, now: panal_monotonic_ns())
-            (report.bytesRead, report.bytesWritten) = (storage?.read ?? -1, storage?.written ?? -1)
+                usage: try run.cell.group.usage(), cellTime: cellTime, now: panal_monotonic_ns())
+            if Processes.countsStorage { (report.bytesRead, report.bytesWritten) = (storage[5], storage[6]) }
             if run.started != nil, run.failure == nil { try collect(run) }
-            vacated.append((run.slot, run.request))
+            isWhole = true
         } catch {
-            pool.giveUp(run.slot)
             report = FinishReport(
                 ending: .failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
         }
         outgoing.send(.finished(id: run.request.id, report), descriptor: nil)
+        return isWhole
     }
 
     /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.

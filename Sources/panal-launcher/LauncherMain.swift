@@ -29,7 +29,8 @@ internal import PanalLinux
 /// slots: the group · a spawner, which is the launcher's child · its move into the group, read back. A `Spawner` first goes into
 /// namespaces of its own, out of the host's file system, and drops what no program may have; then it makes the slot's cells,
 /// each for one run, and each before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it
-/// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing.
+/// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing. What the language's
+/// runtime looks up at first use it has looked up before (`Rehearsal`), for all that it forks.
 ///
 /// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
 /// namespace · scratch, proc, `pivot_root`, each mount read back (`CellRoot.prepare`) · a process that will be the program, which
@@ -45,9 +46,10 @@ internal import PanalLinux
 /// reported with its step, and the program has not run. When the program has executed, a pipe ends that only its process held;
 /// the launcher looks at it after 2 ms, since only the server wants to know.
 ///
-/// When init has ended the kernel has ended everything in the cell, and the group must be empty; then the usage is read, the
-/// result files are opened (`Collector`), the server is told, and the slot's spawner takes down what is left of the cell and
-/// makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
+/// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
+/// launcher waits for the end of init, with which the kernel ends everything in the cell. Either way the usage is read, the
+/// result files are opened (`Collector`) and the server is told. When init is gone, and the group is empty, the slot's spawner
+/// takes down what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
 /// socket closes, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the
 /// parent-death signal takes each spawner and init, and the next launcher on this host sweeps.
 ///

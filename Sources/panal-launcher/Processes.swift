@@ -11,7 +11,7 @@ enum Processes {
     /// Closes every descriptor that is not in `kept`.
     static func closeAll(but kept: [Int32]) throws(SystemCallFailure) {
         var next: UInt32 = 0
-        for number in Set(kept.filter { $0 >= 0 }).map({ UInt32($0) }).sorted() {
+        for number in kept.filter({ $0 >= 0 }).map({ UInt32($0) }).sorted() where number >= next {
             if number > next { try SystemCallFailure.check(panal_close_range(next, number - 1), "close_range") }
             next = number + 1
         }
@@ -55,18 +55,8 @@ enum Processes {
         guard status == 0 else { throw SystemCallFailure(call: command.joined(separator: " "), errno: ECHILD) }
     }
 
-    /// Bytes that a child which has not been reaped, and every process that it has, read from storage and wrote to it; nil
-    /// where the kernel does not count them.
-    static func storageBytes(of process: Int32) -> (read: Int64, written: Int64)? {
-        guard let file = try? KernelFile.read("/proc/\(process)/io") else { return nil }
-        var found: [Int64] = []
-        for line in file.split(separator: "\n") {
-            for key in ["read_bytes: ", "write_bytes: "] where line.hasPrefix(key) {
-                if let bytes = Int64(line.dropFirst(key.utf8.count)) { found.append(bytes) }
-            }
-        }
-        return found.count == 2 ? (found[0], found[1]) : nil
-    }
+    /// Whether this kernel counts what processes read from storage and write to it.
+    static let countsStorage = Folders.exists("/proc/self/io")
 
     static func kill(pidfd: Int32) {
         // ESRCH: it has ended already, which is what was wanted.

@@ -13,7 +13,7 @@ struct ProgramStart {
     /// Brings the order and takes the reports; closes by itself on `execve`.
     let line: Int32
     let trees: Int32
-    /// Held until execution; never written.
+    /// Held until execution; takes the moment of it.
     let start: Int32
     /// A byte comes from it when init has begun to wait; nil where this process has a memory of its own.
     var gate: Int32?
@@ -77,11 +77,14 @@ struct ProgramStart {
             }
             let arguments = CStrings(order.request.arguments)
             let environment = CStrings(order.request.environment)
-            var used = [Int64](repeating: 0, count: 4)
+            var used = [Int64](repeating: 0, count: 7)
             _ = unsafe panal_usage_of_self(&used)
-            // Before the filter, which may forbid what a message needs.
-            CellReport.executing(at: panal_monotonic_ns(), used: used, sinceOrder: panal_process_cpu_ns() - begun)
-                .send(to: line)
+            let start = Descriptor(owning: start)
+            CellReport.executing(
+                at: panal_monotonic_ns(), used: Array(used[0..<4]), sinceOrder: panal_process_cpu_ns() - begun
+            ).send(to: start)
+            // It ends by execution.
+            _ = start.release()
             if isOrdinary { try load(InitGuard.filter) }
             try load(filter, line)
             execute(order.request, arguments, environment).send(to: line)
@@ -106,7 +109,7 @@ struct ProgramStart {
                 try KernelFile.write("/proc/self/oom_score_adj", "1000")
             }
         }
-        try set(Self.fixedLimits)
+        try Self.set(Self.fixedLimits)
         // The spawner has seen to these, and to the signals.
         if let found = Privileges.inheritance() { throw .mismatch("read-back.rights", found) }
     }
@@ -121,7 +124,7 @@ struct ProgramStart {
         }
     }
 
-    private struct Limit {
+    struct Limit {
         var name: String
         var resource: Int32
         var soft: UInt64
@@ -139,7 +142,7 @@ struct ProgramStart {
 
     /// What is the same for every run, whatever the launcher was started with: no core files, no queues, no priorities;
     /// memory and processor time are the control group's, the stack may grow into all of it when the program asks.
-    private static let fixedLimits = [
+    static let fixedLimits = [
         Limit("core", panal_rlimit_core(), 0), Limit("memlock", panal_rlimit_memlock(), 65_536),
         Limit("msgqueue", panal_rlimit_msgqueue(), 0), Limit("nice", panal_rlimit_nice(), 0),
         Limit("rtprio", panal_rlimit_rtprio(), 0), Limit("sigpending", panal_rlimit_sigpending(), 1_024),
@@ -147,7 +150,7 @@ struct ProgramStart {
         Limit("data", panal_rlimit_data(), Limit.none), Limit("cpu", panal_rlimit_cpu(), Limit.none),
     ]
 
-    private func set(_ limits: [Limit]) throws(StepFailure) {
+    static func set(_ limits: [Limit]) throws(StepFailure) {
         for limit in limits {
             try StepFailure.naming("rlimit.\(limit.name)") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_set_limit(limit.resource, limit.soft, limit.hard), "setrlimit")
@@ -161,7 +164,7 @@ struct ProgramStart {
     }
 
     private func limit(_ request: RunRequest) throws(StepFailure) {
-        try set([
+        try Self.set([
             Limit("nofile", panal_rlimit_nofile(), UInt64(request.openFiles)),
             Limit("fsize", panal_rlimit_fsize(), request.fileBytes),
             // Of the slot's user, whom another slot may have to share: the control group is the one that counts.

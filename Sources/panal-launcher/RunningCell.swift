@@ -18,6 +18,8 @@ final class RunningCell {
     private(set) var failure: FinishReport.Ending?
     /// The program's process has executed or ended: there is nothing more to wait for at `cell.start`.
     private(set) var hasStartEnded = false
+    /// Nothing more comes on `cell.line`.
+    private(set) var hasLineEnded = false
     /// From when on the launcher looks for the start, which only the server wants to know of: sooner, it would take the time of
     /// programs that are done by then.
     let startWatch = panal_monotonic_ns() + 2_000_000
@@ -42,6 +44,14 @@ final class RunningCell {
     /// The program's process has executed or ended; true when it has executed.
     func noteStart() -> Bool {
         hasStartEnded = true
+        // Empty, or refused by an open pipe without anything in it, when nothing has been executed.
+        if let record = try? cell.start.read(atMost: 256), !record.isEmpty {
+            do {
+                take(try CellReport(decoding: record))
+            } catch {
+                giveUpUnreadable(error)
+            }
+        }
         readReports()
         return started != nil && failure == nil
     }
@@ -49,7 +59,11 @@ final class RunningCell {
     /// Takes everything that the cell has reported.
     func readReports() {
         do {
-            while let message = try MessageSocket.receive(cell.line), !message.bytes.isEmpty {
+            while let message = try MessageSocket.receive(cell.line) {
+                if message.bytes.isEmpty {
+                    hasLineEnded = true
+                    return
+                }
                 let report = try CellReport(decoding: message.bytes)
                 if report == .explaining, listener < 0, message.descriptors.count == 1 {
                     listener = message.descriptors[0]
@@ -59,8 +73,13 @@ final class RunningCell {
                 }
             }
         } catch {
-            give(up: StepReport(step: "cell.report", errno: 0, detail: "the cell wrote an unreadable record: \(error)"))
+            hasLineEnded = true
+            giveUpUnreadable(error)
         }
+    }
+
+    private func giveUpUnreadable(_ error: any Error) {
+        give(up: StepReport(step: "cell.report", errno: 0, detail: "the cell wrote an unreadable record: \(error)"))
     }
 
     private func take(_ report: CellReport) {

@@ -88,6 +88,7 @@ final class Spawner {
         try StepFailure.naming("slot.signals") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_reset_signals(), "sigaction")
         }
+        try Rehearsal.run()
         isSetUp = true
     }
 
@@ -124,6 +125,7 @@ final class Spawner {
         let treesInside = Descriptor(owning: treeEnds.second)
         let startEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in try Descriptor.pipe() }
         let start = Descriptor(owning: startEnds.first)
+        try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in try start.setNonBlocking() }
         let startInside = Descriptor(owning: startEnds.second)
         var pidfdNumber: Int32 = -1
         let process = try StepFailure.naming("cell.clone") { () throws(SystemCallFailure) in
@@ -141,7 +143,8 @@ final class Spawner {
         close(lineInside.release())
         close(treesInside.release())
         close(startInside.release())
-        namespace = unsafe openat(processes, "\(process)/ns/mnt", O_RDONLY | O_CLOEXEC)
+        namespace = panal_mount_namespace(pidfd.raw)
+        if namespace < 0 { namespace = unsafe openat(processes, "\(process)/ns/mnt", O_RDONLY | O_CLOEXEC) }
         return Cell(process: process, pidfd: pidfd, line: line, scratch: scratch, start: start)
     }
 

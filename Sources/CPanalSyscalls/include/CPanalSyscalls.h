@@ -16,15 +16,17 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
 int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
 /// Writes one byte to `descriptor`, where it is not negative, then reaps every child, as panal_wait_with_usage, until `pid` has
 /// ended. It allocates nothing and holds nothing: `pid` may be at work in the same memory.
-int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[5]);
+int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]);
 int panal_unshare(uint64_t namespaces);
 int panal_pidfd_kill(int pidfd, int signal);
 /// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches,
-/// largest resident KiB.
-int panal_wait_with_usage(int pid, int *status, int64_t usage[5]);
-/// The first four of these figures of this process, and of its children that have been waited for.
-int panal_usage_of_self(int64_t usage[4]);
-int panal_usage_of_children(int64_t usage[4]);
+/// largest resident KiB, bytes read from storage and written to it.
+int panal_wait_with_usage(int pid, int *status, int64_t usage[7]);
+/// These figures of this process, and of its children that have been waited for.
+int panal_usage_of_self(int64_t usage[7]);
+int panal_usage_of_children(int64_t usage[7]);
+/// A descriptor of its mount namespace; refused before Linux 6.11.
+int panal_mount_namespace(int pidfd);
 /// Reaps a child that is known to have ended or waits for it; returns its pid.
 int panal_wait(int pid, int *status);
 /// Every signal back to its default action, none blocked.
