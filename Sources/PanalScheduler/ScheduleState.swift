@@ -1,212 +1,298 @@
 package import PanalCore
 
-/// Who runs and who waits on one host: a pure value that answers each event with what is to be done.
+/// # How a job gets its cores
 ///
-/// Strictly first come, first served: the job with the lowest ticket is the head, and nothing starts before it, even
-/// when it would fit. Whole cores belong to one job; shared grants take thousandths out of cores that are set aside for
-/// sharing while they are needed for it; memory is added up.
+/// A pure value: each event is applied to it, and it answers what is to be done. It reads no clock and does no I/O, so that the
+/// service, the tests and `panal simulate` run the same code.
 ///
-/// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started.
-/// Events about unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known
-/// ticket again.
+/// **The line.** A job that is submitted stands in `WaitingLine`: by priority class, in a class by group and in a group by user,
+/// those first that have used least for their share (`Accounts`), and for one user in the order of submission. Users and groups at
+/// their limits are passed over. The first job of the line that no limit holds back is the *head*.
+///
+/// **The head.** While the head fits on some host, it is started (`place`), and the next one is the head. A host is chosen by an
+/// allocator (`HostIndex` keeps the hosts in its order); on the host, `CoreMap` chooses cores close together.
+///
+/// **Backfill.** A head that does not fit gets a promise (`HeadReservation`): the hosts and the moment at which it fits, if all that
+/// runs takes as long as it may. Others may start before it when they end before that moment, or leave the head all that it needs
+/// then. So nothing that comes after it ever delays the head beyond its promise.
+///
+/// **Guests.** Opportunistic jobs hold no cores of their own: they compute on what is idle, and freeze as soon as another job is
+/// given their cores (`ScheduleState+Guests`).
+///
+/// **The end.** `finished` gives everything back, whichever way the job ended, and the line is looked at again.
+///
+/// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started. Events about
+/// unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known ticket again. Time never
+/// runs backward: an earlier `now` than the last one counts as the last one.
+///
+/// An event costs O(log n) in the jobs that wait, the accounts and the hosts, beside what it starts. Two searches are bounded instead of
+/// complete: backfill looks at `backfillBudget` places of the line, and a promise to one cell at some of the hosts where there are more than
+/// `ReservationFinder` looks at. A gang's promise costs O(what runs).
 package struct ScheduleState: Sendable {
-    package let capacity: HostCapacity
-    /// Jobs that may wait at the same time. A job that starts at once never waits.
-    package let queueLimit: Int
+    var hosts: [HostState]
+    var settings: ScheduleSettings
+    var indexes: [HostIndex]
+    var line = WaitingLine()
+    var accounts: Accounts
+    var decay: UsageDecay
+    var jobs: [JobRecord] = []
+    var vacant: [Int32] = []
+    var numbers: [Ticket: Int32] = [:]
+    /// The bit of each pool, by name; at most 64 pools.
+    let poolBits: [String: UInt64]
+    /// Thousandths of cores that are free on open hosts.
+    var freeMillicores: Int
+    var promise: HeadReservation?
+    var generator = SeededGenerator(seed: 1)
+    var promotions = PromotionQueue()
+    /// Hosts that may have guests, and the one that is asked first for the next guest.
+    let guestHosts: [Int32]
+    var nextGuestHost = 0
+    var lastMoment: Int64 = .min
+    var load = ScheduleLoad()
+    /// Jobs that run, opportunistic ones left out, by the moment at which each ends at the latest.
+    var ends = OrderedForest<EndKey, EndSummary>()
+    var endsRoot = OrderedForest<EndKey, EndSummary>.Root()
 
-    private struct Waiting: Sendable {
-        var ticket: Ticket
-        var request: ResourceRequest
+    /// Places of the line that are looked at for one decision.
+    static let backfillBudget = 512
+
+    package init(hosts: [HostDescription], settings: ScheduleSettings = ScheduleSettings()) {
+        precondition(Set(hosts.map(\.pool)).count <= 64, "at most 64 pools")
+        var bits: [String: UInt64] = [:]
+        for name in hosts.map(\.pool) where bits[name] == nil { bits[name] = 1 << UInt64(bits.count) }
+        poolBits = bits
+        let states = hosts.map { HostState($0, pool: bits[$0.pool] ?? 0) }
+        self.hosts = states
+        self.settings = settings
+        indexes = [HostIndex(settings.policy.allocator, hosts: states)]
+        accounts = Accounts(
+            users: AccountBook(standard: settings.users, named: settings.namedUsers),
+            groups: AccountBook(standard: settings.groups, named: settings.namedGroups),
+            areRanked: settings.policy.order == .fairShare)
+        decay = UsageDecay(halfLife: settings.usageHalfLife)
+        freeMillicores = states.reduce(0) { $0 + $1.cores.freeCount * 1_000 }
+        load.millicores = freeMillicores
+        guestHosts = states.indices.filter { states[$0].freeGuestMemory > 0 }.map { Int32($0) }
+        // The line of policies that know no accounts.
+        _ = (accounts.users.number(of: ""), accounts.groups.number(of: ""))
     }
 
-    private struct Running: Sendable {
-        var reservation: Reservation
-        var sharedParts: [(core: Int, millicores: Int)]
-    }
-
-    /// Ascending by ticket.
-    private var queue: [Waiting] = []
-    private var running: [Ticket: Running] = [:]
-    private var cores: CoreMap
-    private var freeMemory: Int
-
+    /// One host, of which only cores and memory are known.
     package init(capacity: HostCapacity, queueLimit: Int) {
-        self.capacity = capacity
-        self.queueLimit = max(0, queueLimit)
-        cores = CoreMap(cores: capacity.cores)
-        freeMemory = max(0, capacity.memory)
+        self.init(hosts: [HostDescription(capacity)], settings: ScheduleSettings(queueLimit: queueLimit))
     }
 
-    package var waitingCount: Int { queue.count }
-    package var runningCount: Int { running.count }
-    /// Cores with nothing on them.
-    package var freeCores: Int { cores.freeCount }
-    /// Bytes not promised to anybody.
-    package var unreservedMemory: Int { freeMemory }
+    package var waitingCount: Int { load.waiting }
+    package var runningCount: Int { load.running + load.guests }
 
-    /// What `ticket` holds, nil when it does not run.
-    package func reservation(of ticket: Ticket) -> Reservation? { running[ticket]?.reservation }
-
-    /// Takes one event and says what follows from it. `now` is what policies with deadlines will decide by; first come,
-    /// first served needs only the order.
-    package mutating func apply(_ event: ScheduleEvent, at now: Timestamp) -> [ScheduleAction] {
-        switch event {
-        case .submit(let ticket, let request):
-            return submit(ticket, request)
-        case .finished(let ticket):
-            guard let ended = running.removeValue(forKey: ticket) else { return [] }
-            cores.releaseWhole(ended.reservation.cores)
-            cores.releaseShared(ended.sharedParts)
-            freeMemory += ended.reservation.memory
-            return startWhatFits()
-        case .withdraw(let ticket):
-            guard let place = place(of: ticket) else { return [] }
-            queue.remove(at: place)
-            return startWhatFits()
+    /// Takes one event and says what follows from it.
+    package mutating func apply(_ event: ScheduleEvent, at moment: Timestamp) -> [ScheduleAction] {
+        let now = max(moment.microseconds, lastMoment)
+        lastMoment = now
+        if let factor = decay.rebase(at: now) {
+            accounts.users.rescale(by: factor)
+            accounts.groups.rescale(by: factor)
+            line.refreshAll(accounts)
         }
-    }
-
-    private mutating func submit(_ ticket: Ticket, _ request: ResourceRequest) -> [ScheduleAction] {
-        guard running[ticket] == nil, place(of: ticket) == nil else { return [] }
-        if let reason = refusal(of: request) { return [.refuse(ticket, reason: reason)] }
-        queue.insert(Waiting(ticket: ticket, request: request), at: insertionPoint(of: ticket))
-        var actions = startWhatFits()
-        if queue.count > queueLimit, let place = place(of: ticket) {
-            queue.remove(at: place)
-            actions.append(
-                .refuse(ticket, reason: "the queue is full: \(Words.count(queue.count, "job")) already waiting"))
-        }
-        return actions
-    }
-
-    private mutating func startWhatFits() -> [ScheduleAction] {
         var actions: [ScheduleAction] = []
-        var started = 0
-        while started < queue.count, let reservation = reserve(queue[started]) {
-            actions.append(.start(queue[started].ticket, reservation))
-            started += 1
+        let promoted = promote(now)
+        switch event {
+        case .submit(let ticket, let demand):
+            submit(ticket, demand, now, &actions)
+            if !promoted { return finish(actions) }
+        case .finished(let ticket):
+            guard let job = numbers[ticket], !jobs[Int(job)].isWaiting else { break }
+            end(job, now)
+        case .withdraw(let ticket):
+            guard let job = numbers[ticket], jobs[Int(job)].isWaiting else { break }
+            leave(job)
+            forget(job)
+        case .adopt(let ticket, let demand, let reservations, let started):
+            adopt(ticket, demand, reservations, started: min(started.microseconds, now), now)
+        case .host(let host, let status): set(host, status)
+        case .presence(let host, let isThere):
+            if hosts.indices.contains(host.number) { hosts[host.number].isAttended = isThere }
+        case .configure(let changed): configure(changed)
+        case .tick: break
         }
-        queue.removeFirst(started)
+        decide(now, &actions)
+        return finish(actions)
+    }
+
+    private mutating func finish(_ actions: [ScheduleAction]) -> [ScheduleAction] {
+        for index in indexes.indices { indexes[index].endDecision(hosts) }
         return actions
     }
-
-    /// Takes what a job wants out of what is free; nil, and nothing taken, when it does not fit now.
-    private mutating func reserve(_ job: Waiting) -> Reservation? {
-        guard job.request.memory <= freeMemory else { return nil }
-        let reservation: Reservation
-        var parts: [(core: Int, millicores: Int)] = []
-        switch job.request.cpu {
-        case .exclusive(let count):
-            guard let whole = cores.wholeCores(count) else { return nil }
-            cores.takeWhole(whole)
-            reservation = Reservation(cores: whole, millicores: 0, memory: job.request.memory)
-        case .shared(let millicores):
-            guard let found = cores.parts(millicores: millicores) else { return nil }
-            parts = found
-            cores.takeShared(parts)
-            reservation = Reservation(
-                cores: [], millicores: millicores, memory: job.request.memory, sharedCores: parts.map(\.core))
-        }
-        freeMemory -= job.request.memory
-        running[job.ticket] = Running(reservation: reservation, sharedParts: parts)
-        return reservation
-    }
 }
 
-// MARK: - Places in the queue
+// MARK: - What events do
 
 extension ScheduleState {
-    private func insertionPoint(of ticket: Ticket) -> Int {
-        var low = 0
-        var high = queue.count
-        while low < high {
-            let middle = (low + high) / 2
-            if queue[middle].ticket < ticket { low = middle + 1 } else { high = middle }
+    private mutating func submit(
+        _ ticket: Ticket, _ demand: JobDemand, _ now: Int64, _ actions: inout [ScheduleAction]
+    ) {
+        guard numbers[ticket] == nil else { return }
+        if let reason = refusal(of: demand) {
+            return actions.append(.refuse(ticket, Refusal(kind: .impossible, reason: reason)))
         }
-        return low
+        let job = enter(ticket, demand, now)
+        join(job)
+        if demand.isOpportunistic { startGuests(now, &actions) } else { decide(now, newcomer: job, &actions) }
+        guard jobs[Int(job)].isWaiting, let refusal = overflow(job) else { return }
+        leave(job)
+        forget(job)
+        actions.append(.refuse(ticket, refusal))
     }
 
-    private func place(of ticket: Ticket) -> Int? {
-        let place = insertionPoint(of: ticket)
-        return place < queue.count && queue[place].ticket == ticket ? place : nil
+    /// Makes a job known.
+    mutating func enter(_ ticket: Ticket, _ demand: JobDemand, _ now: Int64) -> Int32 {
+        let record = JobRecord(
+            ticket: ticket, demand: demand, user: accounts.users.number(of: demand.user),
+            group: accounts.groups.number(of: demand.group), pools: mask(of: demand.pools), submitted: now)
+        let job: Int32
+        if let reused = vacant.popLast() {
+            job = reused
+            jobs[Int(reused)] = record
+        } else {
+            job = Int32(jobs.count)
+            jobs.append(record)
+        }
+        numbers[ticket] = job
+        return job
     }
-}
 
-// MARK: - Reasons in words and numbers
+    mutating func forget(_ job: Int32) {
+        numbers[jobs[Int(job)].ticket] = nil
+        jobs[Int(job)] = JobRecord.none
+        vacant.append(job)
+    }
 
-extension ScheduleState {
-    /// Why `request` can never run here, in words; nil when it can.
-    package func refusal(of request: ResourceRequest) -> String? {
-        guard request.memory >= 1 else { return "asks for \(request.memory) bytes of memory; at least 1 is needed" }
-        switch request.cpu {
-        case .exclusive(let count):
-            guard count >= 1 else { return "asks for \(count) cores; at least 1 is needed" }
-            if count > cores.count {
-                return "needs \(Words.count(count, "whole core")), this host has \(cores.count) for cells"
+    /// Into the line.
+    mutating func join(_ job: Int32) {
+        let record = jobs[Int(job)]
+        let areRanked = accounts.areRanked
+        accounts.users[record.user].queuedJobs += 1
+        accounts.groups[record.group].queuedJobs += 1
+        let place = line.insert(
+            LineKey(rank: rank(of: record), ticket: record.ticket.number, job: job), record.summary,
+            priority: record.priority, user: areRanked ? record.user : 0, group: areRanked ? record.group : 0, accounts)
+        jobs[Int(job)].place = place
+        load.waiting += 1
+        if !record.demand.isOpportunistic { promotions.note(record) }
+    }
+
+    /// Out of the line.
+    mutating func leave(_ job: Int32) {
+        let record = jobs[Int(job)]
+        guard let place = record.place else { return }
+        accounts.users[record.user].queuedJobs -= 1
+        accounts.groups[record.group].queuedJobs -= 1
+        line.remove(place, accounts)
+        jobs[Int(job)].place = nil
+        load.waiting -= 1
+        if promise?.job == job { promise = nil }
+    }
+
+    /// Where policies without accounts have a job in the line.
+    private func rank(of record: JobRecord) -> Int64 {
+        guard settings.policy.order == .allocators else { return 0 }
+        switch settings.policy.allocator.jobOrder {
+        case .asGiven: return 0
+        case .mostCoresFirst: return -Int64(record.millicores)
+        case .shuffled:
+            var shuffle = SeededGenerator(seed: UInt64(bitPattern: record.ticket.number))
+            return Int64(shuffle.next() >> 1)
+        }
+    }
+
+    private func mask(of pools: Set<String>?) -> UInt64 {
+        guard let pools else { return .max }
+        return pools.reduce(0) { $0 | (poolBits[$1] ?? 0) }
+    }
+
+    /// Gives back what a started job held.
+    private mutating func end(_ job: Int32, _ now: Int64) {
+        let record = jobs[Int(job)]
+        if record.demand.isOpportunistic {
+            for host in record.hosts { hosts[Int(host)].releaseGuest(job) }
+            load.guests -= 1
+        } else {
+            for host in record.hosts {
+                hosts[Int(host)].release(job)
+                update(host)
             }
-        case .shared(let millicores):
-            guard millicores >= 1 else { return "asks for \(millicores) thousandths of a core; at least 1 is needed" }
-            if millicores > 1_000 * cores.count {
-                return "needs \(Words.cores(millicores)) shared cores, this host has \(cores.count) for cells"
+            load.running -= 1
+            ends.remove(EndKey(end: record.end, job: job), from: &endsRoot)
+            settle(record, now)
+            renewPromise(after: record)
+        }
+        forget(job)
+    }
+
+    /// What the promise says may be earlier now. To find out costs as much as there runs, so with much of it only where it matters.
+    private mutating func renewPromise(after ended: JobRecord) {
+        guard let promise else { return }
+        if load.running <= 512 || ended.hosts.contains(where: { promise.cells[$0] != nil }) { self.promise = nil }
+    }
+
+    private mutating func adopt(
+        _ ticket: Ticket, _ demand: JobDemand, _ reservations: [Reservation], started: Int64, _ now: Int64
+    ) {
+        guard numbers[ticket] == nil else { return }
+        let job = enter(ticket, demand, now)
+        if demand.isOpportunistic { return adoptGuest(job, reservations.first, started: started) }
+        let end = started &+ jobs[Int(job)].duration
+        var isHeld = true
+        for reservation in reservations {
+            let number = reservation.host.number
+            guard hosts.indices.contains(number), let grant = hosts[number].grant(of: reservation),
+                hosts[number].adopt(grant, memory: reservation.memory, for: job, until: end)
+            else {
+                isHeld = false
+                continue
             }
+            jobs[Int(job)].hosts.append(Int32(number))
+            update(Int32(number))
         }
-        if request.memory > capacity.memory {
-            return "needs \(ByteCount.text(request.memory)) of memory, "
-                + "this host has \(ByteCount.text(capacity.memory)) for cells"
-        }
-        return nil
+        // What this machine no longer has is not held; the job runs all the same, and its end gives the rest back.
+        load.unheld += isHeld ? 0 : 1
+        begin(job, started: started, end: end)
     }
 
-    /// Why `ticket` waits: what it lacks, and how many jobs are ahead of it (`needs 2 whole cores, 1 is free; 3 jobs
-    /// are ahead`); nil when it does not wait.
-    package func waitingReason(_ ticket: Ticket) -> String? {
-        guard let place = place(of: ticket) else { return nil }
-        let ahead = "\(Words.count(place, "job")) \(place == 1 ? "is" : "are") ahead"
-        if let lack = lack(of: queue[place].request) { return place == 0 ? lack : "\(lack); \(ahead)" }
-        guard place > 0, let head = lack(of: queue[0].request) else { return ahead }
-        return "\(ahead), the first of them \(head)"
+    private mutating func set(_ host: HostID, _ status: HostStatus) {
+        guard hosts.indices.contains(host.number) else { return }
+        hosts[host.number].isOpen = status == .open
+        promise = nil
+        update(Int32(host.number))
     }
 
-    /// What is missing for `request` to start now; nil when nothing is.
-    private func lack(of request: ResourceRequest) -> String? {
-        var lacks: [String] = []
-        switch request.cpu {
-        case .exclusive(let count):
-            let free = cores.freeCount
-            if free < count { lacks.append("needs \(Words.count(count, "whole core")), \(Words.areFree(free))") }
-        case .shared(let millicores):
-            if cores.parts(millicores: millicores) == nil {
-                lacks.append(
-                    "needs \(Words.cores(millicores)) shared cores, \(Words.cores(cores.freeMillicores)) left in all")
+    private mutating func configure(_ changed: ScheduleSettings) {
+        // Another order of the line is another schedule: it takes effect at the next start.
+        let policy = settings.policy
+        settings = changed
+        settings.policy = policy
+        decay.halfLife = changed.usageHalfLife.inSeconds
+        accounts.users.configure(standard: changed.users, named: changed.namedUsers)
+        accounts.groups.configure(standard: changed.groups, named: changed.namedGroups)
+        line.refreshAll(accounts)
+        promise = nil
+    }
+
+    /// Takes jobs that have waited long up into the next class. True when there were any.
+    private mutating func promote(_ now: Int64) -> Bool {
+        guard let after = settings.promotion?.wholeMicroseconds else { return false }
+        var isAny = false
+        while let (ticket, priority) = promotions.next(waitingSince: now - after) {
+            guard let job = numbers[ticket], jobs[Int(job)].isWaiting, jobs[Int(job)].priority == priority else {
+                continue
             }
+            leave(job)
+            jobs[Int(job)].priority = priority == .low ? .normal : .high
+            jobs[Int(job)].inClassSince = now
+            join(job)
+            isAny = true
         }
-        if request.memory > freeMemory {
-            let free = freeMemory == 0 ? "none" : ByteCount.text(freeMemory)
-            lacks.append("needs \(ByteCount.text(request.memory)) of memory, \(free) is free")
-        }
-        return lacks.isEmpty ? nil : lacks.joined(separator: ", and ")
-    }
-}
-
-/// Numbers as people say them.
-private enum Words {
-    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
-    static func areFree(_ number: Int) -> String {
-        switch number {
-        case 0: "none is free"
-        case 1: "1 is free"
-        default: "\(number) are free"
-        }
-    }
-
-    /// Thousandths as cores: 500 is `0.5`, 1250 is `1.25`.
-    static func cores(_ millicores: Int) -> String {
-        let (whole, rest) = millicores.quotientAndRemainder(dividingBy: 1_000)
-        guard rest > 0 else { return String(whole) }
-        var digits = String(rest)
-        digits = String(repeating: "0", count: 3 - digits.count) + digits
-        while digits.hasSuffix("0") { digits.removeLast() }
-        return "\(whole).\(digits)"
+        return isAny
     }
 }

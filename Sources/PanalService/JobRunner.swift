@@ -61,7 +61,7 @@ final class JobRunner: Sendable {
             state.live[attempt.id.job] = LiveJob(ticket: ticket, attempt: attempt, manifest: manifest)
             state.jobs[ticket] = attempt.id.job
         }
-        let actions = await scheduler.submit(ticket, ResourceRequest(attempt.limits))
+        let actions = await scheduler.submit(ticket, JobDemand(attempt.limits))
         return carryOut(actions)[ticket]
     }
 
@@ -88,7 +88,7 @@ final class JobRunner: Sendable {
 
     func waitingReason(of job: JobID) async -> String? {
         guard let ticket = state.withLock({ $0.live[job]?.ticket }) else { return nil }
-        return await scheduler.waitingReason(ticket)
+        return await scheduler.waitingReport(ticket)?.reason
     }
 
     /// Starts nothing more, ends what runs, and returns when all of it is stored. What waits stays `queued` in the store.
@@ -111,24 +111,26 @@ final class JobRunner: Sendable {
         var refused: [Ticket: String] = [:]
         for action in actions {
             switch action {
-            case .start(let ticket, let reservation): start(ticket, reservation)
-            case .refuse(let ticket, let reason):
-                refused[ticket] = reason
+            case .start(let ticket, let reservations): start(ticket, reservations)
+            case .refuse(let ticket, let refusal):
+                refused[ticket] = refusal.reason
                 state.withLock { state in
                     if let job = state.jobs[ticket] { Self.forget(job, in: &state) }
                 }
+            // No profile is opportunistic, and nobody else freezes.
+            case .freeze, .thaw: break
             }
         }
         return refused
     }
 
-    private func start(_ ticket: Ticket, _ reservation: Reservation) {
+    private func start(_ ticket: Ticket, _ reservations: [Reservation]) {
         let isWanted = state.withLock { state in
             // A stopping service, and one whose executor is gone, leaves the job queued: the next start takes it up.
             guard !state.isStopping, executor.isUsable else { return true }
             guard let job = state.jobs[ticket], var live = state.live[job] else { return false }
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
-            live.attempt.cores = reservation.cores + reservation.sharedCores
+            live.attempt.cores = reservations.flatMap { $0.cores + $0.sharedCores }.sorted()
             let attempt = live.attempt
             live.task = Task { await self.run(attempt, ticket) }
             state.live[job] = live

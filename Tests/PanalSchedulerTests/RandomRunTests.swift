@@ -2,169 +2,325 @@ import PanalCore
 import PanalScheduler
 import Testing
 
-/// SplitMix64: the same run for the same seed.
-private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// A second book, kept by simple means from events and actions alone, that every action is held against.
 private struct Book {
-    let capacity: HostCapacity
-    var waiting: [Ticket] = []
-    var held: [Ticket: Reservation] = [:]
-    var requests: [Ticket: ResourceRequest] = [:]
+    let hosts: [HostDescription]
+    let settings: ScheduleSettings
+    var waiting: Set<Ticket> = []
+    var held: [Ticket: [Reservation]] = [:]
+    var guests: [Ticket: Reservation] = [:]
+    var frozen: Set<Ticket> = []
+    var demands: [Ticket: JobDemand] = [:]
     var started: Set<Ticket> = []
+    /// The first moment that was promised to each job while it was the head.
+    var promises: [Ticket: Timestamp] = [:]
     /// What was not as it must be.
     var wrongs: [String] = []
 
-    mutating func take(_ actions: [ScheduleAction], submitted: Ticket?) {
+    mutating func take(_ actions: [ScheduleAction], submitted: Ticket?, now: Timestamp) {
         for action in actions {
             switch action {
-            case .start(let ticket, let reservation):
-                if waiting.first != ticket { wrongs.append("\(ticket.number) started before the head") }
-                waiting.removeAll { $0 == ticket }
+            case .start(let ticket, let reservations):
+                if waiting.remove(ticket) == nil { wrongs.append("\(ticket.number) started, and did not wait") }
                 if !started.insert(ticket).inserted { wrongs.append("\(ticket.number) started twice") }
-                check(reservation, of: ticket)
-                held[ticket] = reservation
+                check(reservations, of: ticket)
+                if let promise = promises.removeValue(forKey: ticket), settings.policy == .easy, now > promise {
+                    wrongs.append("\(ticket.number) started \(now - promise) after the moment that it was promised")
+                }
+                if demands[ticket]?.priority == .opportunistic {
+                    guests[ticket] = reservations.first
+                } else {
+                    held[ticket] = reservations
+                    checkGuests()
+                }
             case .refuse(let ticket, _):
                 if ticket != submitted { wrongs.append("\(ticket.number) was refused after it had been taken") }
-                waiting.removeAll { $0 == ticket }
+                waiting.remove(ticket)
+            case .freeze(let ticket):
+                if guests[ticket] == nil || !frozen.insert(ticket).inserted {
+                    wrongs.append("\(ticket.number) frozen, and did not compute")
+                }
+            case .thaw(let ticket):
+                if frozen.remove(ticket) == nil { wrongs.append("\(ticket.number) thawed, and was not frozen") }
+                checkGuests()
             }
         }
     }
 
-    private mutating func check(_ reservation: Reservation, of ticket: Ticket) {
-        guard let request = requests[ticket] else {
+    private func numbers(_ reservation: Reservation) -> Set<Int> {
+        Set((reservation.cores + reservation.sharedCores).map { reservation.host.number << 16 | $0 })
+    }
+
+    /// Nobody computes on a guest's cores while it does.
+    private mutating func checkGuests() {
+        let taken = held.values.joined().reduce(into: Set<Int>()) { $0.formUnion(numbers($1)) }
+        for (ticket, reservation) in guests where !frozen.contains(ticket) {
+            if !taken.isDisjoint(with: numbers(reservation)) {
+                wrongs.append("guest \(ticket.number) computes on somebody's cores")
+            }
+        }
+    }
+
+    private mutating func check(_ reservations: [Reservation], of ticket: Ticket) {
+        guard let demand = demands[ticket] else {
             wrongs.append("\(ticket.number) was never submitted")
             return
         }
-        switch request.cpu {
-        case .exclusive(let count):
-            if Set(reservation.cores).count != count || reservation.millicores != 0 || !reservation.sharedCores.isEmpty
-            {
-                wrongs.append("\(ticket.number) got \(reservation) for \(count) cores")
+        let cells = demand.cells.flatMap { Array(repeating: $0.request, count: $0.count) }
+        if cells.count != reservations.count { wrongs.append("\(ticket.number) got \(reservations.count) cells") }
+        for (request, got) in zip(cells, reservations) {
+            let threads = hosts[got.host.number].cores.first?.threads.count ?? 1
+            switch request.cpu {
+            case .exclusive(let count):
+                if Set(got.cores).count != count * threads || got.millicores != 0 || !got.sharedCores.isEmpty {
+                    wrongs.append("\(ticket.number) got \(got) for \(count) cores")
+                }
+            case .shared(let millicores):
+                if got.millicores != millicores || !got.cores.isEmpty
+                    || got.sharedCores.count != (millicores + 999) / 1_000
+                {
+                    wrongs.append("\(ticket.number) got \(got) for \(millicores) thousandths")
+                }
             }
-        case .shared(let millicores):
-            if reservation.millicores != millicores || !reservation.cores.isEmpty
-                || reservation.sharedCores.count != (millicores + 999) / 1_000
-            {
-                wrongs.append("\(ticket.number) got \(reservation) for \(millicores) thousandths")
+            if got.memory != request.memory { wrongs.append("\(ticket.number) got other memory than it asked for") }
+            if let pools = demand.pools, !pools.contains(hosts[got.host.number].pool) {
+                wrongs.append("\(ticket.number) runs in a pool that it may not use")
             }
         }
-        if reservation.memory != request.memory { wrongs.append("\(ticket.number) got other memory than it asked for") }
     }
 
     /// What must hold after every event.
     mutating func checkAll(_ state: ScheduleState) {
-        var exclusive: Set<Int> = []
-        var shared: Set<Int> = []
-        var millicores = 0
-        var memory = 0
-        for (ticket, reservation) in held {
-            for core in reservation.cores where !exclusive.insert(core).inserted {
-                wrongs.append("core \(core) twice, \(ticket.number) the second")
+        var free = 0
+        var freeMemory = 0
+        for (number, host) in hosts.enumerated() {
+            let here = held.values.joined().filter { $0.host.number == number }
+            var exclusive: Set<Int> = []
+            var shared: Set<Int> = []
+            var (millicores, memory) = (0, 0)
+            for reservation in here {
+                for core in reservation.cores where !exclusive.insert(core).inserted {
+                    wrongs.append("core \(core) of host \(number) twice")
+                }
+                shared.formUnion(reservation.sharedCores)
+                millicores += reservation.millicores
+                memory += reservation.memory
             }
-            shared.formUnion(reservation.sharedCores)
-            millicores += reservation.millicores
-            memory += reservation.memory
+            if !exclusive.isDisjoint(with: shared) {
+                wrongs.append("a core is whole and shared: \(exclusive), \(shared)")
+            }
+            if !exclusive.union(shared).isSubset(of: host.cores.flatMap(\.threads)) {
+                wrongs.append("a core that the host does not have")
+            }
+            if millicores > 1_000 * shared.count { wrongs.append("\(millicores) thousandths of \(shared.count) cores") }
+            if memory > host.memory { wrongs.append("\(memory) bytes of \(host.memory)") }
+            free += host.cores.count { exclusive.union(shared).isDisjoint(with: $0.threads) }
+            freeMemory += host.memory - memory
+            let ofGuests = guests.values.filter { $0.host.number == number }
+            if ofGuests.reduce(0, { $0 + $1.memory }) > host.opportunisticMemory {
+                wrongs.append("guests have more memory than is set aside")
+            }
         }
-        if !exclusive.isDisjoint(with: shared) { wrongs.append("a core is whole and shared: \(exclusive), \(shared)") }
-        if !exclusive.union(shared).isSubset(of: capacity.cores) { wrongs.append("a core that the host does not have") }
-        if millicores > 1_000 * shared.count { wrongs.append("\(millicores) thousandths of \(shared.count) cores") }
-        if memory > capacity.memory { wrongs.append("\(memory) bytes of \(capacity.memory)") }
-        if state.unreservedMemory != capacity.memory - memory { wrongs.append("memory does not add up") }
-        if state.freeCores != capacity.cores.count - exclusive.count - shared.count {
-            wrongs.append("cores do not add up")
-        }
-        if state.runningCount != held.count { wrongs.append("\(state.runningCount) run, the book says \(held.count)") }
+        if state.unreservedMemory != freeMemory { wrongs.append("memory does not add up") }
+        if state.freeCores != free { wrongs.append("cores do not add up") }
+        if state.runningCount != held.count + guests.count { wrongs.append("\(state.runningCount) run") }
         if state.waitingCount != waiting.count {
             wrongs.append("\(state.waitingCount) wait, the book says \(waiting.count)")
         }
-        if let head = waiting.first, state.waitingReason(head) == nil {
-            wrongs.append("the head waits without a reason")
-        }
-        if let last = waiting.last, state.waitingReason(last) == nil {
-            wrongs.append("the last waits without a reason")
+        checkLimits()
+        for report in state.queue(limit: 2) where report.reason.isEmpty { wrongs.append("a wait without a reason") }
+    }
+
+    private mutating func checkLimits() {
+        guard let most = settings.users.runningCores else { return }
+        var cores: [String: Int] = [:]
+        for ticket in held.keys { cores[demands[ticket]?.user ?? "", default: 0] += demands[ticket]?.millicores ?? 0 }
+        for (user, millicores) in cores where millicores > most * 1_000 {
+            wrongs.append("\(user) runs on \(millicores)")
         }
     }
 }
 
+/// What a random run is about.
+struct RandomRun: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var hosts: [HostDescription]
+    var settings: ScheduleSettings
+    var seed: UInt64
+}
+
 @Suite struct RandomRunTests {
-    /// 100,000 events out of a seed, on a host of twelve cores with a hole in their numbers.
-    @Test(arguments: [1, 20_261_121] as [UInt64]) func keepsItsPromisesInARandomRun(seed: UInt64) throws {
-        let capacity = HostCapacity(cores: [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 14, 15], memory: 64 << 30)
-        var generator = Generator(state: seed)
-        var state = ScheduleState(capacity: capacity, queueLimit: 40)
-        var book = Book(capacity: capacity)
+    private static let gibibyte = 1 << 30
+
+    private static func host(_ name: String, cores: Int, threads: Int = 1, gibibytes: Int, pool: String = "a")
+        -> HostDescription
+    {
+        HostDescription(
+            name: name, pool: pool,
+            cores: (0..<cores).map { core in
+                CoreDescription(
+                    threads: (0..<threads).map { core + $0 * cores }, cache: core / 4, node: core / 8)
+            }, memory: gibibytes * gibibyte, opportunisticMemory: gibibyte)
+    }
+
+    private static let one = [host("one", cores: 12, gibibytes: 64)]
+    private static let several = [
+        host("small", cores: 2, gibibytes: 8), host("large", cores: 16, threads: 2, gibibytes: 64),
+        host("other", cores: 4, gibibytes: 16, pool: "b"),
+    ]
+
+    static let runs: [RandomRun] = {
+        let users = AccountLimits(runningCores: 8, queuedJobs: 30)
+        let half = Duration.seconds(3_600)
+        let table: [(String, [HostDescription], SchedulingPolicy, AccountLimits)] = [
+            ("first come, one host", one, .firstCome, AccountLimits()),
+            ("EASY, one host", one, .easy, AccountLimits()),
+            ("EASY, several hosts", several, .easy, AccountLimits()),
+            ("Panal's own, one host, limits", one, .standard, users),
+            ("Panal's own, several hosts", several, .standard, AccountLimits()),
+        ]
+        let named = table.map { name, hosts, policy, limits in
+            RandomRun(
+                testDescription: name, hosts: hosts,
+                settings: ScheduleSettings(
+                    policy: policy, queueLimit: 40, usageHalfLife: half, promotion: half, users: limits), seed: 1)
+        }
+        return named
+            + Allocator.allCases.filter { $0 != .packed }.map { allocator in
+                RandomRun(
+                    testDescription: "\(allocator.rawValue), several hosts", hosts: several,
+                    settings: ScheduleSettings(
+                        policy: SchedulingPolicy(order: .allocators, backfill: .greedy, allocator: allocator),
+                        queueLimit: 40), seed: 7)
+            }
+    }()
+
+    /// A million events over all runs, out of seeds.
+    @Test(arguments: runs) func keepsItsPromisesInARandomRun(_ run: RandomRun) throws {
+        var generator = SeededGenerator(seed: run.seed)
+        var state = ScheduleState(hosts: run.hosts, settings: run.settings)
+        var book = Book(hosts: run.hosts, settings: run.settings)
+        var ends: [Ticket: Timestamp] = [:]
+        var now = Timestamp(microseconds: 0)
         var last: Int64 = 0
         var refusals = 0
+        var closed: Set<Int> = []
 
-        for step in 0..<100_000 {
-            let now = Timestamp(microseconds: Int64(step))
+        func apply(_ event: ScheduleEvent, submitted: Ticket? = nil) {
+            let actions = state.apply(event, at: now)
+            for case .start(let ticket, _) in actions {
+                ends[ticket] = now + (book.demands[ticket]?.timeLimit ?? .zero)
+            }
+            if case .refuse? = actions.last { refusals += 1 }
+            book.take(actions, submitted: submitted, now: now)
+            if let promised = state.promised, book.promises[promised.ticket] == nil, closed.isEmpty {
+                book.promises[promised.ticket] = promised.moment
+            }
+        }
+        func end(_ ticket: Ticket) {
+            book.held[ticket] = nil
+            book.guests[ticket] = nil
+            book.frozen.remove(ticket)
+            ends[ticket] = nil
+            apply(.finished(ticket))
+        }
+
+        for step in 0..<(1_000_000 / Self.runs.count + 1) {
+            // Nothing runs for longer than it may.
+            now = now + .microseconds(Int64.random(in: 0...4_000_000, using: &generator))
+            let moment = now
+            while let late = Self.first(of: ends, where: { book.guests[$0] == nil }), late.value <= moment {
+                now = late.value
+                end(late.key)
+            }
+            now = moment
             switch Int.random(in: 0..<100, using: &generator) {
             case 0..<46:
                 last += 1
                 let ticket = Ticket(number: last)
-                let request = Self.request(&generator)
-                book.requests[ticket] = request
-                book.waiting.append(ticket)
-                let actions = state.apply(.submit(ticket, request), at: now)
-                if case .refuse? = actions.last { refusals += 1 }
-                book.take(actions, submitted: ticket)
-            case 46..<92:
-                guard let ended = book.held.keys.sorted().randomElement(using: &generator) else { continue }
-                book.held[ended] = nil
-                book.take(state.apply(.finished(ended), at: now), submitted: nil)
-            case 92..<96:
+                var demand = Self.demand(&generator)
+                // Whoever is more urgent may come before a head that was promised something.
+                if run.settings.policy == .easy, demand.priority != .opportunistic { demand.priority = .normal }
+                book.demands[ticket] = demand
+                book.waiting.insert(ticket)
+                apply(.submit(ticket, demand), submitted: ticket)
+            case 46..<90:
+                guard let ended = ends.keys.sorted().randomElement(using: &generator) else { continue }
+                end(ended)
+            case 90..<96:
                 // One that waits, runs, has ended, was refused, or never was.
                 let ticket = Ticket(number: Int64.random(in: 0...(last + 2), using: &generator))
-                book.waiting.removeAll { $0 == ticket }
-                book.take(state.apply(.withdraw(ticket), at: now), submitted: nil)
+                book.waiting.remove(ticket)
+                apply(.withdraw(ticket))
+            case 96: apply(.tick)
+            case 97:
+                let host = Int.random(in: 0..<run.hosts.count, using: &generator)
+                apply(.presence(HostID(number: host), Bool.random(using: &generator)))
+            case 98 where step % 10 == 0:
+                // A promise counts on the hosts that were open when it was made.
+                let host = Int.random(in: 0..<run.hosts.count, using: &generator)
+                if closed.remove(host) == nil { closed.insert(host) }
+                book.promises = [:]
+                apply(.host(HostID(number: host), closed.contains(host) ? .closed : .open))
             default:
                 let ticket = Ticket(number: Int64.random(in: -2...(last + 2), using: &generator))
-                if book.held[ticket] != nil { continue }
-                book.take(state.apply(.finished(ticket), at: now), submitted: nil)
+                if ends[ticket] == nil { apply(.finished(ticket)) }
             }
-            book.checkAll(state)
-            try #require(book.wrongs.isEmpty, "step \(step), seed \(seed): \(book.wrongs)")
+            if step % 32 == 0 { book.checkAll(state) }
+            try #require(book.wrongs.isEmpty, "step \(step): \(book.wrongs)")
         }
 
         // Everything comes back, and everybody who waits gets its turn.
-        while let running = book.held.keys.min() {
-            book.held[running] = nil
-            book.take(state.apply(.finished(running), at: Timestamp(microseconds: 0)), submitted: nil)
+        for host in closed { apply(.host(HostID(number: host), .open)) }
+        for host in run.hosts.indices { apply(.presence(HostID(number: host), false)) }
+        while let running = Self.first(of: ends, where: { _ in true }) {
+            now = max(now, running.value)
+            end(running.key)
             book.checkAll(state)
         }
-        try #require(book.wrongs.isEmpty)
+        try #require(book.wrongs.isEmpty, "\(book.wrongs)")
         #expect(book.waiting.isEmpty)
-        #expect(state.freeCores == capacity.cores.count)
-        #expect(state.unreservedMemory == capacity.memory)
+        #expect(state.freeCores == run.hosts.reduce(0) { $0 + $1.cores.count })
+        #expect(state.unreservedMemory == run.hosts.reduce(0) { $0 + $1.memory })
+        #expect(state.utilisation == 0)
         // The run was worth something: it started much and refused some.
-        #expect(book.started.count > 20_000)
+        #expect(book.started.count > 10_000)
         #expect(refusals > 100)
     }
 
-    private static func request(_ generator: inout Generator) -> ResourceRequest {
-        let memory = Int.random(in: 1...40, using: &generator) << 28
-        switch Int.random(in: 0..<10, using: &generator) {
-        case 0..<6:
-            return ResourceRequest(cpu: .exclusive(cores: Int.random(in: 1...6, using: &generator)), memory: memory)
-        case 6..<9:
-            return ResourceRequest(
-                cpu: .shared(millicores: Int.random(in: 1...3_000, using: &generator)), memory: memory)
+    private static func first(
+        of ends: [Ticket: Timestamp], where isMeant: (Ticket) -> Bool
+    ) -> (key: Ticket, value: Timestamp)? {
+        ends.filter { isMeant($0.key) }.min { ($0.value, $0.key) < ($1.value, $1.key) }
+    }
+
+    private static func demand(_ generator: inout SeededGenerator) -> JobDemand {
+        let memory = Int.random(in: 1...24, using: &generator) << 28
+        let user = "u\(Int.random(in: 0..<6, using: &generator))"
+        var demand = JobDemand(
+            ResourceRequest(cpu: .exclusive(cores: Int.random(in: 1...6, using: &generator)), memory: memory),
+            timeLimit: .seconds(Int.random(in: 1...90, using: &generator)), user: user, group: "g\(user.last ?? "0")",
+            priority: [.high, .normal, .normal, .low].randomElement(using: &generator) ?? .normal)
+        switch Int.random(in: 0..<20, using: &generator) {
+        case 0..<9: break
+        case 9..<14:
+            demand.cells[0].request.cpu = .shared(millicores: Int.random(in: 1...3_000, using: &generator))
+        case 14..<16:
+            demand.priority = .opportunistic
+            demand.cells[0].request.memory = Int.random(in: 1...8, using: &generator) << 26
+        case 16..<18:
+            demand.cells[0].request.cpu = .exclusive(cores: 1)
+            demand.cells[0].count = Int.random(in: 2...6, using: &generator)
+            if Bool.random(using: &generator) {
+                demand.cells.append(CellDemand(ResourceRequest(cpu: .shared(millicores: 700), memory: 1 << 28)))
+            }
+        case 18: demand.pools = ["b"]
         default:
             // Now and then one that can never be.
-            return ResourceRequest(
-                cpu: .exclusive(cores: Int.random(in: 0...13, using: &generator)),
+            demand.cells[0].request = ResourceRequest(
+                cpu: .exclusive(cores: Int.random(in: 0...17, using: &generator)),
                 memory: Int.random(in: 0...70, using: &generator) << 30)
         }
+        return demand
     }
 }

@@ -7,27 +7,39 @@ private let now = Timestamp(microseconds: 0)
 
 private func ticket(_ number: Int64) -> Ticket { Ticket(number: number) }
 
-private func whole(_ cores: Int, gibibytes: Int = 1) -> ResourceRequest {
-    ResourceRequest(cpu: .exclusive(cores: cores), memory: gibibytes * gibibyte)
+private func whole(_ cores: Int, gibibytes: Int = 1) -> JobDemand {
+    JobDemand(
+        ResourceRequest(cpu: .exclusive(cores: cores), memory: gibibytes * gibibyte), timeLimit: .seconds(60))
 }
 
-private func share(_ millicores: Int, gibibytes: Int = 1) -> ResourceRequest {
-    ResourceRequest(cpu: .shared(millicores: millicores), memory: gibibytes * gibibyte)
+private func share(_ millicores: Int, gibibytes: Int = 1) -> JobDemand {
+    JobDemand(
+        ResourceRequest(cpu: .shared(millicores: millicores), memory: gibibytes * gibibyte), timeLimit: .seconds(60))
 }
 
+private func bytes(_ memory: Int) -> JobDemand {
+    JobDemand(ResourceRequest(cpu: .exclusive(cores: 1), memory: memory), timeLimit: .seconds(60))
+}
+
+/// First come, first served, on one host.
 private func state(cores: [Int] = [0, 1, 2, 3], gibibytes: Int = 8, queueLimit: Int = 10) -> ScheduleState {
-    ScheduleState(capacity: HostCapacity(cores: cores, memory: gibibytes * gibibyte), queueLimit: queueLimit)
+    ScheduleState(
+        hosts: [HostDescription(HostCapacity(cores: cores, memory: gibibytes * gibibyte))],
+        settings: ScheduleSettings(policy: .firstCome, queueLimit: queueLimit))
 }
 
 /// Short words for actions: `1:[0, 1]`, `2:0.5@3`, `3:refused`.
 private func words(_ actions: [ScheduleAction]) -> [String] {
     actions.map { action in
         switch action {
-        case .start(let ticket, let reservation):
-            reservation.cores.isEmpty
-                ? "\(ticket.number):\(reservation.millicores)@\(reservation.sharedCores)"
-                : "\(ticket.number):\(reservation.cores)"
+        case .start(let ticket, let reservations):
+            "\(ticket.number):"
+                + reservations.map {
+                    $0.cores.isEmpty ? "\($0.millicores)@\($0.sharedCores)" : "\($0.cores)"
+                }.joined(separator: "+")
         case .refuse(let ticket, _): "\(ticket.number):refused"
+        case .freeze(let ticket): "\(ticket.number):frozen"
+        case .thaw(let ticket): "\(ticket.number):thawed"
         }
     }
 }
@@ -107,7 +119,7 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
             testDescription: "memory is counted to the byte",
             events: [
                 .submit(ticket(1), whole(1, gibibytes: 7)),
-                .submit(ticket(2), ResourceRequest(cpu: .exclusive(cores: 1), memory: gibibyte + 1)),
+                .submit(ticket(2), bytes(gibibyte + 1)),
                 .withdraw(ticket(2)), .submit(ticket(3), whole(1)),
             ],
             answers: [["1:[0]"], [], [], ["3:[1]"]]),
@@ -121,7 +133,7 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         Case(
             testDescription: "a share of more than one core takes whole thousands first",
             events: [.submit(ticket(1), share(2_500)), .submit(ticket(2), share(500)), .submit(ticket(3), whole(1))],
-            answers: [["1:2500@[1, 2, 3]"], ["2:500@[1]"], ["3:[0]"]]),
+            answers: [["1:2500@[2, 3, 1]"], ["2:500@[1]"], ["3:[0]"]]),
         Case(
             testDescription: "a shared core is free for whole jobs when its last share ends",
             cores: [0],
@@ -162,7 +174,7 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         #expect(answers == example.answers)
     }
 
-    static let refusals: [(ResourceRequest, String?)] = [
+    static let refusals: [(JobDemand, String?)] = [
         (whole(4), nil),
         (whole(5), "needs 5 whole cores, this host has 4 for cells"),
         (whole(0), "asks for 0 cores; at least 1 is needed"),
@@ -172,14 +184,15 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         (share(0), "asks for 0 thousandths of a core; at least 1 is needed"),
         (whole(1, gibibytes: 9), "needs 9 GiB of memory, this host has 8 GiB for cells"),
         (whole(1, gibibytes: 0), "asks for 0 bytes of memory; at least 1 is needed"),
+        (JobDemand(cells: [], timeLimit: .seconds(1)), "asks for no cell; at least 1 is needed"),
     ]
 
-    @Test(arguments: refusals) func saysWhyAJobCanNeverRun(request: ResourceRequest, reason: String?) {
+    @Test(arguments: refusals) func saysWhyAJobCanNeverRun(request: JobDemand, reason: String?) {
         var schedule = state()
         #expect(schedule.refusal(of: request) == reason)
         let actions = schedule.apply(.submit(ticket(1), request), at: now)
         if let reason {
-            #expect(actions == [.refuse(ticket(1), reason: reason)])
+            #expect(actions == [.refuse(ticket(1), Refusal(kind: .impossible, reason: reason))])
             #expect(schedule.waitingCount == 0)
         } else {
             #expect(schedule.runningCount == 1)
@@ -191,7 +204,9 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         _ = schedule.apply(.submit(ticket(1), whole(4)), at: now)
         _ = schedule.apply(.submit(ticket(2), whole(1)), at: now)
         let actions = schedule.apply(.submit(ticket(3), whole(1)), at: now)
-        #expect(actions == [.refuse(ticket(3), reason: "the queue is full: 1 job already waiting")])
+        let refusal = Refusal(
+            kind: .full, reason: "the queue is full: 1 job already waiting", retryAfter: .seconds(60))
+        #expect(actions == [.refuse(ticket(3), refusal)])
         #expect(schedule.waitingReason(ticket(3)) == nil)
     }
 
@@ -202,14 +217,15 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         _ = schedule.apply(.submit(ticket(3), whole(2)), at: now)
         _ = schedule.apply(.submit(ticket(4), whole(1)), at: now)
         _ = schedule.apply(.submit(ticket(5), share(1_500, gibibytes: 4)), at: now)
+        let release = ", the next release is expected by 00:01 UTC"
         let expected: [(Int64, String?)] = [
             (1, nil),
-            (2, "needs 2 whole cores, 1 is free"),
-            (3, "needs 2 whole cores, 1 is free; 1 job is ahead"),
-            (4, "2 jobs are ahead, the first of them needs 2 whole cores, 1 is free"),
+            (2, "needs 2 whole cores, 1 is free\(release)"),
+            (3, "needs 2 whole cores, 1 is free\(release); 1 job is ahead"),
+            (4, "2 jobs are ahead, the first of them needs 2 whole cores, 1 is free\(release)"),
             (
                 5,
-                "needs 1.5 shared cores, 1 left in all, and needs 4 GiB of memory, 2 GiB is free; 3 jobs are ahead"
+                "needs 1.5 shared cores, 1 left in all, and needs 4 GiB of memory, 2 GiB is free\(release); 3 jobs are ahead"
             ),
             (6, nil),
         ]
@@ -234,7 +250,7 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
         #expect(await scheduler.submit(ticket(2), whole(1)).isEmpty)
         #expect(await scheduler.submit(ticket(3), whole(1)).isEmpty)
         #expect(await scheduler.waiting == 2)
-        #expect(await scheduler.waitingReason(ticket(2)) == "needs 1 whole core, none is free")
+        #expect(await scheduler.waitingReport(ticket(2))?.ahead == 0)
         #expect(await scheduler.withdraw(ticket(2)).isEmpty)
         #expect(words(await scheduler.finished(ticket(1))) == ["3:[0]"])
         #expect(await scheduler.finished(ticket(3)).isEmpty)

@@ -1,0 +1,152 @@
+import PanalCore
+
+/// One cell's part of a host.
+struct HostGrant: Sendable {
+    /// Number of the job that holds it.
+    var job: Int32
+    /// Microseconds since 1970: when it ends at the latest.
+    var end: Int64
+    var grant: CoreGrant
+    var memory: Int
+}
+
+/// What runs on one host, and what is free there.
+struct HostState: Sendable {
+    let description: HostDescription
+    let places: CorePlaces
+    /// Bit of its pool.
+    let pool: UInt64
+    var cores: CoreMap
+    private(set) var freeMemory: Int
+    private(set) var grants: [HostGrant] = []
+    var isOpen = true
+    /// `freeMillicores` as the schedule has added it up.
+    var countedFree: Int
+
+    // Opportunistic jobs, see `ScheduleState+Guests`.
+    var freeGuestMemory: Int
+    var guests: [Guest] = []
+    var isAttended = false
+
+    struct Guest: Sendable {
+        var job: Int32
+        var cores: [Int32]
+        var memory: Int
+        var isFrozen: Bool
+    }
+
+    init(_ description: HostDescription, pool: UInt64) {
+        self.description = description
+        self.pool = pool
+        places = CorePlaces(description.cores)
+        cores = CoreMap(count: description.cores.count)
+        freeMemory = max(0, description.memory)
+        countedFree = cores.freeCount * 1_000
+        freeGuestMemory = max(0, description.opportunisticMemory)
+    }
+
+    /// Thousandths of cores that could be given out now.
+    var freeMillicores: Int { isOpen ? cores.freeMillicores : 0 }
+
+    func fits(_ request: ResourceRequest) -> Bool {
+        isOpen && request.memory <= freeMemory
+            && cores.fits(millicores: request.millicores, isWhole: request.isWhole)
+    }
+
+    /// Takes what one cell wants; nil, and nothing taken, when it does not fit.
+    mutating func take(_ request: ResourceRequest, for job: Int32, until end: Int64) -> CoreGrant? {
+        guard fits(request) else { return nil }
+        let grant: CoreGrant?
+        switch request.cpu {
+        case .exclusive(let count): grant = cores.takeWhole(count, in: places)
+        case .shared(let millicores): grant = cores.takeShared(millicores)
+        }
+        guard let grant else { return nil }
+        freeMemory -= request.memory
+        grants.append(HostGrant(job: job, end: end, grant: grant, memory: request.memory))
+        return grant
+    }
+
+    /// Takes what a job that was started earlier holds; false when it is not to be had.
+    mutating func adopt(_ grant: CoreGrant, memory: Int, for job: Int32, until end: Int64) -> Bool {
+        guard memory <= freeMemory, cores.take(exactly: grant) else { return false }
+        freeMemory -= memory
+        grants.append(HostGrant(job: job, end: end, grant: grant, memory: memory))
+        return true
+    }
+
+    /// Gives back everything of a job.
+    mutating func release(_ job: Int32) {
+        for grant in grants where grant.job == job {
+            cores.release(grant.grant)
+            freeMemory += grant.memory
+        }
+        grants.removeAll { $0.job == job }
+    }
+
+    /// How the host will be when all that ends by `moment` has ended.
+    func after(_ moment: Int64) -> HostState {
+        var later = self
+        later.grants.removeAll { grant in
+            guard grant.end <= moment else { return false }
+            later.cores.release(grant.grant)
+            later.freeMemory += grant.memory
+            return true
+        }
+        return later
+    }
+
+    /// How many cells like this could be taken one after the other.
+    func room(for request: ResourceRequest, atMost limit: Int) -> Int {
+        guard isOpen, request.memory <= freeMemory else { return 0 }
+        let byMemory = min(limit, freeMemory / max(1, request.memory))
+        if request.isWhole { return min(byMemory, cores.freeCount / max(1, request.millicores / 1_000)) }
+        var trial = cores
+        var count = 0
+        while count < byMemory, trial.takeShared(request.millicores) != nil { count += 1 }
+        return count
+    }
+
+    /// The first moment at which `count` such cells fit, by the time limits of what runs; nil when never.
+    func earliest(_ request: ResourceRequest, count: Int, now: Int64) -> Int64? {
+        if room(for: request, atMost: count) >= count { return now }
+        guard isOpen else { return nil }
+        var later = self
+        for grant in grants.sorted(by: { $0.end < $1.end }) {
+            later.cores.release(grant.grant)
+            later.freeMemory += grant.memory
+            if later.room(for: request, atMost: count) >= count { return max(now, grant.end) }
+        }
+        return nil
+    }
+
+    /// What a cell holds, as the job is told.
+    func reservation(_ grant: CoreGrant, memory: Int, on host: Int32) -> Reservation {
+        Reservation(
+            host: HostID(number: Int(host)), cores: grant.whole.flatMap { places.threads[Int($0)] }.sorted(),
+            millicores: grant.shares.reduce(0) { $0 + Int($1.millicores) }, memory: memory,
+            sharedCores: grant.shares.compactMap { places.threads[Int($0.core)].first })
+    }
+
+    /// The grant behind a reservation, for a job that is taken over; nil when this host has no such cores.
+    func grant(of reservation: Reservation) -> CoreGrant? {
+        var grant = CoreGrant()
+        for processor in reservation.cores {
+            guard let core = places.place(of: processor) else { return nil }
+            if grant.whole.last != core, !grant.whole.contains(core) { grant.whole.append(core) }
+        }
+        var left = reservation.millicores
+        for processor in reservation.sharedCores {
+            guard let core = places.place(of: processor), left > 0 else { return nil }
+            grant.shares.append(CoreGrant.Share(core: core, millicores: Int32(min(1_000, left))))
+            left -= min(1_000, left)
+        }
+        return grant
+    }
+}
+
+extension ResourceRequest {
+    var isWhole: Bool {
+        if case .exclusive = cpu { true } else { false }
+    }
+}

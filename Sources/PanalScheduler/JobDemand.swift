@@ -1,0 +1,87 @@
+package import PanalCore
+
+/// What one cell wants while it runs.
+package struct ResourceRequest: Hashable, Sendable {
+    package var cpu: CPUGrant
+    /// Bytes; at least 1.
+    package var memory: Int
+
+    package init(cpu: CPUGrant, memory: Int) {
+        self.cpu = cpu
+        self.memory = memory
+    }
+
+    package init(_ limits: CellLimits) {
+        self.init(cpu: limits.cpu, memory: limits.memory)
+    }
+
+    /// Thousandths of cores.
+    var millicores: Int {
+        switch cpu {
+        case .exclusive(let cores): cores * 1_000
+        case .shared(let millicores): millicores
+        }
+    }
+}
+
+/// Cells of one kind that a job wants at the same time.
+package struct CellDemand: Hashable, Sendable {
+    package var request: ResourceRequest
+    /// At least 1.
+    package var count: Int
+
+    package init(_ request: ResourceRequest, count: Int = 1) {
+        self.request = request
+        self.count = count
+    }
+}
+
+/// A job as the scheduler sees it: what it wants, for how long at most, for whom, and how urgently.
+package struct JobDemand: Hashable, Sendable {
+    /// Never empty. More than one cell is a gang: all of them start in one step, or none does. UnaCloud's *Deployment* of a
+    /// *Cluster*.
+    package var cells: [CellDemand]
+    /// From the start to the end at the latest; backfill and estimates rely on it.
+    package var timeLimit: Duration
+    /// Who is charged with it, by name; `""` for nobody in particular.
+    package var user: String
+    package var group: String
+    package var priority: PriorityClass
+    /// Names of the pools that it may run in; nil for any.
+    package var pools: Set<String>?
+    /// Which host takes it; nil for the policy's own way.
+    package var allocator: Allocator?
+
+    package init(
+        cells: [CellDemand], timeLimit: Duration, user: String = "", group: String = "",
+        priority: PriorityClass = .normal, pools: Set<String>? = nil, allocator: Allocator? = nil
+    ) {
+        self.cells = cells
+        self.timeLimit = timeLimit
+        self.user = user
+        self.group = group
+        self.priority = priority
+        self.pools = pools
+        self.allocator = allocator
+    }
+
+    /// One cell.
+    package init(
+        _ request: ResourceRequest, timeLimit: Duration, user: String = "", group: String = "",
+        priority: PriorityClass = .normal
+    ) {
+        self.init(
+            cells: [CellDemand(request)], timeLimit: timeLimit, user: user, group: group, priority: priority)
+    }
+
+    package init(_ limits: CellLimits, user: String = "", group: String = "", priority: PriorityClass = .normal) {
+        self.init(
+            ResourceRequest(limits), timeLimit: limits.wallTime, user: user, group: group, priority: priority)
+    }
+
+    /// Of all cells together, in thousandths of a core.
+    package var millicores: Int { cells.reduce(0) { $0 + $1.request.millicores * $1.count } }
+    /// Of all cells together.
+    var memory: Int { cells.reduce(0) { $0 + $1.request.memory * $1.count } }
+    var isOpportunistic: Bool { priority == .opportunistic }
+}

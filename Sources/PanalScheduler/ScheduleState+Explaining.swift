@@ -1,0 +1,277 @@
+package import PanalCore
+
+// MARK: - What can never be
+
+extension ScheduleState {
+    /// Why a job can never run here, in words; nil when it can. Whether it can is asked of each host as if it were empty.
+    package func refusal(of demand: JobDemand) -> String? {
+        guard !demand.cells.isEmpty else { return "asks for no cell; at least 1 is needed" }
+        if let pools = demand.pools, !pools.contains(where: { poolBits[$0] != nil }) {
+            return "may run in \(pools.sorted().joined(separator: ", ")) only, and there is no such pool"
+        }
+        for cell in demand.cells {
+            if let reason = refusal(of: cell, demand) { return reason }
+        }
+        if let reason = refusalByLimits(demand) { return reason }
+        guard demand.cells.count > 1 || demand.cells.contains(where: { $0.count > 1 }) else { return nil }
+        if demand.isOpportunistic {
+            return
+                "asks for \(Words.count(demand.cells.reduce(0) { $0 + $1.count }, "cell")); opportunistic jobs have one"
+        }
+        return refusalOfGang(demand)
+    }
+
+    /// One cell on some host.
+    private func refusal(of cell: CellDemand, _ demand: JobDemand) -> String? {
+        let request = cell.request
+        guard cell.count >= 1 else { return "asks for \(cell.count) cells; at least 1 is needed" }
+        guard request.memory >= 1 else { return "asks for \(request.memory) bytes of memory; at least 1 is needed" }
+        switch request.cpu {
+        case .exclusive(let count) where count < 1: return "asks for \(count) cores; at least 1 is needed"
+        case .shared(let millicores) where millicores < 1:
+            return "asks for \(millicores) thousandths of a core; at least 1 is needed"
+        default: break
+        }
+        let allowed = hosts.filter { host in demand.pools.map { $0.contains(host.description.pool) } ?? true }
+        let cores = allowed.reduce(0) { max($0, $1.cores.count) }
+        let scope = hosts.count == 1 ? "this host has" : "the largest host has"
+        switch request.cpu {
+        case .exclusive(let count) where count > cores:
+            return "needs \(Words.count(count, "whole core")), \(scope) \(cores) for cells"
+        case .shared(let millicores) where millicores > 1_000 * cores:
+            return "needs \(Words.cores(millicores)) shared cores, \(scope) \(cores) for cells"
+        default: break
+        }
+        func most(_ host: HostState) -> Int {
+            demand.isOpportunistic ? host.description.opportunisticMemory : host.description.memory
+        }
+        let fitting = allowed.filter { $0.cores.count * 1_000 >= request.millicores }
+        let memory = fitting.reduce(0) { max($0, most($1)) }
+        guard request.memory > memory else { return nil }
+        if demand.isOpportunistic, memory == 0 { return "is opportunistic, and no memory is set aside for such jobs" }
+        let purpose = demand.isOpportunistic ? "opportunistic jobs" : "cells"
+        return "needs \(ByteCount.text(request.memory)) of memory, \(scope) \(ByteCount.text(memory)) for \(purpose)"
+    }
+
+    private func refusalByLimits(_ demand: JobDemand) -> String? {
+        let kinds =
+            [("user", demand.user, settings.namedUsers[demand.user] ?? settings.users)]
+            + [("group", demand.group, settings.namedGroups[demand.group] ?? settings.groups)]
+        for (kind, name, limits) in kinds {
+            guard let cores = limits.runningCores, demand.millicores > cores * 1_000 else { continue }
+            return "needs \(Words.cores(demand.millicores)) cores, \(kind) ‘\(name)’ may have \(cores) at a time"
+        }
+        return nil
+    }
+
+    /// Tries it on hosts without anything else. Whether chance finds room for it (`random`) is no question of whether there is any.
+    private func refusalOfGang(_ demand: JobDemand) -> String? {
+        var demand = demand
+        let allocator = demand.allocator ?? settings.policy.allocator
+        demand.allocator = allocator == .random ? .firstFit : allocator
+        var empty = ScheduleState(hosts: hosts.map(\.description), settings: ScheduleSettings(policy: settings.policy))
+        let job = empty.enter(Ticket(number: 0), demand, 0)
+        guard empty.place(job, 0, beside: nil) == nil else { return nil }
+        let count = demand.cells.reduce(0) { $0 + $1.count }
+        return "needs \(Words.count(count, "cell")) at the same time, and all hosts together have no room for them"
+    }
+
+    /// Why a job that has to wait may not: a queue that is full; nil when there is room.
+    func overflow(_ job: Int32) -> Refusal? {
+        let record = jobs[Int(job)]
+        let accounts = [("user", self.accounts.users[record.user]), ("group", self.accounts.groups[record.group])]
+        for (kind, account) in accounts {
+            guard let most = account.limits.queuedJobs, account.queuedJobs > most else { continue }
+            return Refusal(
+                kind: .full,
+                reason:
+                    "\(kind) ‘\(account.name)’ has \(Words.count(most, "job")) waiting already, the most that it may have",
+                retryAfter: soonest)
+        }
+        guard load.waiting > settings.queueLimit else { return nil }
+        return Refusal(
+            kind: .full, reason: "the queue is full: \(Words.count(load.waiting - 1, "job")) already waiting",
+            retryAfter: soonest)
+    }
+
+    /// When the next place becomes free, at the latest.
+    private var soonest: Duration? {
+        ends.first(endsRoot).map { .microseconds(max(1_000_000, $0.end - lastMoment)) }
+    }
+}
+
+// MARK: - Why a job waits
+
+/// What is said to whoever waits.
+package struct WaitingReport: Hashable, Sendable {
+    package var ticket: Ticket
+    /// In words and numbers.
+    package var reason: String
+    /// Jobs that stand before it.
+    package var ahead: Int
+    /// If everything takes as long as it may; nil when that cannot be said.
+    package var estimatedStart: Timestamp?
+}
+
+extension ScheduleState {
+    /// Why `ticket` waits, and for how long about; nil when it does not wait.
+    package func waitingReport(_ ticket: Ticket) -> WaitingReport? {
+        guard let job = numbers[ticket], let place = jobs[Int(job)].place else { return nil }
+        let before = line.summary(before: place)
+        return WaitingReport(
+            ticket: ticket, reason: reason(job, ahead: Int(before.count)), ahead: Int(before.count),
+            estimatedStart: estimate(job, behind: before))
+    }
+
+    /// Why `ticket` waits: what it lacks, and how many jobs are ahead of it; nil when it does not wait.
+    package func waitingReason(_ ticket: Ticket) -> String? { waitingReport(ticket)?.reason }
+
+    /// The first `limit` of those that wait, in their order.
+    package func queue(limit: Int) -> [WaitingReport] {
+        var tickets: [Ticket] = []
+        line.forEach { if tickets.count < limit { tickets.append(jobs[Int($0)].ticket) } }
+        return tickets.compactMap(waitingReport)
+    }
+
+    private func reason(_ job: Int32, ahead: Int) -> String {
+        let record = jobs[Int(job)]
+        if let limit = limitReason(record) { return limit }
+        let inFront = "\(Words.count(ahead, "job")) \(ahead == 1 ? "is" : "are") ahead"
+        if let lack = lack(of: record) { return ahead == 0 ? lack : "\(lack); \(inFront)" }
+        guard ahead > 0 else {
+            return record.demand.isOpportunistic
+                ? "waits for idle cores" : "needs cells on hosts that are in part taken"
+        }
+        guard let head = head(), head != job, let lack = lack(of: jobs[Int(head)]) else { return inFront }
+        return "\(inFront), the first of them \(lack)"
+    }
+
+    private func limitReason(_ record: JobRecord) -> String? {
+        for (kind, account) in [("user", accounts.users[record.user]), ("group", accounts.groups[record.group])] {
+            guard record.millicores > account.startable else { continue }
+            if let most = account.limits.runningJobs, account.runningJobs >= most {
+                return
+                    "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running, the most that it may have"
+            }
+            return "needs \(Words.cores(record.millicores)) cores, \(kind) ‘\(account.name)’ has "
+                + "\(Words.cores(account.runningMillicores)) of at most \(account.limits.runningCores ?? 0) already"
+        }
+        return nil
+    }
+
+    /// What is missing for a job to start now; nil when nothing is.
+    private func lack(of record: JobRecord) -> String? {
+        let open = hosts.filter { $0.isOpen && $0.pool & record.pools != 0 }
+        guard !open.isEmpty else { return "no host that it may run on is open" }
+        if record.demand.isOpportunistic { return nil }
+        guard let cell = record.demand.cells.first else { return nil }
+        let count = record.demand.cells.reduce(0) { $0 + $1.count }
+        if count > 1 {
+            let free = open.reduce(0) { $0 + $1.cores.freeMillicores }
+            guard free < record.millicores else { return nil }
+            return "needs \(Words.count(count, "cell")) with \(Words.cores(record.millicores)) cores at the same time, "
+                + "\(Words.areFree(free / 1_000))\(nextRelease)"
+        }
+        guard !open.contains(where: { $0.fits(cell.request) }) else { return nil }
+        var lacks: [String] = []
+        switch cell.request.cpu {
+        case .exclusive(let count):
+            let free = open.reduce(0) { max($0, $1.cores.freeCount) }
+            if free < count { lacks.append("needs \(Words.count(count, "whole core")), \(Words.areFree(free))") }
+        case .shared(let millicores):
+            if !open.contains(where: { $0.cores.fits(millicores: millicores, isWhole: false) }) {
+                let left = open.reduce(0) { max($0, $1.cores.freeMillicores) }
+                lacks.append("needs \(Words.cores(millicores)) shared cores, \(Words.cores(left)) left in all")
+            }
+        }
+        let free = open.reduce(0) { max($0, $1.freeMemory) }
+        if cell.request.memory > free {
+            let text = free == 0 ? "none" : ByteCount.text(free)
+            lacks.append("needs \(ByteCount.text(cell.request.memory)) of memory, \(text) is free")
+        }
+        guard !lacks.isEmpty else { return "needs cores and memory that are free on different hosts only" }
+        return lacks.joined(separator: ", and ") + nextRelease
+    }
+
+    private var nextRelease: String {
+        guard let next = ends.first(endsRoot) else { return "" }
+        return ", the next release is expected by \(Words.clock(max(next.end, lastMoment)))"
+    }
+
+    /// A promise for the head; for others when the work before them is done, if all cores were always busy with it.
+    private func estimate(_ job: Int32, behind before: WaitingSummary) -> Timestamp? {
+        guard !jobs[Int(job)].demand.isOpportunistic, load.millicores > 0 else { return nil }
+        if let promise, promise.job == job { return Timestamp(microseconds: promise.moment) }
+        let running = ends.total(endsRoot)
+        let left = max(0, running.coreEnds - running.cores * Double(lastMoment) / 1_000_000)
+        let seconds = (left + before.work) / (Double(load.millicores) / 1_000)
+        let moment = lastMoment &+ Int64(min(seconds, 1e9) * 1_000_000)
+        return Timestamp(microseconds: max(moment, before.count > 0 ? promise?.moment ?? moment : moment))
+    }
+}
+
+// MARK: - What there is
+
+extension ScheduleState {
+    /// What `ticket` holds in cores of its own, in the order of hosts; nil when it does not run.
+    package func reservations(of ticket: Ticket) -> [Reservation]? {
+        guard let job = numbers[ticket], !jobs[Int(job)].isWaiting, !jobs[Int(job)].demand.isOpportunistic else {
+            return nil
+        }
+        return jobs[Int(job)].hosts.flatMap { number in
+            let host = hosts[Int(number)]
+            return host.grants.filter { $0.job == job }.map {
+                host.reservation($0.grant, memory: $0.memory, on: number)
+            }
+        }
+    }
+
+    /// Cores with nothing on them but guests, on all hosts.
+    package var freeCores: Int { hosts.reduce(0) { $0 + $1.cores.freeCount } }
+    /// Bytes that are not promised to anybody, on all hosts.
+    package var unreservedMemory: Int { hosts.reduce(0) { $0 + $1.freeMemory } }
+    /// Part of all cores that is given out, 0 to 1.
+    package var utilisation: Double {
+        load.millicores == 0
+            ? 0 : 1 - Double(hosts.reduce(0) { $0 + $1.cores.freeMillicores }) / Double(load.millicores)
+    }
+    /// When `tick` has something to do, if nothing else happens; nil for never.
+    package var nextDeadline: Timestamp? {
+        guard let after = settings.promotion, let oldest = promotions.oldest else { return nil }
+        return Timestamp(microseconds: oldest) + after
+    }
+    /// The job that stands first, and the moment that was promised to it; nil when none waits for one.
+    package var promised: (ticket: Ticket, moment: Timestamp)? {
+        promise.map { (jobs[Int($0.job)].ticket, Timestamp(microseconds: $0.moment)) }
+    }
+}
+
+/// Numbers as people say them.
+enum Words {
+    static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+    static func areFree(_ number: Int) -> String {
+        switch number {
+        case 0: "none is free"
+        case 1: "1 is free"
+        default: "\(number) are free"
+        }
+    }
+
+    /// Thousandths as cores: 500 is `0.5`, 1250 is `1.25`.
+    static func cores(_ millicores: Int) -> String {
+        let (whole, rest) = millicores.quotientAndRemainder(dividingBy: 1_000)
+        guard rest > 0 else { return String(whole) }
+        var digits = String(rest)
+        digits = String(repeating: "0", count: 3 - digits.count) + digits
+        while digits.hasSuffix("0") { digits.removeLast() }
+        return "\(whole).\(digits)"
+    }
+
+    /// `14:02 UTC`.
+    static func clock(_ microseconds: Int64) -> String {
+        let minutes = Int((microseconds / 60_000_000) % 1_440 + 1_440) % 1_440
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return "\(two(minutes / 60)):\(two(minutes % 60)) UTC"
+    }
+}
