@@ -9,10 +9,13 @@ extension ScheduleState {
         if let pools = demand.pools, !pools.contains(where: { poolBits[$0] != nil }) {
             return "may run in \(pools.sorted().joined(separator: ", ")) only, and there is no such pool"
         }
-        for cell in demand.cells {
+        // Hosts are asked once for each kind of job; most that come are of a kind that came before.
+        let isKnown = possible.contains(DemandShape(demand))
+        for cell in demand.cells where !isKnown {
             if let reason = refusal(of: cell, demand) { return reason }
         }
         if let reason = refusalByLimits(demand) { return reason }
+        if isKnown { return nil }
         guard demand.cells.count > 1 || demand.cells.contains(where: { $0.count > 1 }) else { return nil }
         if demand.isOpportunistic {
             return
@@ -51,6 +54,12 @@ extension ScheduleState {
         if demand.isOpportunistic, memory == 0 { return "is opportunistic, and no memory is set aside for such jobs" }
         let purpose = demand.isOpportunistic ? "opportunistic jobs" : "cells"
         return "needs \(ByteCount.text(request.memory)) of memory, \(scope) \(ByteCount.text(memory)) for \(purpose)"
+    }
+
+    /// Remembers that a job of this kind can run here.
+    mutating func notePossible(_ demand: JobDemand) {
+        if possible.count >= Self.rememberedShapes { possible.removeAll(keepingCapacity: true) }
+        possible.insert(DemandShape(demand))
     }
 
     private func refusalByLimits(_ demand: JobDemand) -> String? {
@@ -97,6 +106,21 @@ extension ScheduleState {
     /// When the next place becomes free, at the latest.
     private var soonest: Duration? {
         ends.first(endsRoot).map { .microseconds(max(1_000_000, $0.end - lastMoment)) }
+    }
+}
+
+/// What decides whether a job could run on empty hosts.
+struct DemandShape: Hashable, Sendable {
+    private let cells: [CellDemand]
+    private let pools: Set<String>?
+    private let allocator: Allocator?
+    private let isOpportunistic: Bool
+
+    init(_ demand: JobDemand) {
+        cells = demand.cells
+        pools = demand.pools
+        allocator = demand.allocator
+        isOpportunistic = demand.isOpportunistic
     }
 }
 

@@ -54,6 +54,11 @@ package struct ScheduleState: Sendable {
     var ends = OrderedForest<EndKey, EndSummary>()
     var endsRoot = OrderedForest<EndKey, EndSummary>.Root()
 
+    /// Kinds of jobs that empty hosts are known to have room for; what hosts there are never changes.
+    var possible: Set<DemandShape> = []
+
+    /// Kinds of jobs that are remembered.
+    static let rememberedShapes = 4_096
     /// Places of the line that are looked at for one decision.
     static let backfillBudget = 512
 
@@ -136,6 +141,7 @@ extension ScheduleState {
         if let reason = refusal(of: demand) {
             return actions.append(.refuse(ticket, Refusal(kind: .impossible, reason: reason)))
         }
+        notePossible(demand)
         let job = enter(ticket, demand, now)
         join(job)
         if demand.isOpportunistic { startGuests(now, &actions) } else { decide(now, newcomer: job, &actions) }
