@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -234,6 +235,47 @@ int panal_set_interface_flags(const char *name, int flags) {
 }
 
 int panal_seqpacket_pair(int out[2]) { return result(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, out)); }
+
+int panal_seqpacket_socket(int blocking) {
+    return result(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0));
+}
+
+static int unix_address(const char *path, struct sockaddr_un *address) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+int panal_bind_unix(int socket, const char *path) {
+    struct sockaddr_un address;
+    int answer = unix_address(path, &address);
+    return answer < 0 ? answer : result(bind(socket, (struct sockaddr *)&address, sizeof address));
+}
+
+int panal_connect_unix(int socket, const char *path) {
+    struct sockaddr_un address;
+    int answer = unix_address(path, &address);
+    return answer < 0 ? answer : result(connect(socket, (struct sockaddr *)&address, sizeof address));
+}
+
+int panal_accept(int socket) { return result(accept4(socket, NULL, NULL, SOCK_CLOEXEC)); }
+
+int panal_peer_user(int socket, uint32_t *user) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    int answer = result(getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length));
+    if (answer == 0) *user = peer.uid;
+    return answer;
+}
+
+int64_t panal_splice(int from, int to, size_t length) {
+    ssize_t moved;
+    do moved = splice(from, NULL, to, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (moved < 0 && errno == EINTR);
+    return moved < 0 ? -errno : moved;
+}
 
 int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags) {
     union {

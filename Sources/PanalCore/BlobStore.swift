@@ -13,7 +13,10 @@ package protocol BlobStore: Sendable {
     func hasProgram(_ content: ContentHash) async throws -> Bool
 
     /// Where an attempt's output goes. `onAppend` is called after each piece has been stored, on the executor's thread.
-    func sink(for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void) async throws -> any JobSink
+    /// `resuming`: what is stored of the attempt already stays, and the rest is put behind it.
+    func sink(
+        for attempt: AttemptID, resuming: Bool, onAppend: @escaping @Sendable () -> Void
+    ) async throws -> any JobSink
     /// What is stored of a stream so far, empty when nothing was written.
     func stream(_ stream: OutputStream, of job: JobID) async throws -> StoredBytes
 
@@ -21,6 +24,13 @@ package protocol BlobStore: Sendable {
     func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int
     /// The same for program folders.
     func removePrograms(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int
+}
+
+extension BlobStore {
+    /// The sink of an attempt that begins.
+    package func sink(for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void) async throws -> any JobSink {
+        try await sink(for: attempt, resuming: false, onAppend: onAppend)
+    }
 }
 
 /// Takes the bytes of one blob in order. One task uses it at a time. What is not finished leaves nothing behind.

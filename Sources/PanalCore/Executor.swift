@@ -129,6 +129,62 @@ package protocol Executor: Sendable {
 
     /// Ends an attempt; it then comes back as `cancelled`. Unknown attempts are ignored: cancelling twice is no error.
     func cancel(_ attempt: AttemptID) async
+
+    // MARK: What outlives the caller
+
+    /// Attempts that an earlier process gave to this executor and that are still here, running or ended, until `recover`.
+    func held() async -> Set<AttemptID>
+
+    /// Of `attempts` those that are held; each is then to be taken up by `resume`. All others that are held are ended where they
+    /// run, and their results discarded: they are nobody's any more. To be called once, before anything else.
+    func recover(_ attempts: [AttemptID]) async -> Set<AttemptID>
+
+    /// Takes up an attempt that is held: comes back as `run` would have, with what was written and used before counted in.
+    /// The sink continues what an earlier one began (`AttemptSink.bytes`). `started` is called once the program has been
+    /// started, at once where it had been, with how long ago that was. A system error where the attempt is not held.
+    func resume(
+        _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable (Duration) -> Void
+    ) async -> AttemptResult
+
+    /// The result of an attempt has been stored: until this is called it is held for the next process. Unknown attempts are
+    /// ignored.
+    func settle(_ attempt: AttemptID) async
+
+    // MARK: Standing still
+
+    /// Whether this executor can freeze what runs.
+    var canFreeze: Bool { get }
+
+    /// Makes a running program stand still where it is, until `thaw` or its end. Its cores are free for others meanwhile, its
+    /// memory is not; its time limits stand still too. Returns once nothing of it runs; throws where it cannot be frozen, has not
+    /// begun or has ended. Freezing twice is no error, nor is thawing what is not frozen.
+    func freeze(_ attempt: AttemptID) async throws(SystemError)
+
+    /// Lets a frozen program go on. Throws, and leaves it frozen, while others are on its cores.
+    func thaw(_ attempt: AttemptID) async throws(SystemError)
+}
+
+/// Executors whose attempts end with this process, and go through without a halt.
+extension Executor {
+    package func held() async -> Set<AttemptID> { [] }
+    package func recover(_ attempts: [AttemptID]) async -> Set<AttemptID> { [] }
+    package func settle(_ attempt: AttemptID) async {}
+    package var canFreeze: Bool { false }
+
+    package func resume(
+        _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable (Duration) -> Void
+    ) async -> AttemptResult {
+        let lost = SystemError(step: "launcher.lost", detail: "this executor does not hold the attempt")
+        return AttemptResult(outcome: .systemError(lost), usage: ResourceUsage())
+    }
+
+    package func freeze(_ attempt: AttemptID) async throws(SystemError) {
+        throw SystemError(step: "cell.freeze", detail: "this executor cannot freeze programs")
+    }
+
+    package func thaw(_ attempt: AttemptID) async throws(SystemError) {
+        throw SystemError(step: "cell.freeze", detail: "this executor cannot freeze programs")
+    }
 }
 
 package enum OutputStream: String, Hashable, Sendable, Codable {
@@ -141,9 +197,27 @@ package protocol AttemptSink: Sendable {
     /// Takes the next bytes that the program wrote.
     func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws
 
+    /// The descriptor of a file, at whose offset the kernel is to put a stream's bytes itself: then none is lost where this
+    /// process is killed on the way. It stays the sink's, is not open for appending, and is asked for when there are bytes. Nil
+    /// where they are to come by `append`.
+    func file(of stream: OutputStream) throws -> Int32?
+
+    /// So many bytes have been put into the stream's file.
+    func noteMoved(_ bytes: Int, to stream: OutputStream)
+
+    /// Bytes that the stream has already, of an earlier process's.
+    func bytes(of stream: OutputStream) -> Int
+
     /// Stores a result file whose bytes are read from `descriptor`, which stays the caller's; at most `limit` bytes are taken.
     /// Throws `FileTooLong` when there are more.
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int)
+}
+
+/// Sinks that are only ever appended to.
+extension AttemptSink {
+    package func file(of stream: OutputStream) throws -> Int32? { nil }
+    package func noteMoved(_ bytes: Int, to stream: OutputStream) {}
+    package func bytes(of stream: OutputStream) -> Int { 0 }
 }
 
 /// A result file holds more bytes than may be taken.

@@ -9,7 +9,7 @@
 package struct ResourceUsage: Hashable, Sendable, Codable {
     package var cpuUserMicroseconds: Int64
     package var cpuSystemMicroseconds: Int64
-    /// From the start of the program to the end of its last process.
+    /// From the start of the program to the end of its last process, but for the time in which it was frozen.
     package var wallMicroseconds: Int64
     package var peakMemoryBytes: Int64
     package var peakProcesses: Int?
@@ -26,6 +26,8 @@ package struct ResourceUsage: Hashable, Sendable, Codable {
     package var maxResidentBytes: Int64?
     /// Processes of the cell that the kernel ended for want of memory.
     package var outOfMemoryKills: Int?
+    /// Time in which the program was made to stand still (`Executor.freeze`); no part of the others.
+    package var frozenMicroseconds: Int64?
     /// Time in which something in the cell waited for what others had; nil for runs of less than 10 ms.
     package var pressure: Pressure?
 
@@ -47,7 +49,7 @@ package struct ResourceUsage: Hashable, Sendable, Codable {
         peakMemoryBytes: Int64 = 0, peakProcesses: Int? = nil, voluntaryContextSwitches: Int64 = 0,
         forcedContextSwitches: Int64 = 0, throttledMicroseconds: Int64 = 0, bytesRead: Int64? = nil,
         bytesWritten: Int64? = nil, maxResidentBytes: Int64? = nil, outOfMemoryKills: Int? = nil,
-        pressure: Pressure? = nil
+        frozenMicroseconds: Int64? = nil, pressure: Pressure? = nil
     ) {
         self.cpuUserMicroseconds = cpuUserMicroseconds
         self.cpuSystemMicroseconds = cpuSystemMicroseconds
@@ -61,6 +63,7 @@ package struct ResourceUsage: Hashable, Sendable, Codable {
         self.bytesWritten = bytesWritten
         self.maxResidentBytes = maxResidentBytes
         self.outOfMemoryKills = outOfMemoryKills
+        self.frozenMicroseconds = frozenMicroseconds
         self.pressure = pressure
     }
 

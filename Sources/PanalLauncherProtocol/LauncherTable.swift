@@ -1,7 +1,7 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 3
+    package static let version: UInt16 = 4
 
     /// A seccomp filter.
     package struct Filter: Hashable, Sendable {
@@ -23,6 +23,10 @@ package struct LauncherTable: Hashable, Sendable {
     /// Far longer than any run, and still a number of which a thousand cores have their own each.
     static let longestWallMicroseconds: UInt64 = 1 << 53
 
+    package static let maximumBytes = 16 << 20
+    /// Seconds: a week.
+    static let longestKeep: UInt32 = 7 * 24 * 3_600
+
     /// Name of the instance: 1 to 32 of `a-z`, `0-9`, `-`. Its groups are below `panal-<instance>`.
     package var instance: String
     /// Folder that programs and inputs are taken from; empty for none.
@@ -42,10 +46,14 @@ package struct LauncherTable: Hashable, Sendable {
     package var processes: UInt32
     /// How many cells stand ready for runs to come; 0: each is made when it is asked for.
     package var prepared: UInt16
+    /// For how long the launcher keeps running cells and their results when its server has gone without a word; 0: it ends
+    /// with its server.
+    package var keepSeconds: UInt32
 
     package init(
         instance: String, dataFolder: String, rootfs: [String], seccomp: [Filter], firstUser: UInt32, lastUser: UInt32,
-        cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16
+        cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16,
+        keepSeconds: UInt32 = 0
     ) {
         self.instance = instance
         self.dataFolder = dataFolder
@@ -58,6 +66,7 @@ package struct LauncherTable: Hashable, Sendable {
         self.wallMicroseconds = wallMicroseconds
         self.processes = processes
         self.prepared = prepared
+        self.keepSeconds = keepSeconds
     }
 
     package func encoded() -> [UInt8] {
@@ -80,6 +89,7 @@ package struct LauncherTable: Hashable, Sendable {
         writer.put(wallMicroseconds)
         writer.put(processes)
         writer.put(prepared)
+        writer.put(keepSeconds)
         return writer.bytes
     }
 
@@ -110,6 +120,8 @@ package struct LauncherTable: Hashable, Sendable {
         processes = try reader.number()
         prepared = try reader.number()
         guard prepared <= 64 else { throw .outOfRange("prepared") }
+        keepSeconds = try reader.number()
+        guard keepSeconds <= Self.longestKeep else { throw .outOfRange("keep") }
         guard reader.isAtEnd else { throw .trailingBytes }
         guard instance.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }),
             !instance.isEmpty

@@ -1,11 +1,21 @@
 /// From the server to the launcher.
 package enum Command: Hashable, Sendable {
-    /// Comes with three descriptors: standard input, output and error of the program.
+    /// Comes with three descriptors: standard input, output and error of the program. Where cells are kept, the reading ends of
+    /// the last two, which must be pipes, follow.
     case run(RunRequest)
     /// Ends a run; runs that are not there any more are ignored.
     case kill(id: UInt64, cause: KillCause)
     /// Ends every run, removes every group and exits.
     case stop
+    /// The first word of a server that has found a launcher without one. Comes with the table that it would start one with.
+    case claim
+    /// What becomes of a run that was kept is to be told from now on, and what became of it, at once.
+    case resume(id: UInt64)
+    /// What became of a run is stored, or nobody wants to know: it need not be kept any more. One that goes on is ended.
+    case forget(id: UInt64)
+    /// Stops a running program where it is, and lets it go on. Answered by `freezing`.
+    case freeze(id: UInt64)
+    case thaw(id: UInt64)
 
     /// Bytes of the largest message in either direction.
     package static let maximumBytes = 180_000
@@ -21,8 +31,18 @@ package enum Command: Hashable, Sendable {
             writer.put(id)
             writer.put(cause.rawValue)
         case .stop: writer.put(UInt8(3))
+        case .claim: writer.put(UInt8(4))
+        case .resume(let id): Self.put(5, id, to: &writer)
+        case .forget(let id): Self.put(6, id, to: &writer)
+        case .freeze(let id): Self.put(7, id, to: &writer)
+        case .thaw(let id): Self.put(8, id, to: &writer)
         }
         return writer.bytes
+    }
+
+    private static func put(_ kind: UInt8, _ id: UInt64, to writer: inout ByteWriter) {
+        writer.put(kind)
+        writer.put(id)
     }
 
     package init(decoding bytes: [UInt8]) throws(ProtocolError) {
@@ -34,6 +54,11 @@ package enum Command: Hashable, Sendable {
             guard let cause = KillCause(rawValue: try reader.number()) else { throw .outOfRange("cause") }
             self = .kill(id: id, cause: cause)
         case 3: self = .stop
+        case 4: self = .claim
+        case 5: self = .resume(id: try reader.number())
+        case 6: self = .forget(id: try reader.number())
+        case 7: self = .freeze(id: try reader.number())
+        case 8: self = .thaw(id: try reader.number())
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }
@@ -56,12 +81,13 @@ package enum KillCause: UInt8, Hashable, Sendable {
 
 /// From the launcher to the server.
 package enum Report: Hashable, Sendable {
-    /// The first message: cores and bytes of memory that this launcher may give to cells.
-    case ready(cores: [UInt16], memory: UInt64)
+    /// The first message, after those of runs that are held: cores and bytes of memory that this launcher may give to cells, and
+    /// whether it can freeze them.
+    case ready(cores: [UInt16], memory: UInt64, freezes: Bool)
     /// The launcher could not start, and exits.
     case unusable(StepReport)
-    /// The program of this run has been started.
-    case started(id: UInt64)
+    /// The program of this run has been started, at this moment of the monotonic clock, in nanoseconds.
+    case started(id: UInt64, at: Int64)
     /// The program's refused calls ask on this descriptor, the notifications of a seccomp filter that explains. When it is
     /// closed they fail with ENOSYS.
     case explaining(id: UInt64)
@@ -71,22 +97,32 @@ package enum Report: Hashable, Sendable {
     case skipped(id: UInt64, path: String, reason: String)
     /// The run has ended and nothing of it is left but descriptors that were handed over.
     case finished(id: UInt64, FinishReport)
+    /// A run that was kept for whoever claims the launcher. Comes with the reading ends of its output and error streams.
+    case held(HeldReport)
+    /// To whoever claims a launcher that has a server.
+    case taken
+    /// To whoever claims a launcher with another table than its own, after what is held: it can only be stopped.
+    case otherTable
+    /// Answers `freeze` and `thaw`: whether the program now stands still, and why that is not what was asked for.
+    case freezing(id: UInt64, isFrozen: Bool, StepReport?)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
-        case .ready(let cores, let memory):
+        case .ready(let cores, let memory, let freezes):
             writer.put(UInt8(1))
             writer.put(LauncherTable.version)
             writer.put(UInt32(cores.count))
             for core in cores { writer.put(core) }
             writer.put(memory)
+            writer.put(UInt8(freezes ? 1 : 0))
         case .unusable(let step):
             writer.put(UInt8(2))
             step.write(to: &writer)
-        case .started(let id):
+        case .started(let id, let moment):
             writer.put(UInt8(3))
             writer.put(id)
+            writer.put(moment)
         case .file(let id, let path, let bytes):
             writer.put(UInt8(4))
             writer.put(id)
@@ -104,6 +140,17 @@ package enum Report: Hashable, Sendable {
         case .explaining(let id):
             writer.put(UInt8(7))
             writer.put(id)
+        case .held(let run):
+            writer.put(UInt8(8))
+            run.write(to: &writer)
+        case .taken: writer.put(UInt8(9))
+        case .otherTable: writer.put(UInt8(10))
+        case .freezing(let id, let isFrozen, let failure):
+            writer.put(UInt8(11))
+            writer.put(id)
+            writer.put(UInt8(isFrozen ? 1 : 0))
+            writer.put(UInt8(failure == nil ? 0 : 1))
+            failure?.write(to: &writer)
         }
         return writer.bytes
     }
@@ -117,9 +164,10 @@ package enum Report: Hashable, Sendable {
             guard count <= RunRequest.maximumCores else { throw .outOfRange("cores") }
             var cores: [UInt16] = []
             for _ in 0..<count { cores.append(try reader.number()) }
-            self = .ready(cores: cores, memory: try reader.number())
+            self = .ready(
+                cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1)
         case 2: self = .unusable(try StepReport(from: &reader))
-        case 3: self = .started(id: try reader.number())
+        case 3: self = .started(id: try reader.number(), at: try reader.number())
         case 4:
             self = .file(
                 id: try reader.number(), path: try reader.text(limit: 65_536), bytes: try reader.number())
@@ -128,153 +176,16 @@ package enum Report: Hashable, Sendable {
                 id: try reader.number(), path: try reader.text(limit: 65_536), reason: try reader.text(limit: 4_096))
         case 6: self = .finished(id: try reader.number(), try FinishReport(from: &reader))
         case 7: self = .explaining(id: try reader.number())
+        case 8: self = .held(try HeldReport(from: &reader))
+        case 9: self = .taken
+        case 10: self = .otherTable
+        case 11:
+            let id = try reader.number(UInt64.self)
+            let isFrozen = try reader.number(UInt8.self) == 1
+            let isRefused = try reader.number(UInt8.self) == 1
+            self = .freezing(id: id, isFrozen: isFrozen, isRefused ? try StepReport(from: &reader) : nil)
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }
-    }
-}
-
-/// A step that failed, with the kernel's number and words.
-package struct StepReport: Hashable, Sendable {
-    package var step: String
-    package var errno: Int32
-    package var detail: String
-
-    /// Bytes of a detail; a longer one is cut, since a report that the reader refuses would cost every run its launcher.
-    package static let longestDetail = 4_096
-
-    package init(step: String, errno: Int32, detail: String) {
-        self.step = step
-        self.errno = errno
-        let bytes = detail.utf8
-        self.detail =
-            bytes.count <= Self.longestDetail
-            ? detail : String(decoding: bytes.prefix(Self.longestDetail - 2), as: UTF8.self)
-    }
-
-    package func write(to writer: inout ByteWriter) {
-        writer.put(step)
-        writer.put(errno)
-        writer.put(detail)
-    }
-
-    package init(from reader: inout ByteReader) throws(ProtocolError) {
-        step = try reader.text(limit: 256)
-        errno = try reader.number()
-        detail = try reader.text(limit: 8_192)
-    }
-}
-
-/// How a run ended, as facts; the server makes the outcome of them.
-package struct FinishReport: Hashable, Sendable {
-    package enum Ending: Hashable, Sendable {
-        /// The program ended by itself: its code.
-        case exited(Int32)
-        case signalled(Int32)
-        /// `execve` refused: the kernel's number, and whether the file is there.
-        case notExecuted(errno: Int32, isThere: Bool)
-        /// The cell was killed before the program ended by itself.
-        case killed
-        /// Nothing was run.
-        case failed(StepReport)
-    }
-
-    package var ending: Ending
-    package var cause: KillCause
-    package var outOfMemoryKills: UInt32
-    /// Nanoseconds.
-    package var userTime: Int64
-    package var systemTime: Int64
-    package var wallTime: Int64
-    package var throttledTime: Int64
-    package var peakMemory: Int64
-    /// -1 where this kernel does not count it.
-    package var peakProcesses: Int64
-    package var voluntarySwitches: Int64
-    package var forcedSwitches: Int64
-    /// Bytes. These, and pressure, are -1 where they are not known.
-    package var maxResident: Int64
-    package var bytesRead: Int64
-    package var bytesWritten: Int64
-    /// Nanoseconds in which something waited for the processor, for memory, for storage.
-    package var pressure: [Int64]
-
-    package init(
-        ending: Ending, cause: KillCause = .none, outOfMemoryKills: UInt32 = 0, userTime: Int64 = 0,
-        systemTime: Int64 = 0,
-        wallTime: Int64 = 0, throttledTime: Int64 = 0, peakMemory: Int64 = 0, peakProcesses: Int64 = -1,
-        voluntarySwitches: Int64 = 0, forcedSwitches: Int64 = 0, maxResident: Int64 = -1, bytesRead: Int64 = -1,
-        bytesWritten: Int64 = -1, pressure: [Int64] = [-1, -1, -1]
-    ) {
-        self.ending = ending
-        self.cause = cause
-        self.outOfMemoryKills = outOfMemoryKills
-        self.userTime = userTime
-        self.systemTime = systemTime
-        self.wallTime = wallTime
-        self.throttledTime = throttledTime
-        self.peakMemory = peakMemory
-        self.peakProcesses = peakProcesses
-        self.voluntarySwitches = voluntarySwitches
-        self.forcedSwitches = forcedSwitches
-        self.maxResident = maxResident
-        self.bytesRead = bytesRead
-        self.bytesWritten = bytesWritten
-        self.pressure = pressure
-    }
-
-    func write(to writer: inout ByteWriter) {
-        switch ending {
-        case .exited(let code):
-            writer.put(UInt8(1))
-            writer.put(code)
-        case .signalled(let signal):
-            writer.put(UInt8(2))
-            writer.put(signal)
-        case .notExecuted(let errno, let isThere):
-            writer.put(UInt8(3))
-            writer.put(errno)
-            writer.put(UInt8(isThere ? 1 : 0))
-        case .killed: writer.put(UInt8(4))
-        case .failed(let step):
-            writer.put(UInt8(5))
-            step.write(to: &writer)
-        }
-        writer.put(cause.rawValue)
-        writer.put(outOfMemoryKills)
-        for value in [
-            userTime, systemTime, wallTime, throttledTime, peakMemory, peakProcesses, voluntarySwitches, forcedSwitches,
-            maxResident, bytesRead, bytesWritten, pressure[0], pressure[1], pressure[2],
-        ] {
-            writer.put(value)
-        }
-    }
-
-    init(from reader: inout ByteReader) throws(ProtocolError) {
-        switch try reader.number(UInt8.self) {
-        case 1: ending = .exited(try reader.number())
-        case 2: ending = .signalled(try reader.number())
-        case 3:
-            let number = try reader.number(Int32.self)
-            ending = .notExecuted(errno: number, isThere: try reader.number(UInt8.self) == 1)
-        case 4: ending = .killed
-        case 5: ending = .failed(try StepReport(from: &reader))
-        default: throw .unknownKind
-        }
-        guard let cause = KillCause(rawValue: try reader.number()) else { throw .outOfRange("cause") }
-        self.cause = cause
-        outOfMemoryKills = try reader.number()
-        userTime = try reader.number()
-        systemTime = try reader.number()
-        wallTime = try reader.number()
-        throttledTime = try reader.number()
-        peakMemory = try reader.number()
-        peakProcesses = try reader.number()
-        voluntarySwitches = try reader.number()
-        forcedSwitches = try reader.number()
-        maxResident = try reader.number()
-        bytesRead = try reader.number()
-        bytesWritten = try reader.number()
-        pressure = [try reader.number(), try reader.number(), try reader.number()]
     }
 }

@@ -3,6 +3,8 @@
 package struct RunRequest: Hashable, Sendable {
     /// The server's number for the run; unique among those alive.
     package var id: UInt64
+    /// Tells a later server whose run this is, at most `maximumLabel` bytes that mean nothing to the launcher.
+    package var label: [UInt8]
     package var rootfs: UInt16
     package var seccomp: UInt16
     package var network: Network
@@ -53,7 +55,8 @@ package struct RunRequest: Hashable, Sendable {
     }
 
     package init(
-        id: UInt64, rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16], exclusive: Bool,
+        id: UInt64, label: [UInt8] = [], rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16],
+        exclusive: Bool,
         quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
         cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
@@ -61,6 +64,7 @@ package struct RunRequest: Hashable, Sendable {
         inputs: [Input], arguments: [String], environment: [String]
     ) {
         self.id = id
+        self.label = label
         self.rootfs = rootfs
         self.seccomp = seccomp
         self.network = network
@@ -86,6 +90,7 @@ package struct RunRequest: Hashable, Sendable {
 
     /// Largest number of each; more is refused before anything is made.
     package static let maximumCores = 1_024
+    package static let maximumLabel = 64
     package static let maximumInputs = 256
     package static let maximumTexts = 8_192
     /// Bytes of one argument or variable: the kernel's own limit is 128 KiB.
@@ -93,6 +98,7 @@ package struct RunRequest: Hashable, Sendable {
 
     func write(to writer: inout ByteWriter) {
         writer.put(id)
+        writer.put(label)
         writer.put(rootfs)
         writer.put(seccomp)
         writer.put(network.rawValue)
@@ -124,6 +130,7 @@ package struct RunRequest: Hashable, Sendable {
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
         id = try reader.number()
+        label = try reader.raw(limit: Self.maximumLabel)
         rootfs = try reader.number()
         seccomp = try reader.number()
         guard let network = Network(rawValue: try reader.number()) else { throw .outOfRange("network") }

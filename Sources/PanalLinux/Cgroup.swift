@@ -50,6 +50,9 @@ package protocol CgroupDriver {
     /// Whether a group is kept from run to run, with a spawner in it (v1).
     var keepsGroups: Bool { get }
 
+    /// Whether cells can be frozen.
+    var freezes: Bool { get }
+
     /// Makes the instance's own group and removes what an earlier process of this instance left in it.
     func prepare() throws(StepFailure)
 
@@ -101,6 +104,9 @@ package protocol CellGroup: AnyObject {
 
     /// Between runs: takes limits away that would hold up the spawner (v1).
     func relax() throws(StepFailure)
+
+    /// Stops and continues everything in the group. Throws where this host cannot.
+    func freezer() throws(StepFailure) -> GroupFreezer
 
     /// Whether the kernel's highest count of processes is still that of an idle slot, so that the next run's can be told.
     func countsProcesses() -> Bool

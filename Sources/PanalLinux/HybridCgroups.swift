@@ -4,6 +4,7 @@ internal import Glibc
 /// The hybrid layout: v1 controllers, each mounted by itself or together with another.
 package struct HybridCgroups: CgroupDriver {
     package let keepsGroups = true
+    package var freezes: Bool { pressure != nil }
     static let controllers = ["cpu", "cpuacct", "cpuset", "memory", "pids"]
     private let cpu: GroupFolder
     private let accounting: GroupFolder

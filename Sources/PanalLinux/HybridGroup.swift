@@ -23,6 +23,8 @@ final class HybridGroup: CellGroup {
     private let userTime: KernelHandle
     private let systemTime: KernelHandle
     private let event: Descriptor
+    /// The group in the v2 hierarchy; nil where there is none.
+    private let unified: String?
     /// Every core that cells of this instance may have.
     private let allCores: String
 
@@ -50,6 +52,7 @@ final class HybridGroup: CellGroup {
         pressure: String?, allCores: String
     ) throws(StepFailure) {
         self.allCores = allCores
+        unified = pressure
         func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in try KernelHandle(path, flags) }
         }
@@ -169,6 +172,18 @@ final class HybridGroup: CellGroup {
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
         try quota.set("-1", step: "cgroup.cpu")
         try cores.set(allCores, step: "cgroup.cpuset")
+    }
+
+    /// The spawner stops too, which has nothing to do while a program runs.
+    func freezer() throws(StepFailure) -> GroupFreezer {
+        guard let unified else {
+            throw StepFailure(
+                step: "cgroup.freeze",
+                detail:
+                    "cells cannot be frozen here: no v2 hierarchy is mounted beside the v1 controllers, or it was not "
+                    + "handed to this user", errno: 0)
+        }
+        return try GroupFreezer(group: unified)
     }
 
     func countsProcesses() -> Bool {

@@ -13,6 +13,10 @@ package enum LockFolder {
         return "/tmp/panal-\(user)"
     }
 
+    /// Below it, where launchers that keep cells are found.
+    package static func launchers(_ folder: String) -> String { "\(folder)/launchers" }
+    package static func launcher(_ instance: String, folder: String) -> String { "\(launchers(folder))/\(instance)" }
+
     /// Makes the folder unless it stands, and refuses one that anybody else has made or can look into.
     package static func ensure(_ path: String) throws(SystemCallFailure) {
         try Folders.ensure(path, mode: 0o700)

@@ -35,10 +35,22 @@ package enum MessageSocket {
     private static func receive(
         _ socket: borrowing Descriptor, flags: Int32
     ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
+        // That the other side has gone with messages unread is told once, and before what it had said itself.
+        do throws(SystemCallFailure) {
+            return try receiveOnce(socket, flags: flags)
+        } catch {
+            guard error.errno == ECONNRESET else { throw error }
+            return try receiveOnce(socket, flags: flags)
+        }
+    }
+
+    private static func receiveOnce(
+        _ socket: borrowing Descriptor, flags: Int32
+    ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
         // Its length first: a buffer for the longest message costs more than all else here.
         let length = panal_next_length(socket.raw, flags)
         if length == -Int64(EAGAIN) { return nil }
-        if length == 0 || length == -Int64(ECONNRESET) { return ([], []) }
+        if length == 0 { return ([], []) }
         try SystemCallFailure.check(length, "recvmsg")
         guard length <= 200_000 else { throw SystemCallFailure(call: "recvmsg", errno: EMSGSIZE) }
         var descriptors = [Int32](repeating: -1, count: 8)
@@ -49,7 +61,6 @@ package enum MessageSocket {
             used = Int(max(0, answer))
         }
         if answer == -Int64(EAGAIN) { return nil }
-        if answer == -Int64(ECONNRESET) { return ([], []) }
         try SystemCallFailure.check(answer, "recvmsg")
         return (bytes, Array(descriptors[0..<Int(count)]))
     }

@@ -3,6 +3,7 @@ internal import Glibc
 /// The v2 layout: one hierarchy; the kernel kills the whole cell at its memory limit, and a cell is born in its group.
 package struct UnifiedCgroups: CgroupDriver {
     package let keepsGroups = false
+    package let freezes = true
     private let parent: GroupFolder
     private let root: GroupFolder
     static let controllers = ["cpu", "cpuset", "memory", "pids"]

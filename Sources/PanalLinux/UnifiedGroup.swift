@@ -17,8 +17,10 @@ final class UnifiedGroup: CellGroup {
     private let time: KernelHandle
     private let events: KernelHandle
     private var before = GroupUsage()
+    private let path: String
 
     init(path: String) throws(StepFailure) {
+        self.path = path
         func handle(_ file: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in
                 try KernelHandle("\(path)/\(file)", flags)
@@ -103,6 +105,8 @@ final class UnifiedGroup: CellGroup {
     }
 
     func relax() throws(StepFailure) {}
+
+    func freezer() throws(StepFailure) -> GroupFreezer { try GroupFreezer(group: path) }
 
     func countsProcesses() -> Bool { true }
 }

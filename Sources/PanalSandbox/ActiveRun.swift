@@ -17,19 +17,34 @@ final class ActiveRun {
 
     init(_ run: CellRun, output: Int32, error: Int32) {
         self.run = run
-        self.output = StreamTap(descriptor: output)
-        self.error = StreamTap(descriptor: error)
+        self.output = StreamTap(descriptor: output, bytes: run.sink.bytes(of: .output))
+        self.error = StreamTap(descriptor: error, bytes: run.sink.bytes(of: .error))
     }
 
-    var id: UInt64 { run.request.id }
+    var id: UInt64 { run.id }
+    var readingEnds: [Int32] { [output.descriptor, error.descriptor] }
+    private(set) var hasStarted = false
+
+    /// The program was started at `moment` of the monotonic clock, in nanoseconds.
+    func start(at moment: Int64) {
+        guard !hasStarted else { return }
+        hasStarted = true
+        run.started(.nanoseconds(max(0, Self.now - moment)))
+    }
+
+    private static var now: Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
 
     /// Reads what the program has written; true when it has to be ended, because of its length or of ours to keep it.
     func drain(_ stream: OutputStream) -> KillCause? {
         let limit = run.attempt.limits.outputBytes
         do {
             switch stream {
-            case .output: return try output.drain(limit: limit) { try run.sink.append($0, to: .output) }
-            case .error: return try error.drain(limit: limit) { try run.sink.append($0, to: .error) }
+            case .output: return try output.drain(limit: limit, to: run.sink, .output, isKept: run.isKept)
+            case .error: return try error.drain(limit: limit, to: run.sink, .error, isKept: run.isKept)
             }
         } catch {
             failure = failure ?? SystemError(step: "output.store", detail: "output could not be stored: \(error)")
@@ -85,51 +100,5 @@ final class ActiveRun {
             usage: OutcomeReading.usage(report), files: files.sorted { $0.path < $1.path }, skipped: skipped,
             explained: supervisor?.sentences ?? [],
             output: output.state, error: error.state)
-    }
-}
-
-/// The reading end of one of a program's streams: passes on at most the limit, then counts as truncated and discards.
-struct StreamTap {
-    private(set) var descriptor: Int32
-    private(set) var state = StreamState()
-
-    init(descriptor: Int32) {
-        self.descriptor = descriptor
-    }
-
-    var isClosed: Bool { descriptor < 0 }
-
-    mutating func close() {
-        if descriptor >= 0 { Glibc.close(descriptor) }
-        descriptor = -1
-    }
-
-    /// Reads once, at most 64 KiB. Answers `.output` at the moment at which the limit is first passed.
-    mutating func drain(limit: Int, _ keep: (borrowing RawSpan) throws -> Void) throws -> KillCause? {
-        var failed = false
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
-            let got = unsafe read(descriptor, buffer.baseAddress, buffer.count)
-            count = max(0, got)
-            failed = got < 0 && (errno == EAGAIN || errno == EINTR)
-        }
-        if failed { return nil }
-        guard !bytes.isEmpty else {
-            close()
-            return nil
-        }
-        guard !state.truncated else { return nil }
-        let room = min(bytes.count, limit - state.bytes)
-        if room > 0 {
-            state.bytes += room
-            do {
-                try keep(unsafe bytes.span.bytes.extracting(first: room))
-            } catch {
-                state.truncated = true
-                throw error
-            }
-        }
-        guard room < bytes.count else { return nil }
-        state.truncated = true
-        return .output
     }
 }

@@ -17,6 +17,12 @@ final class CellLoop: Sendable {
         /// A run that made a call whose answer is its end.
         case denied(UInt64)
         case stored(UInt64, Result<JobFile, SystemError>)
+        case held(@Sendable (Set<AttemptID>) -> Void)
+        case recover(Set<AttemptID>, @Sendable (Set<AttemptID>) -> Void)
+        case resume(CellRun)
+        case settle(AttemptID)
+        case freeze(AttemptID, Bool, @Sendable (SystemError?) -> Void)
+        case detach(@Sendable () -> Void)
         case stop(@Sendable () -> Void)
         case watch(@Sendable () -> Void)
     }
@@ -32,9 +38,13 @@ final class CellLoop: Sendable {
     private let mailbox = Mutex(Mailbox())
     private let wake: Descriptor
     private let socket: Descriptor
+    private let keepsCells: Bool
     private static let absentAtMost = 1_024
 
-    init(_ launcher: consuming LauncherProcess) throws(SystemError) {
+    init(_ launcher: consuming LauncherProcess, keepsCells: Bool) throws(SystemError) {
+        self.keepsCells = keepsCells
+        let earlier = EarlierRuns(launcher.held, replaced: launcher.replaced)
+        mailbox.withLock { $0.lastID = earlier.lastID }
         do throws(SystemCallFailure) {
             wake = try Descriptor.event()
         } catch {
@@ -44,14 +54,20 @@ final class CellLoop: Sendable {
         let process = launcher.process
         socket = Descriptor(owning: fcntl(launcher.socket.raw, F_DUPFD_CLOEXEC, 0))
         try CellThread.start { [self] in
-            var state = LoopState(keeper: keeper)
+            var state = LoopState(keeper: keeper, earlier: earlier)
             serve(&state)
-            var status: Int32 = 0
-            while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+            if !state.isDetached { Self.reap(process) }
             for done in state.stopped { done() }
             keeper.stop()
             refuseForever()
+            if state.isDetached { Self.reap(process) }
         }
+    }
+
+    private static func reap(_ process: pid_t) {
+        guard process > 0 else { return }
+        var status: Int32 = 0
+        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
     }
 
     func nextID() -> UInt64 {
@@ -63,9 +79,10 @@ final class CellLoop: Sendable {
 
     var isUsable: Bool { mailbox.withLock { $0.isUsable } }
 
-    /// Sends a run to the launcher; its end is told to `run.finished`.
-    func submit(_ run: CellRun) {
-        let input = Descriptor(owning: run.input)
+    /// Sends a run to the launcher; its end is told to `run.finished`. `number`: the reading end of standard input, which becomes
+    /// the loop's.
+    func submit(_ run: CellRun, _ request: RunRequest, input number: Int32) {
+        let input = Descriptor(owning: number)
         do throws(SystemCallFailure) {
             let output = try outputPipe()
             let outputWrite = Descriptor(owning: output.second)
@@ -78,7 +95,7 @@ final class CellLoop: Sendable {
             }
             let errorWrite = Descriptor(owning: error.second)
             let streams = [input.release(), outputWrite.release(), errorWrite.release()]
-            if !take(run, output: output.first, error: error.first, streams: streams) {
+            if !take(run, request, output: output.first, error: error.first, streams: streams) {
                 for number in streams { close(number) }
             }
         } catch {
@@ -89,7 +106,9 @@ final class CellLoop: Sendable {
 
     /// Notes a run and sends it, without waking the loop. The loop can read of neither before both are done: a kill must not
     /// overtake the order. True when the streams are the loop's to send and close, since the socket had no room.
-    private func take(_ run: CellRun, output: Int32, error: Int32, streams: [Int32]) -> Bool {
+    private func take(
+        _ run: CellRun, _ request: RunRequest, output: Int32, error: Int32, streams: [Int32]
+    ) -> Bool {
         enum Answer { case sent, full, cancelled, unusable }
         let letter = Letter.run(run, output: output, error: error)
         let answer = mailbox.withLock { box -> Answer in
@@ -98,9 +117,10 @@ final class CellLoop: Sendable {
             box.letters.append(letter)
             // A launcher that is gone shows in the loop, and ends every run there.
             let answer = MessageSocket.send(
-                socket, Command.run(run.request).encoded(), descriptors: streams, waiting: false)
+                socket, Command.run(request).encoded(), descriptors: keepsCells ? streams + [output, error] : streams,
+                waiting: false)
             guard answer == .full else { return .sent }
-            box.letters.append(.order(run.request, streams: streams))
+            box.letters.append(.order(request, streams: streams))
             return .full
         }
         switch answer {
@@ -115,6 +135,16 @@ final class CellLoop: Sendable {
     }
 
     func cancel(_ attempt: AttemptID) { post(.cancel(attempt)) }
+    func askForHeld(_ answer: @escaping @Sendable (Set<AttemptID>) -> Void) { post(.held(answer)) }
+    func recover(_ attempts: Set<AttemptID>, _ answer: @escaping @Sendable (Set<AttemptID>) -> Void) {
+        post(.recover(attempts, answer))
+    }
+    func resume(_ run: CellRun) { post(.resume(run)) }
+    func settle(_ attempt: AttemptID) { post(.settle(attempt)) }
+    func setFrozen(_ attempt: AttemptID, _ wanted: Bool, _ done: @escaping @Sendable (SystemError?) -> Void) {
+        post(.freeze(attempt, wanted, done))
+    }
+    func detach(_ done: @escaping @Sendable () -> Void) { post(keepsCells ? .detach(done) : .stop(done)) }
     func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
     /// Calls `done` when the launcher is gone.
     func watch(_ done: @escaping @Sendable () -> Void) { post(.watch(done)) }
@@ -131,13 +161,21 @@ final class CellLoop: Sendable {
         switch letter {
         case .run(let run, let output, let error):
             for number in [output, error] { close(number) }
-            let error = SystemError(
-                step: "launcher.lost", detail: "the launcher is gone; Panal has to be started again")
-            run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
-        case .stop(let done), .watch(let done): done()
+            refuse(run, Self.gone)
+        case .resume(let run): refuse(run, Self.gone)
+        case .held(let answer), .recover(_, let answer): answer([])
+        case .freeze(_, _, let done): done(Self.gone)
+        case .stop(let done), .detach(let done), .watch(let done): done()
         case .order(_, let streams): for number in streams { close(number) }
-        case .cancel, .denied, .stored: break
+        case .cancel, .settle, .denied, .stored: break
         }
+    }
+
+    private static let gone = SystemError(
+        step: "launcher.lost", detail: "the launcher is gone; Panal has to be started again")
+
+    private func refuse(_ run: CellRun, _ error: SystemError) {
+        run.finished(AttemptResult(outcome: .systemError(error), usage: ResourceUsage()))
     }
 
     private func refuseForever() {
@@ -154,13 +192,19 @@ final class CellLoop: Sendable {
         let keeper: FileKeeper
         var runs: [UInt64: ActiveRun] = [:]
         var stopped: [@Sendable () -> Void] = []
+        var earlier: EarlierRuns
+        /// Runs whose results the launcher holds until they are stored.
+        var unsettled: [AttemptID: UInt64] = [:]
+        var freezing: [UInt64: [(wanted: Bool, done: @Sendable (SystemError?) -> Void)]] = [:]
+        var isDetached = false
 
-        init(keeper: FileKeeper) {
+        init(keeper: FileKeeper, earlier: EarlierRuns) {
             self.keeper = keeper
+            self.earlier = earlier
         }
     }
 
-    /// Returns when the launcher has closed its side.
+    /// Returns when the launcher has closed its side, or has been left to the next process.
     private func serve(_ state: inout LoopState) {
         while true {
             let active = Array(state.runs.values)
@@ -175,6 +219,7 @@ final class CellLoop: Sendable {
             guard unsafe poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
             if polled[0].revents != 0 { WakeUp.clear(wake) }
             takeLetters(&state)
+            if state.isDetached { return detach(&state) }
             for (index, run) in active.enumerated() {
                 if polled[2 + index * 2].revents != 0 { drain(run, .output) }
                 if polled[3 + index * 2].revents != 0 { drain(run, .error) }
@@ -191,6 +236,8 @@ final class CellLoop: Sendable {
     private func complete(_ run: ActiveRun, _ state: inout LoopState) {
         // One that a letter completed is still among those that were waited for.
         guard let result = run.result, state.runs.removeValue(forKey: run.id) != nil else { return }
+        if run.run.isKept { state.unsettled[run.run.attempt.id] = run.id }
+        endFreezing(run.id, &state)
         run.run.finished(result)
     }
 
@@ -208,12 +255,14 @@ final class CellLoop: Sendable {
             switch letter {
             case .run(let run, let output, let error):
                 let active = ActiveRun(run, output: output, error: error)
-                state.runs[run.request.id] = active
+                state.runs[run.id] = active
                 endIfCancelled(active)
             case .order(let request, let streams):
-                send(.run(request), streams)
+                // Its letter came before.
+                let run = state.runs[request.id]
+                send(.run(request), streams + (run.map { keepsCells ? $0.readingEnds : [] } ?? []))
                 for number in streams { close(number) }
-                if let run = state.runs[request.id] { endIfCancelled(run) }
+                if let run { endIfCancelled(run) }
             case .cancel(let attempt):
                 cancel(attempt, &state)
             case .denied(let id): send(.kill(id: id, cause: .deniedCall))
@@ -221,13 +270,74 @@ final class CellLoop: Sendable {
                 guard let run = state.runs[id] else { continue }
                 run.fileStored(result)
                 complete(run, &state)
+            case .held(let answer): answer(state.earlier.attempts)
+            case .recover(let wanted, let answer):
+                for id in state.earlier.leave(wanted) { send(.forget(id: id)) }
+                answer(state.earlier.attempts)
+            case .resume(let run): resume(run, &state)
+            case .settle(let attempt):
+                let id = state.unsettled.removeValue(forKey: attempt) ?? state.earlier.take(attempt)?.discard()
+                if let id { send(.forget(id: id)) }
+            case .freeze(let attempt, let wanted, let done): setFrozen(attempt, wanted, done, &state)
             case .watch(let done): state.stopped.append(done)
+            case .detach(let done):
+                state.stopped.append(done)
+                state.isDetached = true
             case .stop(let done):
                 state.stopped.append(done)
                 send(.stop)
             }
         }
     }
+
+    // MARK: What an earlier process left
+
+    private func resume(_ run: CellRun, _ state: inout LoopState) {
+        guard let held = state.earlier.take(run.attempt.id) else {
+            return refuse(run, state.earlier.whyAbsent(run.attempt.id))
+        }
+        var run = run
+        run.id = held.report.id
+        let active = ActiveRun(run, output: held.output, error: held.error)
+        state.runs[run.id] = active
+        send(.resume(id: run.id))
+        endIfCancelled(active)
+    }
+
+    // MARK: Standing still
+
+    private func setFrozen(
+        _ attempt: AttemptID, _ wanted: Bool, _ done: @escaping @Sendable (SystemError?) -> Void,
+        _ state: inout LoopState
+    ) {
+        let running = state.runs.values.first { $0.run.attempt.id == attempt }?.id
+        guard let id = running ?? state.earlier.id(of: attempt) else { return done(Self.notRunning) }
+        state.freezing[id, default: []].append((wanted, done))
+        send(wanted ? .freeze(id: id) : .thaw(id: id))
+    }
+
+    /// Answers come in the order of the questions, but for one that is overtaken by its opposite.
+    private func noteFreezing(_ id: UInt64, _ isFrozen: Bool, _ failure: StepReport?, _ state: inout LoopState) {
+        guard var waiting = state.freezing[id], let first = waiting.first else { return }
+        let error = failure.map { SystemError(step: $0.step, errno: Int($0.errno), detail: $0.detail) }
+        if error == nil, let last = waiting.lastIndex(where: { $0.wanted == isFrozen }) {
+            for asked in waiting[...last] { asked.done(asked.wanted == isFrozen ? nil : Self.overtaken) }
+            waiting.removeFirst(last + 1)
+        } else {
+            waiting.removeFirst()
+            first.done(error ?? Self.overtaken)
+        }
+        state.freezing[id] = waiting.isEmpty ? nil : waiting
+    }
+
+    private func endFreezing(_ id: UInt64, _ state: inout LoopState) {
+        for asked in state.freezing.removeValue(forKey: id) ?? [] { asked.done(Self.notRunning) }
+    }
+
+    private static let notRunning = SystemError(step: "cell.freeze", detail: "the program does not run")
+    private static let overtaken = SystemError(step: "cell.freeze", detail: "the opposite was asked for meanwhile")
+
+    // MARK: Cancelling
 
     /// A cancel that was on its way when the run was sent has found nothing here.
     private func endIfCancelled(_ run: ActiveRun) {
@@ -240,6 +350,10 @@ final class CellLoop: Sendable {
         for run in state.runs.values where run.run.attempt.id == attempt {
             isHere = true
             send(.kill(id: run.id, cause: .cancelled))
+        }
+        if let id = state.earlier.id(of: attempt) {
+            isHere = true
+            send(.kill(id: id, cause: .cancelled))
         }
         guard !isHere else { return }
         mailbox.withLock { box in
@@ -274,7 +388,7 @@ final class CellLoop: Sendable {
 
     private func take(_ report: Report, _ descriptors: [Int32], _ state: inout LoopState) {
         switch report {
-        case .started(let id): state.runs[id]?.run.started()
+        case .started(let id, let moment): state.runs[id]?.start(at: moment)
         case .file(let id, let path, _):
             guard let run = state.runs[id], let descriptor = descriptors.first else {
                 for number in descriptors { close(number) }
@@ -298,15 +412,28 @@ final class CellLoop: Sendable {
             guard let run = state.runs[id] else { return }
             run.finish(report)
             complete(run, &state)
-        case .ready, .unusable: break
+        case .freezing(let id, let isFrozen, let failure): noteFreezing(id, isFrozen, failure, &state)
+        case .ready, .unusable, .taken, .otherTable, .held: for number in descriptors { close(number) }
         }
     }
 
     private func lose(_ state: inout LoopState) {
+        end(&state, SystemError(step: "launcher.lost", detail: "the launcher ended while the program ran"))
+    }
+
+    /// The launcher reads all that was sent, and then that nobody is here any more.
+    private func detach(_ state: inout LoopState) {
+        end(&state, SystemError(step: "launcher.detached", detail: "the program was left to Panal's next start"))
+        shutdown(socket.raw, Int32(SHUT_RDWR))
+    }
+
+    private func end(_ state: inout LoopState, _ error: SystemError) {
         mailbox.withLock { $0.isUsable = false }
         for run in state.runs.values {
-            run.fail(SystemError(step: "launcher.lost", detail: "the launcher ended while the program ran"))
+            run.fail(error)
             complete(run, &state)
         }
+        state.earlier.close()
+        for id in state.freezing.keys { endFreezing(id, &state) }
     }
 }

@@ -11,7 +11,7 @@ struct CellPlanner {
     let explained: [String]
 
     func request(
-        for attempt: AttemptSpec, id: UInt64, program: String?
+        for attempt: AttemptSpec, id: UInt64, program: String?, label: [UInt8] = []
     ) throws(SystemError) -> RunRequest {
         let limits = attempt.limits
         guard let rootfs = rootfs.firstIndex(of: attempt.rootfs) else {
@@ -38,7 +38,7 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, rootfs: UInt16(rootfs), seccomp: UInt16(try filter(for: attempt, seccomp)),
+            id: id, label: label, rootfs: UInt16(rootfs), seccomp: UInt16(try filter(for: attempt, seccomp)),
             network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),

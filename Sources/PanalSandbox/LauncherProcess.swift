@@ -4,17 +4,33 @@ internal import PanalLauncherProtocol
 internal import PanalLinux
 internal import PanalSeccomp
 
-/// The launcher as a child of this process: started by root or by an ordinary user, told its table once.
+/// The launcher: a child of this process, started by root or by an ordinary user and told its table once, or one that an
+/// earlier server left behind and that was told the same.
 struct LauncherProcess: ~Copyable {
     let socket: Descriptor
+    /// 0 where it is no child of this process.
     let process: pid_t
     /// What it may give to cells, as it said itself.
     let capacity: HostCapacity
+    let freezes: Bool
+    /// What it kept.
+    let held: [HeldCell]
+    /// What had to end with an earlier launcher that was told another table.
+    let replaced: [AttemptID]
 
     static func start(_ settings: LauncherSettings) throws(SystemError) -> LauncherProcess {
         do throws(StepFailure) {
             try StepFailure.naming("launcher.open-files") { () throws(SystemCallFailure) in try OpenFiles.allowMost() }
             let table = try makeTable(settings)
+            let replaced: [AttemptID]
+            let claim = try LauncherClaim.make(table)
+            switch consume claim {
+            case .taken(let socket, let capacity, let freezes, let held):
+                return LauncherProcess(
+                    socket: socket, process: 0, capacity: capacity, freezes: freezes, held: held, replaced: [])
+            case .replaced(let attempts): replaced = attempts
+            case .nobody: replaced = []
+            }
             let ends = try StepFailure.naming("launcher.socket") { () throws(SystemCallFailure) in
                 try Descriptor.messageSockets()
             }
@@ -26,8 +42,9 @@ struct LauncherProcess: ~Copyable {
             let process = try spawn(settings.executable, socket: theirs, table: tableFile)
             close(theirs.release())
             do throws(StepFailure) {
-                let capacity = try waitUntilReady(ours)
-                return LauncherProcess(socket: ours, process: process, capacity: capacity)
+                let (capacity, freezes) = try waitUntilReady(ours)
+                return LauncherProcess(
+                    socket: ours, process: process, capacity: capacity, freezes: freezes, held: [], replaced: replaced)
             } catch {
                 kill(process, SIGKILL)
                 var status: Int32 = 0
@@ -59,7 +76,8 @@ struct LauncherProcess: ~Copyable {
             memory: UInt64(memory / 4_096 * 4_096),
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
             processes: UInt32(LauncherSettings.mostProcesses),
-            prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)))
+            prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)),
+            keepSeconds: UInt32(clamping: settings.keepsCells.wholeMicroseconds / 1_000_000))
     }
 
     /// The filters, and after them those that explain.
@@ -111,7 +129,7 @@ struct LauncherProcess: ~Copyable {
 
     private static func waitUntilReady(
         _ socket: borrowing Descriptor
-    ) throws(StepFailure) -> HostCapacity {
+    ) throws(StepFailure) -> (HostCapacity, freezes: Bool) {
         var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
         let seconds: Int32 = 30
         guard unsafe poll(&polled, 1, seconds * 1_000) > 0 else {
@@ -121,8 +139,8 @@ struct LauncherProcess: ~Copyable {
             let message = try MessageSocket.receive(socket)
             if let message, !message.bytes.isEmpty {
                 switch try Report(decoding: message.bytes) {
-                case .ready(let cores, let memory):
-                    return HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory))
+                case .ready(let cores, let memory, let freezes):
+                    return (HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory)), freezes)
                 case .unusable(let step):
                     throw StepFailure(step: step.step, detail: step.detail, errno: step.errno)
                 default: break

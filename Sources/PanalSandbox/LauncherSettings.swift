@@ -21,6 +21,9 @@ package struct LauncherSettings: Sendable {
     /// How many cells stand ready for runs to come, at most 64; nil: one for each core and one more. With 0 a cell is made
     /// when it is asked for, which costs a run 2 to 20 ms.
     package var preparedCells: Int?
+    /// For how long, in whole seconds, the launcher keeps running cells and their results when this process is killed or
+    /// detaches, for the next one with the same settings (`Executor.recover`); at most a week. Zero: everything ends with this process.
+    package var keepsCells: Duration
 
     /// Ids that Debian gives neither to users nor to user namespaces: they are above both.
     package static let standardUserRange: Range<UInt32> = 2_000_000_000..<2_000_008_192
@@ -28,7 +31,7 @@ package struct LauncherSettings: Sendable {
     package init(
         executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
         userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0,
-        preparedCells: Int? = nil, explained: [SeccompPolicy] = []
+        preparedCells: Int? = nil, explained: [SeccompPolicy] = [], keepsCells: Duration = .zero
     ) {
         self.executable = executable
         self.instance = instance
@@ -39,6 +42,7 @@ package struct LauncherSettings: Sendable {
         self.reservedCores = reservedCores
         self.reservedMemory = reservedMemory
         self.preparedCells = preparedCells
+        self.keepsCells = keepsCells
     }
 
     /// Longest time that any profile may give: a week.

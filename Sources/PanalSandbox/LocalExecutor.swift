@@ -28,6 +28,8 @@ package final class LocalExecutor: Executor, Sendable {
     private let judges: [String: SeccompJudge]
     /// What a program reads that is given nothing.
     private let nothing: Descriptor
+    private let keepsCells: Bool
+    package let canFreeze: Bool
 
     /// Starts the launcher, as the user that this process is; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
     /// this process has any other thread: what a thread keeps is its own.
@@ -41,6 +43,8 @@ package final class LocalExecutor: Executor, Sendable {
 
     private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
         capacity = launcher.capacity
+        canFreeze = launcher.freezes
+        keepsCells = settings.keepsCells > .zero
         planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp, explained: settings.explained.map(\.name))
         dataFolder = settings.dataFolder
         do throws(SeccompMistake) {
@@ -55,7 +59,7 @@ package final class LocalExecutor: Executor, Sendable {
         } catch {
             throw SystemError(step: "input.standard", errno: Int(error.errno), detail: "\(error.call): \(error.reason)")
         }
-        loop = try CellLoop(launcher)
+        loop = try CellLoop(launcher, keepsCells: keepsCells)
     }
 
     package func run(
@@ -74,15 +78,16 @@ package final class LocalExecutor: Executor, Sendable {
     ) async -> AttemptResult {
         do throws(SystemError) {
             let id = loop.nextID()
-            let request = try planner.request(for: attempt, id: id, program: programFolder)
+            let request = try planner.request(
+                for: attempt, id: id, program: programFolder, label: keepsCells ? AttemptLabel.bytes(attempt.id) : [])
             let input = try openInput(attempt.standardInput, input)
             let watch = attempt.graded ? CoreWatch() : nil
             var result = await withCheckedContinuation { continuation in
                 loop.submit(
                     CellRun(
-                        attempt: attempt, request: request, input: input,
-                        judge: attempt.explain ? judges[attempt.seccomp] : nil, sink: sink, started: started,
-                        finished: { continuation.resume(returning: $0) }))
+                        id: id, isKept: keepsCells, attempt: attempt,
+                        judge: attempt.explain ? judges[attempt.seccomp] : nil, sink: sink, started: { _ in started() },
+                        finished: { continuation.resume(returning: $0) }), request, input: input)
             }
             if attempt.graded {
                 let used = Duration.microseconds(result.usage.cpuMicroseconds)
@@ -115,6 +120,44 @@ package final class LocalExecutor: Executor, Sendable {
         loop.cancel(attempt)
     }
 
+    package func held() async -> Set<AttemptID> {
+        await withCheckedContinuation { continuation in loop.askForHeld { continuation.resume(returning: $0) } }
+    }
+
+    package func recover(_ attempts: [AttemptID]) async -> Set<AttemptID> {
+        await withCheckedContinuation { continuation in
+            loop.recover(Set(attempts)) { continuation.resume(returning: $0) }
+        }
+    }
+
+    package func resume(
+        _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable (Duration) -> Void
+    ) async -> AttemptResult {
+        var result = await withCheckedContinuation { continuation in
+            loop.resume(
+                CellRun(
+                    id: 0, isKept: true, attempt: attempt, judge: nil, sink: sink, started: started,
+                    finished: { continuation.resume(returning: $0) }))
+        }
+        // What surrounded it was not watched.
+        if attempt.graded { result.timing = TimingGrade(result.usage, surroundings: nil) }
+        return result
+    }
+
+    package func settle(_ attempt: AttemptID) async {
+        if keepsCells { loop.settle(attempt) }
+    }
+
+    package func freeze(_ attempt: AttemptID) async throws(SystemError) { try await setFrozen(attempt, true) }
+    package func thaw(_ attempt: AttemptID) async throws(SystemError) { try await setFrozen(attempt, false) }
+
+    private func setFrozen(_ attempt: AttemptID, _ wanted: Bool) async throws(SystemError) {
+        let failure = await withCheckedContinuation { continuation in
+            loop.setFrozen(attempt, wanted) { continuation.resume(returning: $0) }
+        }
+        if let failure { throw failure }
+    }
+
     /// False once the launcher is gone; every run is then a system error.
     package var isUsable: Bool { loop.isUsable }
 
@@ -123,6 +166,14 @@ package final class LocalExecutor: Executor, Sendable {
         let (stream, continuation) = AsyncStream<Never>.makeStream()
         loop.watch { continuation.finish() }
         return stream
+    }
+
+    /// Leaves the launcher, what runs and what has not been settled to the next process with the same settings; here every run
+    /// comes back as a system error `launcher.detached`. Where cells are not kept, it ends them.
+    package func detach() async {
+        await withCheckedContinuation { continuation in
+            loop.detach { continuation.resume() }
+        }
     }
 
     /// Ends what runs, waits until the launcher has removed everything and has ended.
@@ -135,13 +186,14 @@ package final class LocalExecutor: Executor, Sendable {
 
 /// One run on its way to the loop.
 struct CellRun: Sendable {
+    var id: UInt64
+    /// Whether the launcher holds what becomes of it until it is settled.
+    var isKept: Bool
     var attempt: AttemptSpec
-    var request: RunRequest
-    /// Read end of standard input; `submit` closes it.
-    var input: Int32
     /// Answers and explains the calls that its filter refuses, where the attempt asks for that.
     var judge: SeccompJudge?
     var sink: any AttemptSink
-    var started: @Sendable () -> Void
+    /// How long ago.
+    var started: @Sendable (Duration) -> Void
     var finished: @Sendable (AttemptResult) -> Void
 }

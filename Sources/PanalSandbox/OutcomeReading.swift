@@ -46,7 +46,7 @@ enum OutcomeReading {
             voluntaryContextSwitches: report.voluntarySwitches, forcedContextSwitches: report.forcedSwitches,
             throttledMicroseconds: report.throttledTime / 1_000, bytesRead: known(report.bytesRead),
             bytesWritten: known(report.bytesWritten), maxResidentBytes: known(report.maxResident),
-            outOfMemoryKills: Int(report.outOfMemoryKills),
+            outOfMemoryKills: Int(report.outOfMemoryKills), frozenMicroseconds: report.frozenTime / 1_000,
             pressure: pressure.map {
                 .init(cpuMicroseconds: $0[0], memoryMicroseconds: $0[1], ioMicroseconds: $0[2])
             })

@@ -186,7 +186,8 @@ final class JobRunner: Sendable {
                 metadata: ["job": "\(job)", "error": .string(String(reflecting: error))])
             let cause = SystemError(step: "store.streams", detail: "\(error)")
             let result = AttemptResult(outcome: .systemError(cause), usage: ResourceUsage())
-            return try await end(job, from: .deploying, JobEnding(of: result, cancelledBy: nil, isStopping: false))
+            return try await end(
+                attempt.id, from: .deploying, JobEnding(of: result, cancelledBy: nil, isStopping: false))
         }
         guard handOver(job) else {
             _ = try? await sink.close()
@@ -195,7 +196,7 @@ final class JobRunner: Sendable {
                 name == nil && isStopping
                 ? JobEnding.stopped(output: StreamState(), error: StreamState())
                 : JobEnding.cancelledBeforeStart(by: name)
-            return try await end(job, from: .deploying, ending)
+            return try await end(attempt.id, from: .deploying, ending)
         }
         let start = StartNotice()
         var result = await executor.run(attempt, sink: sink) { [self] in
@@ -214,7 +215,7 @@ final class JobRunner: Sendable {
         let (live, isStopping) = state.withLock { ($0.live[job], $0.isStopping) }
         let ending = JobEnding(
             of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, manifest: live?.manifest)
-        try await end(job, from: isStored ? .running : .deploying, ending, at: ended)
+        try await end(attempt.id, from: isStored ? .running : .deploying, ending, at: ended)
     }
 
     /// Marks the attempt as the executor's; false when the job was cancelled before.
@@ -237,12 +238,15 @@ final class JobRunner: Sendable {
     }
 
     private func end(
-        _ job: JobID, from expected: JobState, _ ending: JobEnding, at ended: Timestamp? = nil
+        _ attempt: AttemptID, from expected: JobState, _ ending: JobEnding, at ended: Timestamp? = nil
     ) async throws {
+        let job = attempt.job
         let isStored = try await patiently(job) { [store, clock] in
             let now = clock.now()
             return try await store.change(job, from: expected, ending.changes(endedAt: ended ?? now, now: now)) != nil
         }
+        // Until here an executor that outlives this process holds the result for the next one.
+        await executor.settle(attempt)
         if !isStored { logger.error("a job's state moved on without its runner", metadata: ["job": "\(job)"]) }
     }
 

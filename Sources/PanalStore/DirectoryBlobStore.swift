@@ -50,10 +50,10 @@ package final class DirectoryBlobStore: BlobStore {
     }
 
     package func sink(
-        for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void
+        for attempt: AttemptID, resuming: Bool, onAppend: @escaping @Sendable () -> Void
     ) async throws -> any JobSink {
         try await disk.run { [folder, disk] in
-            try JobStreams(attempt: attempt, folder: folder, disk: disk, onAppend: onAppend)
+            try JobStreams(attempt: attempt, resuming: resuming, folder: folder, disk: disk, onAppend: onAppend)
         }
     }
 

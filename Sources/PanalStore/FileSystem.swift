@@ -73,6 +73,10 @@ struct OwnedDescriptor: ~Copyable, Sendable {
         return Int(status.st_size)
     }
 
+    borrowing func seekToEnd() throws(FileError) {
+        guard lseek(number, 0, SEEK_END) >= 0 else { throw FileError("lseek", path) }
+    }
+
     borrowing func setMode(_ mode: mode_t) throws(FileError) {
         guard fchmod(number, mode) == 0 else { throw FileError("chmod", path) }
     }

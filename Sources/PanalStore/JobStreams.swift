@@ -4,7 +4,8 @@ import PanalCore
 import Synchronization
 
 /// Where one attempt's output goes: two files that grow while the program runs, and a blob for each result file. Its calls block and
-/// come from the executor's thread. A program that writes nothing leaves no file.
+/// come from the executor's thread. A program that writes nothing leaves no file. How far a stream has come is its file's size
+/// and nothing else: so another process can go on with it.
 final class JobStreams: JobSink {
     /// One stream's file, made with its first bytes.
     private struct Stream: ~Copyable {
@@ -15,6 +16,11 @@ final class JobStreams: JobSink {
             if file == nil { file = try makeFile() }
             try file?.write(piece)
             bytes += piece.count
+        }
+
+        mutating func number(_ makeFile: () throws -> OwnedDescriptor) throws -> Int32? {
+            if file == nil { file = try makeFile() }
+            return file?.number
         }
     }
 
@@ -27,18 +33,26 @@ final class JobStreams: JobSink {
     private let folder: DataFolder
     private let disk: DiskQueue
     private let path: String
+    private let resuming: Bool
     private let streams = Mutex(Streams())
     private let onAppend: @Sendable () -> Void
 
     init(
-        attempt: AttemptID, folder: DataFolder, disk: DiskQueue, onAppend: @escaping @Sendable () -> Void
+        attempt: AttemptID, resuming: Bool, folder: DataFolder, disk: DiskQueue,
+        onAppend: @escaping @Sendable () -> Void
     ) throws {
         self.folder = folder
         self.disk = disk
         self.onAppend = onAppend
         path = folder.jobPath(attempt.job)
-        // What an earlier attempt wrote does not count.
-        if attempt.number > 1 { try Files.removeTree(path) }
+        self.resuming = resuming
+        if resuming {
+            let sizes = try [OutputStream.output, .error].map { try Files.look(path + "/" + $0.rawValue)?.size ?? 0 }
+            streams.withLock { ($0.output.bytes, $0.error.bytes) = (sizes[0], sizes[1]) }
+        } else if attempt.number > 1 {
+            // What an earlier attempt wrote does not count.
+            try Files.removeTree(path)
+        }
     }
 
     func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws {
@@ -52,6 +66,30 @@ final class JobStreams: JobSink {
             }
         }
         onAppend()
+    }
+
+    func file(of stream: OutputStream) throws -> Int32? {
+        try streams.withLock { streams in
+            guard streams.isOpen else { throw BlobError.closed }
+            return switch stream {
+            case .output: try streams.output.number { try makeFile(stream) }
+            case .error: try streams.error.number { try makeFile(stream) }
+            }
+        }
+    }
+
+    func noteMoved(_ bytes: Int, to stream: OutputStream) {
+        streams.withLock { streams in
+            switch stream {
+            case .output: streams.output.bytes += bytes
+            case .error: streams.error.bytes += bytes
+            }
+        }
+        onAppend()
+    }
+
+    func bytes(of stream: OutputStream) -> Int {
+        streams.withLock { stream == .output ? $0.output.bytes : $0.error.bytes }
     }
 
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
@@ -90,8 +128,11 @@ final class JobStreams: JobSink {
 
     private func makeFile(_ stream: OutputStream) throws -> OwnedDescriptor {
         try Files.makeFolder(path)
-        return try OwnedDescriptor(
-            opening: path + "/" + stream.rawValue, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, mode: 0o600)
+        // Not for appending, which the kernel refuses to move a pipe's bytes to.
+        let file = try OwnedDescriptor(
+            opening: path + "/" + stream.rawValue, O_WRONLY | O_CREAT | (resuming ? 0 : O_TRUNC), mode: 0o600)
+        if resuming { try file.seekToEnd() }
+        return file
     }
 
     private static func read(_ descriptor: Int32) throws(FileError) -> [UInt8] {

@@ -12,13 +12,14 @@ final class HostLocks {
     private let instance: Descriptor
     private static let prefix = "instance-"
 
-    init(instance name: String, folder: String) throws(StepFailure) {
+    /// `patience`: for how many milliseconds to wait for one that ends, or one that sweeps.
+    init(instance name: String, folder: String, patience: Int) throws(StepFailure) {
         self.name = name
         self.folder = folder
         let taken = try StepFailure.naming("launcher.lock") { () throws(SystemCallFailure) in
             try LockFolder.ensure(folder)
             try Folders.ensure("\(folder)/locks", mode: 0o700)
-            return try Self.patiently("\(folder)/locks/\(Self.prefix)\(name)")
+            return try Self.patiently("\(folder)/locks/\(Self.prefix)\(name)", patience)
         }
         guard let taken else {
             throw StepFailure(
@@ -27,9 +28,8 @@ final class HostLocks {
         instance = taken
     }
 
-    /// Tries for half a second: one that ends, or one that sweeps, holds the lock for a moment longer.
-    private static func patiently(_ path: String) throws(SystemCallFailure) -> Descriptor? {
-        for attempt in 0..<25 {
+    private static func patiently(_ path: String, _ patience: Int) throws(SystemCallFailure) -> Descriptor? {
+        for attempt in 0..<(patience / 20) {
             if attempt > 0 { usleep(20_000) }
             if let taken = try lasting(path, create: true) { return taken }
         }

@@ -75,13 +75,13 @@ struct LauncherMain {
     static let tableNumber: Int32 = 4
 
     static func main() {
-        let socket = Descriptor(owning: socketNumber)
         do throws(StepFailure) {
             let launcher = try start()
-            launcher.serve(socket)
+            launcher.serve(Descriptor(owning: socketNumber))
             exit(0)
         } catch {
             let report = Report.unusable(StepReport(step: error.step, errno: error.errno, detail: error.detail))
+            let socket = Descriptor(owning: socketNumber)
             _ = MessageSocket.send(socket, report.encoded(), descriptors: [], waiting: true)
             exit(1)
         }
@@ -96,7 +96,8 @@ struct LauncherMain {
         if !isRoot { try UserNamespace.enter() }
         try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in try Processes.standAlone() }
         let table = try readTable()
-        let locks = try HostLocks(instance: table.instance, folder: folder)
+        let locks = try HostLocks(
+            instance: table.instance, folder: folder, patience: table.keepSeconds > 0 ? 10_000 : 500)
         let users =
             isRoot
             ? try UserBlock.claim(first: table.firstUser, last: table.lastUser, locks: locks)
@@ -111,14 +112,15 @@ struct LauncherMain {
         }
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
-            table: table, locks: locks, users: users, groups: groups,
+            table: table, server: try ServerLine(table: table, folder: locks.folder), locks: locks, users: users,
+            groups: groups,
             pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 
     private static func readTable() throws(StepFailure) -> LauncherTable {
         let file = Descriptor(owning: tableNumber)
         let bytes = try StepFailure.naming("launcher.table") { () throws(SystemCallFailure) in
-            try file.readAll(limit: 16 << 20)
+            try file.readAll(limit: LauncherTable.maximumBytes)
         }
         do {
             return try LauncherTable(decoding: bytes)

@@ -29,6 +29,19 @@ final class RunningCell {
     private var listener: Int32 = -1
     /// When the processor time can next have run out.
     private var nextTimeCheck: Int64 = .max
+    /// Whether the program stands still, is being brought to that, or neither.
+    private var motion = Motion.running
+    /// For how long it has stood still, up to its last thaw.
+    private var frozenTime: Int64 = 0
+
+    private enum Motion {
+        case running
+        case stopping(GroupFreezer, until: Int64)
+        case frozen(GroupFreezer, since: Int64)
+    }
+
+    /// How long everything in a cell may take to stand still.
+    private static let freezeTime: Int64 = 5_000_000_000
 
     init(request: RunRequest, slot: Slot, cell: PreparedCell) {
         self.request = request
@@ -39,6 +52,8 @@ final class RunningCell {
     func kill(_ cause: KillCause) {
         if self.cause == .none, ended == nil { self.cause = cause }
         Processes.kill(pidfd: cell.pidfd.raw)
+        // Afterwards, so that nothing of the program runs again.
+        noteEnd()
     }
 
     /// The program's process has executed or ended; true when it has executed.
@@ -111,7 +126,8 @@ final class RunningCell {
     var deadline: Int64 {
         guard ended == nil, cause == .none else { return .max }
         guard let started else { return startDeadline }
-        return min(started + Int64(request.wallMicroseconds) * 1_000, nextTimeCheck)
+        if isFrozen { return .max }
+        return min(wallDeadline(started), nextTimeCheck)
     }
 
     /// Ends the cell when a limit has run out at `now`.
@@ -120,7 +136,7 @@ final class RunningCell {
         guard let started else {
             return give(up: StepReport(step: "cell.start", errno: 0, detail: "the program was not started within 30 s"))
         }
-        guard now < started + Int64(request.wallMicroseconds) * 1_000 else { return kill(.wallTime) }
+        guard now < wallDeadline(started) else { return kill(.wallTime) }
         let usage: GroupUsage
         do throws(StepFailure) {
             usage = try cell.group.usage()
@@ -135,17 +151,82 @@ final class RunningCell {
         nextTimeCheck = now + max((cpuLimit - used) / Int64(request.cores.count), 1_000_000)
     }
 
+    /// Nothing runs out while the program stands still.
+    private func wallDeadline(_ started: Int64) -> Int64 {
+        started + Int64(request.wallMicroseconds) * 1_000 + frozenTime
+    }
+
     /// Ends the cell for a reason that is Panal's, not the program's.
     private func give(up step: StepReport) {
         failure = failure ?? .failed(step)
         kill(.stopped)
     }
 
+    // MARK: Standing still
+
+    /// False while it stands still: others may have them then.
+    var hasCores = true
+
+    var isFrozen: Bool { if case .frozen = motion { true } else { false } }
+    /// Whether it is being brought to stand still, and has to be looked after.
+    var isStopping: Bool { if case .stopping = motion { true } else { false } }
+    /// When its program was started, if it was.
+    var programStart: Int64? { failure == nil ? started : nil }
+
+    /// Begins to stop the program where it is; `checkStopping` says when it is so.
+    func freeze(now: Int64) throws(StepFailure) {
+        guard case .running = motion else { return }
+        guard hasStartEnded, programStart != nil, ended == nil, cause == .none else {
+            throw .mismatch("cell.freeze", "the program does not run")
+        }
+        let freezer = try cell.group.freezer()
+        try freezer.set(true)
+        motion = .stopping(freezer, until: now + Self.freezeTime)
+    }
+
+    /// True once everything stands still. What does not come to that in its time is let go on.
+    func checkStopping(now: Int64) throws(StepFailure) -> Bool {
+        guard case .stopping(let freezer, let until) = motion else { return isFrozen }
+        if try freezer.isFrozen() {
+            motion = .frozen(freezer, since: now)
+            return true
+        }
+        guard now < until else {
+            try thaw(now: now)
+            throw .mismatch("cell.freeze", "the program did not come to stand still within 5 s")
+        }
+        return false
+    }
+
+    func thaw(now: Int64) throws(StepFailure) {
+        switch motion {
+        case .running: return
+        case .stopping(let freezer, _): try freezer.set(false)
+        case .frozen(let freezer, let since):
+            try freezer.set(false)
+            frozenTime += now - since
+        }
+        motion = .running
+    }
+
+    /// It has ended or is about to: a group that is kept must not be left frozen.
+    func noteEnd() {
+        if case .frozen(_, let since) = motion { frozenTime += panal_monotonic_ns() - since }
+        switch motion {
+        case .running: return
+        case .stopping(let freezer, _), .frozen(let freezer, _):
+            try? freezer.set(false)
+            motion = .running
+        }
+    }
+
+    // MARK: The end
+
     /// The facts of the run, once its init has been reaped. `cellTime` is the processor time of everything that has ever been
     /// in the cell and was reaped, the taking down of its namespaces included.
     func finishReport(usage: GroupUsage, cellTime: Int64, now: Int64) -> FinishReport {
         let used = programTime(usage, cellTime: cellTime)
-        let wallTime = started.map { (ended?.at ?? now) - $0 } ?? 0
+        let wallTime = started.map { max(0, (ended?.at ?? now) - $0 - frozenTime) } ?? 0
         // Three files to read: more than a run is worth that waited for nothing.
         let pressure = wallTime < Self.shortRun ? nil : cell.group.pressure
         return FinishReport(
@@ -154,7 +235,7 @@ final class RunningCell {
             throttledTime: usage.throttledTime, peakMemory: usage.peakMemory,
             peakProcesses: usage.peakProcesses.map { Int64(max(1, $0 - 1)) } ?? -1, voluntarySwitches: own(2),
             forcedSwitches: own(3), maxResident: ended.map { $0.usage[4] * 1_024 } ?? -1,
-            pressure: pressure.map { [$0.cpu, $0.memory, $0.io] } ?? [-1, -1, -1])
+            pressure: pressure.map { [$0.cpu, $0.memory, $0.io] } ?? [-1, -1, -1], frozenTime: frozenTime)
     }
 
     private func ending(_ usage: GroupUsage) -> FinishReport.Ending {

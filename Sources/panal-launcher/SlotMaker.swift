@@ -32,6 +32,8 @@ struct SlotMaker {
         let line = Descriptor(owning: number)
         try? Processes.closeAll(but: [0, 1, 2, number])
         _ = panal_set_parent_death_signal(SIGKILL)
+        // A cell that is kept must not keep the error stream of a server that has gone.
+        if table.keepSeconds > 0 { dup2(1, 2) }
         while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
             for slot in message.bytes { answer(line, slot: Int(slot)) }
         }

@@ -104,10 +104,11 @@ enum Seeds {
         instance: "fuzz", dataFolder: "/data", rootfs: ["host"],
         seccomp: [LauncherTable.Filter(instructions: [UInt8](repeating: 6, count: 8), makesSockets: false)],
         firstUser: 2_000_000_000, lastUser: 2_000_000_128, cores: [0, 1, 2, 3], memory: 1 << 32,
-        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2)
+        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600)
 
     static let request = RunRequest(
-        id: 7, rootfs: 0, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30, processes: 64,
+        id: 7, label: [1, 2, 3], rootfs: 0, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30,
+        processes: 64,
         wallMicroseconds: 1_000_000, cpuMicroseconds: 1_000_000, scratchBytes: 1 << 20, scratchFiles: 100,
         collectedFiles: 10, collectedBytes: 1 << 20, openFiles: 64, fileBytes: 1 << 20, program: "programs/ab",
         inputs: [.init(field: "image", name: "a b.png", source: "blobs/ab/cd")], arguments: ["/program/x", "-v"],
@@ -119,14 +120,21 @@ enum Seeds {
         (shared.exclusive, shared.quota, shared.inputs, shared.program) = (false, 50_000, [], "")
         var upwards = request
         upwards.program = "../etc"
-        let commands: [Command] = [.run(request), .run(shared), .run(upwards), .kill(id: 7, cause: .cancelled), .stop]
+        let commands: [Command] = [
+            .run(request), .run(shared), .run(upwards), .kill(id: 7, cause: .cancelled), .stop, .claim,
+            .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7),
+        ]
         let step = StepReport(step: "mount.proc", errno: 1, detail: "mount(proc): Operation not permitted")
         let endings: [FinishReport.Ending] = [
             .exited(0), .signalled(9), .notExecuted(errno: 2, isThere: true), .killed, .failed(step),
         ]
         let reports: [Report] =
             [
-                .ready(cores: [0, 1], memory: 1 << 30), .unusable(step), .started(id: 1),
+                .ready(cores: [0, 1], memory: 1 << 30, freezes: true), .unusable(step), .started(id: 1, at: 5),
+                .held(
+                    HeldReport(
+                        id: 1, label: [1, 2], cores: [0], memory: 1 << 20, started: 5, isFinished: true,
+                        isFrozen: false)), .taken, .otherTable, .freezing(id: 1, isFrozen: false, step),
                 .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "c", reason: "it is a symbolic link"),
             ] + endings.map { .finished(id: 1, FinishReport(ending: $0, cause: .memory, userTime: -1)) }
         let known = table.encoded()

@@ -8,7 +8,8 @@ import Testing
 /// The messages between server and launcher, and what the launcher refuses of them. No cell runs here.
 @Suite struct ProtocolTests {
     static let request = RunRequest(
-        id: 7, rootfs: 0, seccomp: 0, cores: [0, 1], exclusive: true, quota: 0, memory: 64 << 20, processes: 32,
+        id: 7, label: Array(repeating: 9, count: 64), rootfs: 0, seccomp: 0, cores: [0, 1], exclusive: true, quota: 0,
+        memory: 64 << 20, processes: 32,
         wallMicroseconds: 1_000_000, cpuMicroseconds: 1_000_000, scratchBytes: 1 << 20, scratchFiles: 64,
         collectedFiles: 8,
         collectedBytes: 1 << 20, openFiles: 64, fileBytes: 1 << 20, program: "programs/abc",
@@ -24,12 +25,23 @@ import Testing
     }
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
-        for command in [Command.run(Self.request), .kill(id: 9, cause: .output), .stop] {
+        let commands: [Command] = [
+            .run(Self.request), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1), .forget(id: 2),
+            .freeze(id: 3), .thaw(id: .max),
+        ]
+        for command in commands {
             #expect(try Command(decoding: command.encoded()) == command)
         }
         let reports: [Report] = [
-            .ready(cores: [0, 3], memory: 5), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
-            .started(id: 1), .explaining(id: 3),
+            .ready(cores: [0, 3], memory: 5, freezes: true), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
+            .started(id: 1, at: 77), .explaining(id: 3), .taken, .otherTable,
+            .freezing(id: 4, isFrozen: true, nil),
+            .freezing(id: 4, isFrozen: false, StepReport(step: "s", errno: 1, detail: "")),
+            .held(
+                HeldReport(
+                    id: 9, label: [1, 2, 0, 255], cores: [3], memory: 7, started: nil, isFinished: true, isFrozen: false
+                )),
+            .held(HeldReport(id: 9, label: [], cores: [], memory: 0, started: 5, isFinished: false, isFrozen: true)),
             .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "x", reason: "link"),
             .finished(id: 2, FinishReport(ending: .notExecuted(errno: 8, isThere: true), cause: .none, userTime: 5)),
             .finished(
@@ -63,7 +75,7 @@ import Testing
         let changes: [(String, (inout LauncherTable) -> Void)] = [
             ("memory", { $0.memory = 4_095 << 10 }), ("memory", { $0.memory = .max }),
             ("wall time", { $0.wallMicroseconds = 0 }), ("wall time", { $0.wallMicroseconds = .max }),
-            ("processes", { $0.processes = 1 }),
+            ("processes", { $0.processes = 1 }), ("keep", { $0.keepSeconds = 604_801 }),
         ]
         for (field, change) in changes {
             var table = Self.table

@@ -67,10 +67,19 @@ int panal_eventfd(void);
 int panal_lock(int descriptor, int exclusive);
 int panal_unlock(int descriptor);
 int panal_set_nonblocking(int descriptor);
+/// Moves up to `length` bytes from the pipe `from` to the end of `to`'s offset, without waiting for the pipe.
+int64_t panal_splice(int from, int to, size_t length);
 int panal_make_device(int folder, const char *name, unsigned mode, unsigned major, unsigned minor);
 
 // Sockets
 int panal_seqpacket_pair(int out[2]);
+/// A socket that keeps message boundaries, not connected; non-blocking where `blocking` is 0.
+int panal_seqpacket_socket(int blocking);
+int panal_bind_unix(int socket, const char *path);
+int panal_connect_unix(int socket, const char *path);
+int panal_accept(int socket);
+/// The user that connected, as this process's user namespace names it.
+int panal_peer_user(int socket, uint32_t *user);
 /// Sends one message with `count` descriptors (at most 8); flags as send(2).
 int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags);
 /// Bytes of the next message, which stays; 0 when nobody is left on the other side.
