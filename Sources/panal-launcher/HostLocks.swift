@@ -58,7 +58,10 @@ final class HostLocks {
             let instance = String(file.dropFirst(Self.prefix.count))
             guard instance != name, let held = try? Self.lasting("\(locks)/\(file)", create: false) else { continue }
             // What cannot be removed now is left to the next launcher: it is not ours, and no reason not to start.
-            if (try? sweep(instance)) != nil { unsafe unlink("\(locks)/\(file)") }
+            if (try? sweep(instance)) != nil {
+                unsafe unlink(LockFolder.launcher(instance, folder: folder))
+                unsafe unlink("\(locks)/\(file)")
+            }
             close(held.release())
         }
     }

@@ -8,6 +8,7 @@ internal import PanalLinux
 /// started it; one thread, no network, no database, no Foundation. Its parent (`panald`, or `panal run`) starts it with two
 /// descriptors: 3, a socket that keeps message boundaries, and 4, the table of everything that may ever be asked for. It reads
 /// the table once; after that its parent gives up its own privileges, and nothing that comes over the socket can widen the table.
+/// Where the table says so, it outlives its parent, and goes on with the next server of the same table.
 ///
 /// ## Who is trusted
 ///
@@ -49,9 +50,39 @@ internal import PanalLinux
 /// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
 /// launcher waits for the end of init, with which the kernel ends everything in the cell. Either way the usage is read, the
 /// result files are opened (`Collector`) and the server is told. When init is gone, and the group is empty, the slot's spawner
-/// takes down what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by killing init. When the
-/// socket closes, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the
-/// parent-death signal takes each spawner and init, and the next launcher on this host sweeps.
+/// takes down what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's
+/// kills all act by killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every
+/// group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
+/// init, and the next launcher on this host sweeps.
+///
+/// ## Without a server
+///
+/// What is kept (`Launcher+Keeping`): with each order come the reading ends of the program's output pipes, beside the server's
+/// own, so that a program without a server is not ended by what it writes, but waits when its pipe is full. A run that ends keeps
+/// its report, its pipes, and its scratch, out of which the results are opened as often as they are asked for. All that until
+/// a server says `forget`, which it does when it has stored what became of the run: whoever is killed before that is told again by
+/// the launcher to its successor, and a run is never ordered twice. The server moves bytes from a pipe to the stream's file by
+/// `splice`, so that they are in one or the other; how far it came is the file's size. What is more than the limit stays in the
+/// pipe, where the successor finds it too.
+///
+/// Limits go on being held. The error stream that was the server's is let go of. When no server has come within the table's
+/// time, or one has come and not asked for a run in that time, what was kept is ended as if the server had said `stop`.
+///
+/// Who may take over (`ServerLine`): whoever connects to the instance's socket, which only the user can reach who started the
+/// launcher (a folder of mode 0700, a socket of 0600), and of whom the kernel says that it is that user, *when it connects*: so
+/// `panald` connects as root and gives its privileges up afterwards. It shows the table that it would start a launcher with. With
+/// the same one it is the server from then on, and the table still is the one that was given at the start; with another one it can
+/// only say `stop`. One at a time: another one hears that it has come too late. A stranger at the socket is hung up on unheard, one
+/// that says nothing after 5 s, and what either has sent is read by nobody. Programs cannot get there: they see neither that folder
+/// nor, but with a network namespace of their own, any socket.
+///
+/// ## Standing still
+///
+/// A program is frozen by its v2 group (`GroupFreezer`), which holds with v1 controllers too, since slots have a group in the
+/// v2 hierarchy beside them; the v1 freezer would keep a process from being killed. The launcher asks until the kernel says that
+/// everything stands still, and does not wait for it. The cores are then free for others and have to be taken again for the
+/// thaw; memory is not. Wall and processor time stand still, and the report tells for how long. A kill comes before its thaw,
+/// so that nothing of the program runs again.
 ///
 /// ## Special cases
 ///

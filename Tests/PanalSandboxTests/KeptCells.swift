@@ -21,7 +21,8 @@ struct KeptCells: Sendable {
 
     /// `prepared` is called when there is nothing left to do but to find the launcher or to start one.
     init(
-        _ test: String, owner: Int32 = getpid(), keeping time: Duration = .seconds(60), prepared: () throws -> Void = {}
+        _ test: String, owner: Int32 = getpid(), keeping time: Duration = .seconds(600),
+        prepared: () throws -> Void = {}
     ) throws {
         (instance, folder) = Self.place(test, owner: owner)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -84,8 +85,9 @@ struct KeptCells: Sendable {
 }
 
 extension CellLimits {
-    /// Shared, so that several run on one core.
+    /// Shared, so that several run on one core; with time for a slow machine.
     static let kept = CellLimits.test.with(\.cpu, .shared(millicores: 300)).with(\.outputBytes, 8 << 20)
+        .with(\.wallTime, .seconds(1_200)).with(\.cpuTime, .seconds(600))
 }
 
 /// Streams and results in files, which another process can go on with.

@@ -12,7 +12,7 @@ extension LiveCells {
     @Suite(.serialized) struct TakeoverTests {
         /// Writes to both streams for at least two seconds, leaves a file, and ends.
         private static let slow = """
-            i=0; while [ $i -lt 400 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); sleep 0.005; done
+            i=0; while [ $i -lt 60 ]; do echo "out $i"; echo "err $i" >&2; i=$((i+1)); sleep 0.04; done
             echo result > r; exit 3
             """
         private static func lines(_ word: String, _ count: Int) -> String {
@@ -31,7 +31,7 @@ extension LiveCells {
                 guard ended.outcome == .exited(code: 5) else { exit(1) }
                 let sink = try server.sink(2)
                 _ = server.start(server.attempt(2, Self.slow), sink)
-                while sink.bytes(of: .error) < 100 { usleep(1_000) }
+                while sink.bytes(of: .error) < 60 { usleep(1_000) }
                 kill(getpid(), SIGKILL)
             }
             let server = try KeptCells("killed")
@@ -54,8 +54,8 @@ extension LiveCells {
             let second = try server.sink(2)
             let run = await server.resume(server.attempt(2, Self.slow), second)
             #expect(run.outcome == .exited(code: 3))
-            #expect(second.text(.output) == Self.lines("out", 400))
-            #expect(second.text(.error) == Self.lines("err", 400))
+            #expect(second.text(.output) == Self.lines("out", 60))
+            #expect(second.text(.error) == Self.lines("err", 60))
             #expect(run.files.map { second.result($0.content) } == ["result\n"])
             #expect(run.usage.wallMicroseconds >= 2_000_000)
             #expect(second.starts.count == 1 && second.starts[0] > .milliseconds(50))
@@ -134,7 +134,7 @@ extension LiveCells {
 
         @Test func oneCellGoesThroughTenServers() async throws {
             var server = try KeptCells("ten")
-            let script = "i=0; while [ $i -lt 300 ]; do echo \"out $i\"; i=$((i+1)); sleep 0.01; done"
+            let script = "i=0; while [ $i -lt 60 ]; do echo \"out $i\"; i=$((i+1)); sleep 0.05; done"
             let attempt = server.attempt(1, script)
             let first = try server.sink(1)
             _ = server.start(attempt, first)
@@ -162,7 +162,7 @@ extension LiveCells {
             #expect(await server.executor.held() == [attempt.id])
             let result = await server.resume(attempt, sink)
             #expect(result.outcome == .exited(code: 0))
-            #expect(sink.text(.output) == Self.lines("out", 300))
+            #expect(sink.text(.output) == Self.lines("out", 60))
             await server.end()
         }
 
@@ -259,7 +259,7 @@ extension LiveCells {
             _ = server.start(server.attempt(1, "sleep 50"), sink)
             #expect(await KeptCells.eventually { !sink.starts.isEmpty })
             await server.executor.detach()
-            let next = try KeptCells("table", keeping: .seconds(61))
+            let next = try KeptCells("table", keeping: .seconds(601))
             #expect(await next.executor.recover([KeptCells.id(1)]) == [KeptCells.id(1)])
             let result = await next.resume(next.attempt(1, "sleep 50"), try next.sink(1))
             #expect(result.outcome.step == "launcher.replaced")
@@ -305,7 +305,7 @@ extension LiveCells {
             let server = try KeptCells("limits")
             let short = CellLimits.kept.with(\.wallTime, .milliseconds(700))
             let narrow = CellLimits.kept.with(\.outputBytes, 100_000)
-            let slow = "while :; do printf %01000d 7; sleep 0.01; done"
+            let slow = "while :; do printf %05000d 7; sleep 0.05; done"
             let sinks = [try server.sink(1), try server.sink(2), try server.sink(3)]
             _ = server.start(server.attempt(1, "sleep 50", limits: short), sinks[0])
             _ = server.start(server.attempt(2, slow, limits: narrow), sinks[1])
@@ -358,6 +358,13 @@ extension LiveCells {
             try #require(launchers.count == 1)
             await server.executor.detach()
             kill(launchers[0], SIGKILL)
+            #expect(await KeptCells.eventually { kill(launchers[0], 0) != 0 })
+            #expect(!KeptCells.remains(server.instance).isEmpty)
+            // By one of another name, which takes nothing over.
+            let other = try KeptCells("sweeper")
+            #expect(KeptCells.remains(server.instance).isEmpty, "\(KeptCells.remains(server.instance))")
+            #expect(await other.executor.held() == [])
+            await other.end()
             let next = try KeptCells("swept")
             #expect(await next.executor.recover([KeptCells.id(1)]) == [])
             #expect(await next.resume(next.attempt(1, ""), try next.sink(1)).outcome.step == "launcher.lost")

@@ -1,6 +1,8 @@
 import Foundation
+import Glibc
 import PanalCore
 import PanalStore
+import Synchronization
 import Testing
 
 struct BlobFixture {
@@ -195,6 +197,42 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
         #expect(error == 4)
         #expect(throws: BlobError.closed) { try append("late", to: sink, .output) }
         #expect(try await fixture.blobs.stream(.error, of: job).all() == Array("oops".utf8))
+    }
+
+    /// The kernel puts bytes into a stream's file itself; another process goes on where the first one was killed, and an attempt
+    /// that begins anew does not.
+    @Test func aStreamIsGoneOnWith() async throws {
+        let fixture = try BlobFixture()
+        let job = JobID.make(at: StoreFixture.start)
+        let sink = try await fixture.sink(job)
+        #expect(try fixture.folder.tree("data/jobs") == [])
+        let file = try #require(try sink.file(of: .output))
+        #expect(fcntl(file, F_GETFL) & O_APPEND == 0)
+        #expect(write(file, "one ", 4) == 4)
+        sink.noteMoved(4, to: .output)
+        // Killed before it could note them.
+        #expect(write(file, "two ", 4) == 4)
+
+        let attempt = AttemptID(job: job, number: 2, nonce: 1)
+        let pieces = Mutex(0)
+        let next = try await fixture.blobs.sink(for: attempt, resuming: true) { pieces.withLock { $0 += 1 } }
+        #expect(next.bytes(of: .output) == 8)
+        #expect(next.bytes(of: .error) == 0)
+        try append("three ", to: next, .output)
+        let again = try #require(try next.file(of: .output))
+        #expect(write(again, "four", 4) == 4)
+        next.noteMoved(4, to: .output)
+        try append("oops", to: next, .error)
+        #expect(pieces.withLock { $0 } == 3)
+        let (output, error) = try await next.close()
+        #expect(output == 18)
+        #expect(error == 4)
+        #expect(throws: BlobError.closed) { try next.file(of: .error) }
+        #expect(try await fixture.blobs.stream(.output, of: job).all() == Array("one two three four".utf8))
+
+        let anew = try await fixture.blobs.sink(for: AttemptID(job: job, number: 3, nonce: 1)) {}
+        #expect(anew.bytes(of: .output) == 0)
+        #expect(try await fixture.blobs.stream(.output, of: job).size == 0)
     }
 
     @Test func resultFilesBecomeBlobsUpToTheirLimit() async throws {
