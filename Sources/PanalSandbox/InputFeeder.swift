@@ -5,6 +5,18 @@ internal import PanalLinux
 /// Copies a descriptor (a terminal, a pipe, a stored file) into a pipe, so that the cell never holds the original: a terminal
 /// in a cell's hands could be typed into, a file would show where it stands.
 enum InputFeeder {
+    /// A copy of a whole stored file in memory, at its beginning, that its reader cannot change.
+    static func copy(of source: borrowing Descriptor) throws(SystemCallFailure) -> Descriptor {
+        let file = try Descriptor.memory(name: "input", bytes: [])
+        while true {
+            let bytes = try source.read(atMost: 1 << 20)
+            if bytes.isEmpty { break }
+            try file.writeAll(bytes)
+        }
+        try SystemCallFailure.checkErrno(fchmod(file.raw, 0o444), "fchmod(input)")
+        return try Descriptor.open("/proc/self/fd/\(file.raw)", O_RDONLY)
+    }
+
     /// The pipe's read end. The thread ends when the source does, or when nobody is left to read.
     static func start(from source: Int32) throws(SystemCallFailure) -> Descriptor {
         let ends = try Descriptor.pipe()

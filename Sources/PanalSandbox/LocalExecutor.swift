@@ -105,6 +105,8 @@ package final class LocalExecutor: Executor, Sendable {
             if let blob, let dataFolder {
                 // Copied, since the file itself would show its path inside, and could be locked.
                 let file = try Descriptor.open("\(dataFolder)/\(ContentLayout.blob(blob))", O_RDONLY)
+                // A feeder ends with this process, which a program that is kept must not take for the end of its input.
+                if keepsCells { return try InputFeeder.copy(of: file).release() }
                 return try InputFeeder.start(from: file.raw).release()
             }
             switch input {

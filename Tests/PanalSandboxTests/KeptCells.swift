@@ -25,10 +25,12 @@ struct KeptCells: Sendable {
         prepared: () throws -> Void = {}
     ) throws {
         (instance, folder) = Self.place(test, owner: owner)
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for part in ["blobs", "programs"] {
+            try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
+        }
         let policies = CellHarness.repository.appending(path: "Profiles/seccomp").path
         let settings = LauncherSettings(
-            executable: CellHarness.launcher, instance: instance, dataFolder: nil,
+            executable: CellHarness.launcher, instance: instance, dataFolder: folder,
             seccomp: try SeccompPolicies.load(folder: policies), preparedCells: 1, keepsCells: time)
         try prepared()
         executor = try LocalExecutor.start(settings)

@@ -329,6 +329,29 @@ extension LiveCells {
             await next.end()
         }
 
+        /// Nobody may take the end of a server for the end of the input.
+        @Test func inputIsWholeWithoutAServer() async throws {
+            let server = try KeptCells("input")
+            let content = try #require(ContentHash(hex: String(repeating: "a", count: 64)))
+            let path = "\(server.folder)/\(ContentLayout.blob(content))"
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Data(repeating: 97, count: 1_000_000).write(to: URL(filePath: path))
+            var attempt = server.attempt(1, "sleep 1; wc -c; echo x > /dev/stdin; readlink /proc/self/fd/0")
+            attempt.standardInput = content
+            let sink = try server.sink(1)
+            _ = server.start(attempt, sink)
+            #expect(await KeptCells.eventually { !sink.starts.isEmpty })
+            await server.executor.detach()
+            try await Task.sleep(for: .milliseconds(1_500))
+            let next = try KeptCells("input")
+            let again = try next.sink(1)
+            #expect(await next.resume(attempt, again).outcome == .exited(code: 0))
+            #expect(again.text(.output) == "1000000\n/memfd:input (deleted)\n")
+            #expect(again.text(.error).contains("Permission denied"), "\(again.text(.error))")
+            await next.end()
+        }
+
         /// Cancelled between two servers.
         @Test func aCancelledOneComesBackAsCancelled() async throws {
             let server = try KeptCells("cancel")
