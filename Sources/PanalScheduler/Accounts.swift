@@ -15,10 +15,13 @@ struct Account: Sendable {
     var rank: Double { usage / limits.share }
 
     /// Thousandths of cores that it may still start; 0 when it may start no job at all.
-    var startable: Int {
-        if let most = limits.runningJobs, runningJobs >= most { return 0 }
+    var startable: Int { startable(besides: 0, jobs: 0) }
+
+    /// What it could still start if it had started so much more.
+    func startable(besides millicores: Int, jobs: Int) -> Int {
+        if let most = limits.runningJobs, runningJobs + jobs >= most { return 0 }
         guard let cores = limits.runningCores else { return .max }
-        return max(0, cores * 1_000 - runningMillicores)
+        return max(0, cores * 1_000 - runningMillicores - millicores)
     }
 }
 
@@ -43,7 +46,7 @@ struct AccountBook: Sendable {
         if let number = numbers[name] { return number }
         let number = Int32(accounts.count)
         numbers[name] = number
-        accounts.append(Account(name: name, limits: Self.checked(named[name] ?? standard)))
+        accounts.append(Account(name: name, limits: limits(of: name)))
         return number
     }
 
@@ -61,19 +64,28 @@ struct AccountBook: Sendable {
     private static func checked(_ limits: AccountLimits) -> AccountLimits {
         var limits = limits
         if !(limits.share > 0) || !limits.share.isFinite { limits.share = 1 }
+        // So that thousandths of it can be counted.
+        limits.runningCores = limits.runningCores.map { min(max(0, $0), 1 << 40) }
+        limits.runningJobs = limits.runningJobs.map { max(0, $0) }
+        limits.queuedJobs = limits.queuedJobs.map { max(0, $0) }
         return limits
     }
+
+    /// Limits of an account, whether it is known yet or not.
+    func limits(of name: String) -> AccountLimits { Self.checked(named[name] ?? standard) }
 }
 
 /// The exponential forgetting of what was used. Everybody forgets at the same pace, so instead of making old use smaller, new use
 /// is made larger; only when the factor becomes huge is everything brought down again.
 struct UsageDecay: Sendable {
-    var halfLife: Double
+    private var halfLife: Double
     private var epoch: Int64?
 
     init(halfLife: Duration) {
-        self.halfLife = halfLife.inSeconds
+        self.halfLife = Self.checked(halfLife)
     }
+
+    private static func checked(_ halfLife: Duration) -> Double { max(60, halfLife.inSeconds) }
 
     /// What a core-second that is used at `moment` counts.
     func weight(at moment: Int64) -> Double {
@@ -87,10 +99,19 @@ struct UsageDecay: Sendable {
             epoch = moment
             return nil
         }
-        let weight = weight(at: moment)
-        guard weight > 0x1p200 else { return nil }
-        epoch = moment
-        return 1 / weight
+        return weight(at: moment) > 0x1p200 ? restart(at: moment) : nil
+    }
+
+    /// Forgets at another pace from `moment` on. The factor by which all use has to be multiplied.
+    mutating func change(to halfLife: Duration, at moment: Int64) -> Double? {
+        guard Self.checked(halfLife) != self.halfLife else { return nil }
+        defer { self.halfLife = Self.checked(halfLife) }
+        return restart(at: moment)
+    }
+
+    private mutating func restart(at moment: Int64) -> Double {
+        defer { epoch = moment }
+        return 1 / weight(at: moment)
     }
 
     /// 2 to the power of `value`, without the C library's mathematics.

@@ -89,15 +89,21 @@ struct CoreMap: Sendable {
         return grant
     }
 
-    /// Takes exactly these; false, and nothing taken, when one of them is not to be had.
-    mutating func take(exactly grant: CoreGrant) -> Bool {
-        guard grant.whole.allSatisfy({ uses[Int($0)] == 0 }),
-            grant.shares.allSatisfy({
-                uses[Int($0.core)] != Self.exclusive && Int(uses[Int($0.core)]) + Int($0.millicores) <= 1_000
-            })
-        else { return false }
-        take(grant)
-        return true
+    /// Takes of exactly these what is to be had, and says what that is.
+    mutating func take(whatIsFreeOf grant: CoreGrant) -> CoreGrant {
+        var taken = CoreGrant()
+        // One after the other: the list of a reservation from outside may name a core twice.
+        for core in grant.whole where uses[Int(core)] == 0 {
+            take(CoreGrant(whole: [core]))
+            taken.whole.append(core)
+        }
+        for share in grant.shares where share.millicores > 0 {
+            let use = uses[Int(share.core)]
+            guard use != Self.exclusive, Int(use) + Int(share.millicores) <= 1_000 else { continue }
+            take(CoreGrant(shares: [share]))
+            taken.shares.append(share)
+        }
+        return taken
     }
 
     private mutating func take(_ grant: CoreGrant) {

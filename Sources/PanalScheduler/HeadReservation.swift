@@ -8,10 +8,15 @@ struct HeadReservation: Sendable {
     var moment: Int64
     /// What it will take of each host.
     var cells: [Int32: [CellDemand]]
+    /// Its allocator gives it hosts on which nothing else runs, one for each cell (`singleton`).
+    var isAlone: Bool
+    /// To be made anew: something has ended or started since that it knew nothing of.
+    var isStale = false
 
     /// Whether the promise holds on `host` when `request` runs there from now until `end`.
     func isKept(_ number: Int32, _ host: HostState, besides request: ResourceRequest, until end: Int64) -> Bool {
         guard end > moment, let cells = cells[number] else { return true }
+        guard !isAlone else { return false }
         var later = host
         guard later.take(request, for: -1, until: end) != nil else { return false }
         later = later.after(moment)
@@ -20,11 +25,11 @@ struct HeadReservation: Sendable {
         }
     }
 
-    /// Thousandths of cores of `host` that the head leaves when it has started; what runs on beyond it may have them.
-    func spare(_ host: HostState) -> Int {
-        let later = host.after(moment)
-        let taken = cells.values.joined().reduce(0) { $0 + ($1.request.millicores + 999) / 1_000 * 1_000 * $1.count }
-        return max(0, later.cores.freeMillicores - taken)
+    /// Thousandths of cores of `host` that the head leaves when it has started, at the most; what runs on beyond it may have them.
+    func spare(_ number: Int32, _ host: HostState) -> Int {
+        guard !isAlone else { return 0 }
+        let taken = (cells[number] ?? []).reduce(0) { $0 + $1.request.millicores * $1.count }
+        return max(0, host.after(moment).cores.freeMillicores - taken)
     }
 }
 
@@ -35,6 +40,7 @@ struct ReservationFinder {
     /// soonest: then the promise may be later than the earliest moment possible, but it is a promise all the same.
     let candidates: [Int32]
     let now: Int64
+    let isAlone: Bool
 
     func reservation(_ job: Int32, _ demand: JobDemand) -> HeadReservation? {
         guard let only = demand.cells.first else { return nil }
@@ -45,16 +51,30 @@ struct ReservationFinder {
     private func single(_ job: Int32, _ cell: CellDemand) -> HeadReservation? {
         var best: (moment: Int64, host: Int32)?
         for number in candidates {
-            guard let moment = hosts[Int(number)].earliest(cell.request, count: 1, now: now) else { continue }
+            let host = hosts[Int(number)]
+            guard let moment = isAlone ? whenEmpty(host, cell.request) : host.earliest(cell.request, now: now) else {
+                continue
+            }
             if moment < best?.moment ?? .max { best = (moment, number) }
         }
-        return best.map { HeadReservation(job: job, moment: $0.moment, cells: [$0.host: [cell]]) }
+        return best.map { HeadReservation(job: job, moment: $0.moment, cells: [$0.host: [cell]], isAlone: isAlone) }
+    }
+
+    private func whenEmpty(_ host: HostState, _ request: ResourceRequest) -> Int64? {
+        let last = host.grants.reduce(now) { max($0, $1.end) }
+        return host.after(last).fits(request) ? last : nil
+    }
+
+    /// How many such cells a host takes.
+    private func room(_ host: HostState, for cell: CellDemand) -> Int {
+        guard isAlone else { return host.room(for: cell.request, atMost: cell.count) }
+        return host.grants.isEmpty && host.fits(cell.request) ? 1 : 0
     }
 
     /// Equal cells: releases everything in the order of its end until there is room for all of them.
     private func gang(_ job: Int32, _ cell: CellDemand) -> HeadReservation? {
         var later = Dictionary(uniqueKeysWithValues: candidates.map { ($0, hosts[Int($0)]) })
-        var room = later.mapValues { $0.room(for: cell.request, atMost: cell.count) }
+        var room = later.mapValues { self.room($0, for: cell) }
         let present = room
         var total = room.values.reduce(0, +)
         var moment = now
@@ -75,7 +95,7 @@ struct ReservationFinder {
                 for host in touched {
                     guard let updated = later[host]?.after(moment) else { continue }
                     later[host] = updated
-                    let larger = updated.room(for: cell.request, atMost: cell.count)
+                    let larger = self.room(updated, for: cell)
                     total += larger - (room[host] ?? 0)
                     room[host] = larger
                 }
@@ -98,7 +118,7 @@ struct ReservationFinder {
             chosen[number] = [CellDemand(cell.request, count: taken + (chosen[number]?.first?.count ?? 0))]
             left -= taken
         }
-        return HeadReservation(job: job, moment: moment, cells: chosen)
+        return HeadReservation(job: job, moment: moment, cells: chosen, isAlone: isAlone)
     }
 
     /// Cells of several kinds: tries the moments at which something ends.
@@ -111,7 +131,9 @@ struct ReservationFinder {
             let middle = (low + high) / 2
             if chosen(demand, at: moments[middle]) != nil { high = middle } else { low = middle + 1 }
         }
-        return chosen(demand, at: moments[low]).map { HeadReservation(job: job, moment: moments[low], cells: $0) }
+        return chosen(demand, at: moments[low]).map {
+            HeadReservation(job: job, moment: moments[low], cells: $0, isAlone: isAlone)
+        }
     }
 
     private func chosen(_ demand: JobDemand, at moment: Int64) -> [Int32: [CellDemand]]? {
@@ -121,7 +143,8 @@ struct ReservationFinder {
             for _ in 0..<cell.count {
                 guard
                     let place = later.indices.first(where: {
-                        later[$0].take(cell.request, for: -1, until: .max) != nil
+                        (!isAlone || later[$0].grants.isEmpty)
+                            && later[$0].take(cell.request, for: -1, until: .max) != nil
                     })
                 else { return nil }
                 chosen[candidates[place], default: []].append(CellDemand(cell.request))

@@ -51,3 +51,40 @@ package struct HostDescription: Hashable, Sendable {
             memory: capacity.memory)
     }
 }
+
+/// What a host has when nothing runs on it, and how many hosts are like that.
+struct HostShape: Hashable, Sendable {
+    var pool: UInt64
+    var cores: Int
+    var memory: Int
+    var opportunisticMemory: Int
+    var count = 1
+
+    static func all(of hosts: [HostState]) -> [HostShape] {
+        var numbers: [HostShape: Int] = [:]
+        var shapes: [HostShape] = []
+        for host in hosts {
+            let shape = HostShape(
+                pool: host.pool, cores: host.cores.count, memory: max(0, host.description.memory),
+                opportunisticMemory: max(0, host.description.opportunisticMemory))
+            if let number = numbers[shape] {
+                shapes[number].count += 1
+            } else {
+                numbers[shape] = shapes.count
+                shapes.append(shape)
+            }
+        }
+        return shapes
+    }
+
+    /// How many such cells fit beside each other.
+    func room(for request: ResourceRequest) -> Int {
+        let byMemory = memory / max(1, request.memory)
+        let (whole, rest) = max(1, request.millicores).quotientAndRemainder(dividingBy: 1_000)
+        if request.isWhole || rest == 0 { return min(byMemory, cores / max(1, whole)) }
+        // As many as share their last core, and what is left for some more.
+        let sharing = 1_000 / rest
+        let (full, left) = cores.quotientAndRemainder(dividingBy: sharing * whole + 1)
+        return min(byMemory, full * sharing + (left > 0 && whole > 0 ? (left - 1) / whole : 0))
+    }
+}

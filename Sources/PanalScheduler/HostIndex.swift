@@ -39,7 +39,7 @@ struct HostSummary: ForestSummary {
 
 /// The hosts in the order of one allocator.
 struct HostIndex: Sendable {
-    private struct Key: Comparable, Sendable {
+    struct Key: Comparable, Sendable {
         var first: Int64
         var second: Int64
         var host: Int32
@@ -58,8 +58,8 @@ struct HostIndex: Sendable {
     /// Place of each host in the order of names.
     private let nameOrder: [Int64]
     /// The host that took the last job of a round (`roundRobin`).
-    private var cursor: Key?
-    /// Hosts whose place in the order is to be found anew at the end of the decision (`firstFitDecreasing`).
+    private(set) var cursor: Key?
+    /// Hosts whose place in the order is to be found anew at the next decision (`firstFitDecreasing`).
     private var moved: [Int32] = []
 
     init(_ allocator: Allocator, hosts: [HostState]) {
@@ -101,8 +101,9 @@ struct HostIndex: Sendable {
         forest.insert(key, HostSummary(host), into: &root)
     }
 
-    /// The order of `firstFitDecreasing` is that of the beginning of a decision.
-    mutating func endDecision(_ hosts: [HostState]) {
+    /// At the beginning of a decision: the order of `firstFitDecreasing` stays as it is then.
+    mutating func sortAgain(_ hosts: [HostState]) {
+        guard !moved.isEmpty else { return }
         for number in moved {
             let key = self.key(hosts[Int(number)], number)
             guard key != keys[Int(number)] else { continue }
@@ -135,6 +136,9 @@ struct HostIndex: Sendable {
     mutating func noteUse(of host: Int32) {
         if allocator == .roundRobin { cursor = keys[Int(host)] }
     }
+
+    /// What was noted since `cursor` was read came to nothing.
+    mutating func takeBack(to cursor: Key?) { self.cursor = cursor }
 
     /// Every host that takes the request is as likely as any other: some are drawn, and where none of those does, all are asked.
     private func random(_ count: Int, _ takes: (Int32) -> Bool, _ generator: inout SeededGenerator) -> Int32? {

@@ -17,6 +17,7 @@ struct HostState: Sendable {
     /// Bit of its pool.
     let pool: UInt64
     var cores: CoreMap
+    /// Bytes; below 0 while a job that was taken over has more than the machine has left.
     private(set) var freeMemory: Int
     private(set) var grants: [HostGrant] = []
     var isOpen = true
@@ -27,6 +28,8 @@ struct HostState: Sendable {
     var freeGuestMemory: Int
     var guests: [Guest] = []
     var isAttended = false
+    /// Whether it stands in `ScheduleState.disturbed`.
+    var isDisturbed = false
 
     struct Guest: Sendable {
         var job: Int32
@@ -67,12 +70,16 @@ struct HostState: Sendable {
         return grant
     }
 
-    /// Takes what a job that was started earlier holds; false when it is not to be had.
-    mutating func adopt(_ grant: CoreGrant, memory: Int, for job: Int32, until end: Int64) -> Bool {
-        guard memory <= freeMemory, cores.take(exactly: grant) else { return false }
+    /// Takes what a job that was started earlier holds, as far as this machine still has it: the job computes there, so nobody else
+    /// may be given that. False when it is not all that the job was promised.
+    mutating func adopt(_ reservation: Reservation, for job: Int32, until end: Int64) -> (CoreGrant, isAll: Bool) {
+        let (wanted, isHere) = grant(of: reservation)
+        let taken = cores.take(whatIsFreeOf: wanted)
+        let memory = min(max(0, reservation.memory), 1 << 60)
+        let isAll = isHere && taken == wanted && memory <= freeMemory
         freeMemory -= memory
-        grants.append(HostGrant(job: job, end: end, grant: grant, memory: memory))
-        return true
+        grants.append(HostGrant(job: job, end: end, grant: taken, memory: memory))
+        return (taken, isAll)
     }
 
     /// Gives back everything of a job.
@@ -107,15 +114,15 @@ struct HostState: Sendable {
         return count
     }
 
-    /// The first moment at which `count` such cells fit, by the time limits of what runs; nil when never.
-    func earliest(_ request: ResourceRequest, count: Int, now: Int64) -> Int64? {
-        if room(for: request, atMost: count) >= count { return now }
+    /// The first moment at which such a cell fits, by the time limits of what runs; nil when never.
+    func earliest(_ request: ResourceRequest, now: Int64) -> Int64? {
+        if fits(request) { return now }
         guard isOpen else { return nil }
         var later = self
         for grant in grants.sorted(by: { $0.end < $1.end }) {
             later.cores.release(grant.grant)
             later.freeMemory += grant.memory
-            if later.room(for: request, atMost: count) >= count { return max(now, grant.end) }
+            if later.fits(request) { return max(now, grant.end) }
         }
         return nil
     }
@@ -128,20 +135,28 @@ struct HostState: Sendable {
             sharedCores: grant.shares.compactMap { places.threads[Int($0.core)].first })
     }
 
-    /// The grant behind a reservation, for a job that is taken over; nil when this host has no such cores.
-    func grant(of reservation: Reservation) -> CoreGrant? {
+    /// The grant behind a reservation, for a job that is taken over, and whether this host has all of its cores.
+    private func grant(of reservation: Reservation) -> (CoreGrant, isHere: Bool) {
         var grant = CoreGrant()
+        var isHere = true
         for processor in reservation.cores {
-            guard let core = places.place(of: processor) else { return nil }
-            if grant.whole.last != core, !grant.whole.contains(core) { grant.whole.append(core) }
+            guard let core = places.place(of: processor) else {
+                isHere = false
+                continue
+            }
+            if !grant.whole.contains(core) { grant.whole.append(core) }
         }
         var left = reservation.millicores
         for processor in reservation.sharedCores {
-            guard let core = places.place(of: processor), left > 0 else { return nil }
-            grant.shares.append(CoreGrant.Share(core: core, millicores: Int32(min(1_000, left))))
-            left -= min(1_000, left)
+            let part = min(1_000, max(0, left))
+            left -= part
+            guard let core = places.place(of: processor), part > 0 else {
+                isHere = false
+                continue
+            }
+            grant.shares.append(CoreGrant.Share(core: core, millicores: Int32(part)))
         }
-        return grant
+        return (grant, isHere && left <= 0)
     }
 }
 

@@ -18,7 +18,7 @@ package struct ResourceRequest: Hashable, Sendable {
     /// Thousandths of cores.
     var millicores: Int {
         switch cpu {
-        case .exclusive(let cores): cores * 1_000
+        case .exclusive(let cores): cores.times(1_000)
         case .shared(let millicores): millicores
         }
     }
@@ -80,8 +80,23 @@ package struct JobDemand: Hashable, Sendable {
     }
 
     /// Of all cells together, in thousandths of a core.
-    package var millicores: Int { cells.reduce(0) { $0 + $1.request.millicores * $1.count } }
-    /// Of all cells together.
-    var memory: Int { cells.reduce(0) { $0 + $1.request.memory * $1.count } }
+    package var millicores: Int { cells.reduce(0) { $0.plus($1.request.millicores.times($1.count)) } }
+    /// Cells of all kinds together.
+    var cellCount: Int { cells.reduce(0) { $0.plus($1.count) } }
     var isOpportunistic: Bool { priority == .opportunistic }
+}
+
+/// What people ask for is not checked before it is added up.
+extension Int {
+    /// The sum, or the largest (least) number where that is out of reach.
+    func plus(_ other: Int) -> Int {
+        let (sum, isOver) = addingReportingOverflow(other)
+        return isOver ? (other < 0 ? .min : .max) : sum
+    }
+
+    /// The product, or the largest (least) number where that is out of reach.
+    func times(_ other: Int) -> Int {
+        let (product, isOver) = multipliedReportingOverflow(by: other)
+        return isOver ? ((self < 0) != (other < 0) ? .min : .max) : product
+    }
 }

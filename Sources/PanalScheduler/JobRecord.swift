@@ -22,6 +22,8 @@ struct JobRecord: Sendable {
     var end: Int64 = 0
     /// What was added to its accounts when it started.
     var charge: Double = 0
+    /// It was taken over, and was promised something that no host has any more.
+    var isUnheld = false
 
     init(ticket: Ticket, demand: JobDemand, user: Int32, group: Int32, pools: UInt64, submitted: Int64) {
         self.ticket = ticket
@@ -30,8 +32,9 @@ struct JobRecord: Sendable {
         self.group = group
         self.pools = pools
         self.submitted = submitted
-        millicores = demand.millicores
-        duration = max(0, min(demand.timeLimit.wholeMicroseconds, 1 << 60))
+        // A demand that is taken over was not checked again.
+        millicores = min(max(0, demand.millicores), 1 << 50)
+        duration = min(max(0, demand.timeLimit.wholeMicroseconds), SteadyTime.farthest)
         priority = demand.priority
         inClassSince = submitted
     }
@@ -64,13 +67,13 @@ struct ScheduleLoad: Sendable {
     var guests = 0
     /// Thousandths of cores of all hosts.
     var millicores = 0
-    /// Jobs that were taken over, and hold something that no host has any more.
+    /// Jobs that were taken over, still run, and were promised something that no host has any more.
     var unheld = 0
 }
 
 /// Jobs by the time since which they are in their class, for each class in the order in which they came.
 struct PromotionQueue: Sendable {
-    private struct Entry: Sendable {
+    struct Entry: Sendable {
         var ticket: Ticket
         var since: Int64
     }
@@ -80,6 +83,19 @@ struct PromotionQueue: Sendable {
 
     mutating func note(_ record: JobRecord) {
         entries[record.priority]?.append(Entry(ticket: record.ticket, since: record.inClassSince))
+    }
+
+    /// Of those that have gone meanwhile, too.
+    var count: Int {
+        [PriorityClass.normal, .low].reduce(0) { $0 + (entries[$1]?.count ?? 0) - (firsts[$1] ?? 0) }
+    }
+
+    mutating func removeAll(where isGone: (Entry) -> Bool) {
+        for priority in [PriorityClass.normal, .low] {
+            entries[priority]?.removeFirst(firsts[priority] ?? 0)
+            firsts[priority] = 0
+            entries[priority]?.removeAll(where: isGone)
+        }
     }
 
     /// The next job that is in its class since `moment` at the latest, which may have gone meanwhile.

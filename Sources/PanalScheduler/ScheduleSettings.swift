@@ -1,3 +1,5 @@
+import PanalCore
+
 /// How the queue is ordered and what may start before its head.
 package struct SchedulingPolicy: Hashable, Sendable {
     package enum Order: Hashable, Sendable {
@@ -88,4 +90,7 @@ package struct ScheduleSettings: Hashable, Sendable {
         self.namedUsers = namedUsers
         self.namedGroups = namedGroups
     }
+
+    /// `promotion` in microseconds, so that it can be added to any moment.
+    var promotionTime: Int64? { promotion.map { min(max(0, $0.wholeMicroseconds), SteadyTime.farthest) } }
 }

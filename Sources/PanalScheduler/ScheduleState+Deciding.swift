@@ -8,6 +8,7 @@ extension ScheduleState {
     /// the head changes what others may.
     mutating func decide(_ now: Int64, newcomer: Int32? = nil, _ actions: inout [ScheduleAction]) {
         defer { if newcomer == nil { startGuests(now, &actions) } }
+        for index in indexes.indices { indexes[index].sortAgain(hosts) }
         if settings.policy.backfill == .greedy {
             if let newcomer { return start(newcomer, now, &actions) }
             return fill(nil, now, &actions)
@@ -17,18 +18,21 @@ extension ScheduleState {
                 if settings.policy.backfill == .easy { startBeside(head, newcomer, now, &actions) }
                 return
             }
-            guard let cells = place(head, now, beside: nil) else {
+            guard let cells = place(head, now, beside: nil) ?? placeAsPromised(head, now) else {
                 if settings.policy.backfill == .easy { fill(promise(to: head, now), now, &actions) }
                 return
             }
             begin(head, cells, now, &actions)
+            // What was promised to another one, who stood first before, knew nothing of this one.
+            promise?.isStale = true
             if newcomer != nil { return }
         }
     }
 
-    /// The first job of the line that no limit of its user or group holds back.
+    /// The first job of the line that no limit of its user or group holds back. Who is at a limit is passed over as a whole where the
+    /// line knows accounts, else job by job.
     func head() -> Int32? {
-        var budget = Self.backfillBudget
+        var budget = Int.max
         for priority in Self.owners {
             let found: Int32? = line.search(
                 priority, accounts, budget: &budget, may: { $0.millicores < .max },
@@ -38,10 +42,18 @@ extension ScheduleState {
         return nil
     }
 
-    func isWithinLimits(_ job: Int32) -> Bool {
-        let record = jobs[Int(job)]
-        return record.millicores
-            <= min(accounts.users[record.user].startable, accounts.groups[record.group].startable)
+    func isWithinLimits(_ job: Int32, beside promise: HeadReservation? = nil) -> Bool {
+        let (user, group) = (jobs[Int(job)].user, jobs[Int(job)].group)
+        let millicores = jobs[Int(job)].millicores
+        guard let head = promise?.job else {
+            return millicores <= min(accounts.users[user].startable, accounts.groups[group].startable)
+        }
+        // The head needs what its own accounts still allow: who takes that delays it as much as who takes its cores.
+        let first = jobs[Int(head)].millicores
+        let ofUser = jobs[Int(head)].user == user
+        let ofGroup = jobs[Int(head)].group == group
+        return millicores <= accounts.users[user].startable(besides: ofUser ? first : 0, jobs: ofUser ? 1 : 0)
+            && millicores <= accounts.groups[group].startable(besides: ofGroup ? first : 0, jobs: ofGroup ? 1 : 0)
     }
 
     private mutating func start(_ job: Int32, _ now: Int64, _ actions: inout [ScheduleAction]) {
@@ -53,24 +65,32 @@ extension ScheduleState {
     private mutating func startBeside(
         _ head: Int32, _ job: Int32, _ now: Int64, _ actions: inout [ScheduleAction]
     ) {
-        guard isWithinLimits(job), mayFit(jobs[Int(job)].summary) else { return }
-        guard let cells = place(job, now, beside: promise(to: head, now)) else { return }
+        guard room.mayFit(jobs[Int(job)].summary) else { return }
+        let promise = promise(to: head, now)
+        guard isWithinLimits(job, beside: promise), let cells = place(job, now, beside: promise) else { return }
         begin(job, cells, now, &actions)
     }
 
-    /// The promise to the head, made anew when it is another head's or its moment has passed.
+    /// The promise to the head, made anew when it is another head's, something has changed, or its moment has passed.
     mutating func promise(to head: Int32, _ now: Int64) -> HeadReservation? {
-        if let promise, promise.job == head, promise.moment > now { return promise }
-        let record = jobs[Int(head)]
-        let finder = ReservationFinder(hosts: hosts, candidates: candidates(for: record), now: now)
-        promise = finder.reservation(head, record.demand)
+        if let promise, promise.job == head, !promise.isStale, promise.moment > now { return promise }
+        var candidates = candidates(for: jobs[Int(head)])
+        // Where only some hosts are looked at, those of the last promise are among them: so it never becomes later.
+        if let promise, promise.job == head, hosts.count > Self.fewHosts {
+            candidates += promise.cells.keys.sorted().filter { hosts[Int($0)].isOpen && !candidates.contains($0) }
+        }
+        let finder = ReservationFinder(
+            hosts: hosts, candidates: candidates, now: now, isAlone: allocator(of: head) == .singleton)
+        promise = finder.reservation(head, jobs[Int(head)].demand)
         return promise
     }
+
+    private static let fewHosts = 128
 
     /// Hosts that a promise to this job may be about.
     private func candidates(for record: JobRecord) -> [Int32] {
         let isGang = record.demand.cells.count > 1 || record.demand.cells.contains { $0.count > 1 }
-        guard hosts.count > 128, !isGang else {
+        guard hosts.count > Self.fewHosts, !isGang else {
             return hosts.indices.filter { hosts[$0].isOpen && hosts[$0].pool & record.pools != 0 }.map { Int32($0) }
         }
         // Those on which something ends soonest.
@@ -90,47 +110,54 @@ extension ScheduleState {
     }
 
     private func canEverTake(_ record: JobRecord, _ number: Int32) -> Bool {
-        let host = hosts[Int(number)]
-        guard host.isOpen, host.pool & record.pools != 0, let cell = record.demand.cells.first else { return false }
-        return cell.request.millicores <= host.cores.count * 1_000 && cell.request.memory <= host.description.memory
+        let at = Int(number)
+        guard hosts[at].isOpen, hosts[at].pool & record.pools != 0, let cell = record.demand.cells.first else {
+            return false
+        }
+        return cell.request.millicores <= hosts[at].cores.count * 1_000
+            && cell.request.memory <= hosts[at].description.memory
     }
 
-    /// Whether anything of the summary may find room now.
-    private func mayFit(_ summary: WaitingSummary) -> Bool {
-        let most = indexes[0].summary
-        return Int(summary.millicores) <= freeMillicores && summary.cellMemory <= most.freeMemory
-            && Int(summary.cellMillicores) <= max(Int(most.freeCores) * 1_000 + 999, Int(most.sharedRoom))
-            && summary.pools & most.pools != 0
-    }
+    /// What is free of all hosts together, and on one at the most.
+    private struct Room {
+        var millicores: Int
+        var most: HostSummary
 
-    /// Starts whatever fits and keeps the promise, in the order of the line.
-    private mutating func fill(_ promise: HeadReservation?, _ now: Int64, _ actions: inout [ScheduleAction]) {
-        var budget = Self.backfillBudget
-        var failed: Set<Int32> = []
-        while budget > 0, let job = candidate(beside: promise, now, except: failed, &budget) {
-            if let cells = place(job, now, beside: promise) {
-                begin(job, cells, now, &actions)
-            } else {
-                failed.insert(job)
-            }
+        /// Whether anything of the summary may find room now.
+        func mayFit(_ summary: WaitingSummary) -> Bool {
+            Int(summary.millicores) <= millicores && summary.cellMemory <= most.freeMemory
+                && Int(summary.cellMillicores) <= max(Int(most.freeCores) * 1_000 + 999, Int(most.sharedRoom))
+                && summary.pools & most.pools != 0
         }
     }
 
-    /// The next job that could start beside the promise, as far as summaries tell.
-    private func candidate(
-        beside promise: HeadReservation?, _ now: Int64, except failed: Set<Int32>, _ budget: inout Int
-    ) -> Int32? {
+    private var room: Room { Room(millicores: freeMillicores, most: indexes[0].summary) }
+
+    /// Starts whatever fits and keeps the promise, in the order of the line. Each search has the whole budget: what it starts pays
+    /// for it.
+    private mutating func fill(_ promise: HeadReservation?, _ now: Int64, _ actions: inout [ScheduleAction]) {
+        while let (job, cells) = placeNext(beside: promise, now) { begin(job, cells, now, &actions) }
+    }
+
+    /// Takes room for the next job that could start beside the promise.
+    private mutating func placeNext(beside promise: HeadReservation?, _ now: Int64) -> (Int32, [PlacedCell])? {
+        let room = room
+        guard room.millicores > 0 else { return nil }
         let window = promise.map { $0.moment - now } ?? .max
         // Beyond the window only what the head leaves can be had; with other hosts, those.
         let lasting = promise.map { spare(beside: $0) } ?? Int.max
+        var budget = Self.backfillBudget
+        // What is tried takes and gives back room, and leaves the line as it is: it is put aside, so that no copy is made.
+        var line = WaitingLine()
+        swap(&line, &self.line)
+        defer { swap(&line, &self.line) }
         for priority in Self.owners {
-            let found: Int32? = line.search(
+            let found: (Int32, [PlacedCell])? = line.search(
                 priority, accounts, budget: &budget,
-                may: { mayFit($0) && ($0.duration <= window || Int($0.millicores) <= lasting) },
+                may: { room.mayFit($0) && ($0.duration <= window || Int($0.millicores) <= lasting) },
                 visit: { job in
-                    guard job != promise?.job, !failed.contains(job), isWithinLimits(job) else { return nil }
-                    let record = jobs[Int(job)]
-                    return record.duration <= window || record.millicores <= lasting ? job : nil
+                    guard job != promise?.job, isWithinLimits(job, beside: promise) else { return nil }
+                    return place(job, now, beside: promise).map { (job, $0) }
                 })
             if let found { return found }
         }
@@ -144,7 +171,7 @@ extension ScheduleState {
             let host = hosts[number]
             guard host.isOpen else { return sum }
             guard promise.cells[Int32(number)] != nil else { return sum + host.cores.freeMillicores }
-            return sum + promise.spare(host)
+            return sum + promise.spare(Int32(number), host)
         }
     }
 }
@@ -159,20 +186,64 @@ struct PlacedCell {
 }
 
 extension ScheduleState {
+    func allocator(of job: Int32) -> Allocator { jobs[Int(job)].demand.allocator ?? settings.policy.allocator }
+
     /// Takes room for every cell of a job, keeping the promise; nil, and nothing taken, when there is not enough.
     mutating func place(_ job: Int32, _ now: Int64, beside promise: HeadReservation?) -> [PlacedCell]? {
-        let record = jobs[Int(job)]
-        guard record.millicores <= freeMillicores else { return nil }
-        let end = now &+ record.duration
-        let index = self.index(of: record.demand.allocator ?? settings.policy.allocator)
+        guard jobs[Int(job)].millicores <= freeMillicores else { return nil }
+        let allocator = allocator(of: job)
+        if let placed = place(job, now, by: allocator, beside: promise) { return placed }
+        // Cells of several kinds may find no room where the order of hosts has put the first of them, although there is some.
+        guard jobs[Int(job)].demand.cells.count > 1, allocator != .singleton, allocator != .firstFit else { return nil }
+        return place(job, now, by: .firstFit, beside: promise)
+    }
+
+    private mutating func place(
+        _ job: Int32, _ now: Int64, by allocator: Allocator, beside promise: HeadReservation?
+    ) -> [PlacedCell]? {
+        let end = now &+ jobs[Int(job)].duration
+        let pools = jobs[Int(job)].pools
+        let index = self.index(of: allocator)
+        let cursor = indexes[index].cursor
         var placed: [PlacedCell] = []
-        for cell in record.demand.cells {
+        for kind in jobs[Int(job)].demand.cells.indices {
+            let cell = jobs[Int(job)].demand.cells[kind]
             for _ in 0..<cell.count {
-                guard let found = placeOne(cell.request, job, record.pools, end, index, beside: promise) else {
+                guard let found = placeOne(cell.request, job, pools, end, index, beside: promise) else {
                     undo(placed, of: job)
+                    indexes[index].takeBack(to: cursor)
                     return nil
                 }
                 placed.append(found)
+            }
+        }
+        return placed
+    }
+
+    /// Takes what the head was promised, on the hosts that were promised, now that the moment has come: an allocator with an order of
+    /// hosts of its own may have found no room for a gang where there is some.
+    private mutating func placeAsPromised(_ head: Int32, _ now: Int64) -> [PlacedCell]? {
+        guard settings.policy.backfill == .easy, let promise = promise(to: head, now), promise.moment <= now else {
+            return nil
+        }
+        var left = promise.cells.sorted { $0.key < $1.key }
+        var placed: [PlacedCell] = []
+        for cell in jobs[Int(head)].demand.cells {
+            for _ in 0..<cell.count {
+                let isMeant = { (kind: CellDemand) in kind.request == cell.request && kind.count > 0 }
+                guard let place = left.firstIndex(where: { $0.value.contains(where: isMeant) }),
+                    let kind = left[place].value.firstIndex(where: isMeant),
+                    !promise.isAlone || hosts[Int(left[place].key)].grants.isEmpty,
+                    let grant = hosts[Int(left[place].key)].take(
+                        cell.request, for: head, until: now &+ jobs[Int(head)].duration)
+                else {
+                    // Something runs for longer than it may.
+                    undo(placed, of: head)
+                    return nil
+                }
+                left[place].value[kind].count -= 1
+                update(left[place].key)
+                placed.append(PlacedCell(host: left[place].key, grant: grant, memory: cell.request.memory))
             }
         }
         return placed
@@ -205,10 +276,11 @@ extension ScheduleState {
 
     /// Brings the indexes up to what a host now has free.
     mutating func update(_ number: Int32) {
-        let host = hosts[Int(number)]
-        freeMillicores += host.freeMillicores - hosts[Int(number)].countedFree
-        hosts[Int(number)].countedFree = host.freeMillicores
-        for index in indexes.indices { indexes[index].update(host, number) }
+        let free = hosts[Int(number)].freeMillicores
+        freeMillicores += free - hosts[Int(number)].countedFree
+        hosts[Int(number)].countedFree = free
+        if !hosts[Int(number)].guests.isEmpty { noteDisturbance(on: number) }
+        for index in indexes.indices { indexes[index].update(hosts[Int(number)], number) }
     }
 
     private mutating func index(of allocator: Allocator) -> Int {
@@ -242,9 +314,11 @@ extension ScheduleState {
         change(record, jobs: 1, usage: charge)
     }
 
-    /// What was charged at the start by the time limit becomes what was used.
+    /// What was charged at the start by the time limit becomes what was used. A clock that was set forward makes nobody pay for more
+    /// than the time limit.
     mutating func settle(_ record: JobRecord, _ now: Int64) {
-        let used = Double(record.millicores) / 1_000 * Double(max(0, now - record.started)) / 1_000_000
+        let time = min(max(0, now - record.started), max(record.duration, 0))
+        let used = Double(record.millicores) / 1_000 * Double(time) / 1_000_000
         change(record, jobs: -1, usage: used * decay.weight(at: now) - record.charge)
     }
 

@@ -3,86 +3,93 @@ package import PanalCore
 // MARK: - What can never be
 
 extension ScheduleState {
-    /// Why a job can never run here, in words; nil when it can. Whether it can is asked of each host as if it were empty.
+    /// Why a job can never run here, in words; nil when it can. Whether it can is asked of each kind of host as if it were empty.
     package func refusal(of demand: JobDemand) -> String? {
         guard !demand.cells.isEmpty else { return "asks for no cell; at least 1 is needed" }
-        if let pools = demand.pools, !pools.contains(where: { poolBits[$0] != nil }) {
-            return "may run in \(pools.sorted().joined(separator: ", ")) only, and there is no such pool"
+        let pools = mask(of: demand.pools)
+        if let named = demand.pools, pools == 0 {
+            guard !named.isEmpty else { return "may run in no pool" }
+            return "may run in \(named.sorted().joined(separator: ", ")) only, and there is no such pool"
         }
-        // Hosts are asked once for each kind of job; most that come are of a kind that came before.
-        let isKnown = possible.contains(DemandShape(demand))
-        for cell in demand.cells where !isKnown {
-            if let reason = refusal(of: cell, demand) { return reason }
+        let allowed = shapes.filter { $0.pool & pools != 0 }
+        for cell in demand.cells {
+            if let reason = refusal(of: cell, demand, allowed) { return reason }
         }
-        if let reason = refusalByLimits(demand) { return reason }
-        if isKnown { return nil }
-        guard demand.cells.count > 1 || demand.cells.contains(where: { $0.count > 1 }) else { return nil }
-        if demand.isOpportunistic {
-            return
-                "asks for \(Words.count(demand.cells.reduce(0) { $0 + $1.count }, "cell")); opportunistic jobs have one"
+        let count = demand.cellCount
+        if count > 1, demand.isOpportunistic {
+            return "asks for \(Words.count(count, "cell")); opportunistic jobs have one"
         }
-        return refusalOfGang(demand)
+        if count > 1, !mayFitTogether(demand, allowed) {
+            return "needs \(Words.count(count, "cell")) at the same time, and all hosts together have no room for them"
+        }
+        return refusalByLimits(demand)
     }
 
     /// One cell on some host.
-    private func refusal(of cell: CellDemand, _ demand: JobDemand) -> String? {
+    private func refusal(of cell: CellDemand, _ demand: JobDemand, _ allowed: [HostShape]) -> String? {
         let request = cell.request
         guard cell.count >= 1 else { return "asks for \(cell.count) cells; at least 1 is needed" }
         guard request.memory >= 1 else { return "asks for \(request.memory) bytes of memory; at least 1 is needed" }
+        let cores = allowed.reduce(0) { max($0, $1.cores) }
+        let scope = hosts.count == 1 ? "this host has" : "the largest host has"
         switch request.cpu {
         case .exclusive(let count) where count < 1: return "asks for \(count) cores; at least 1 is needed"
         case .shared(let millicores) where millicores < 1:
             return "asks for \(millicores) thousandths of a core; at least 1 is needed"
-        default: break
-        }
-        let allowed = hosts.filter { host in demand.pools.map { $0.contains(host.description.pool) } ?? true }
-        let cores = allowed.reduce(0) { max($0, $1.cores.count) }
-        let scope = hosts.count == 1 ? "this host has" : "the largest host has"
-        switch request.cpu {
         case .exclusive(let count) where count > cores:
             return "needs \(Words.count(count, "whole core")), \(scope) \(cores) for cells"
         case .shared(let millicores) where millicores > 1_000 * cores:
             return "needs \(Words.cores(millicores)) shared cores, \(scope) \(cores) for cells"
         default: break
         }
-        func most(_ host: HostState) -> Int {
-            demand.isOpportunistic ? host.description.opportunisticMemory : host.description.memory
+        let memory = allowed.reduce(0) { most, shape in
+            guard shape.cores * 1_000 >= request.millicores else { return most }
+            return max(most, demand.isOpportunistic ? shape.opportunisticMemory : shape.memory)
         }
-        let fitting = allowed.filter { $0.cores.count * 1_000 >= request.millicores }
-        let memory = fitting.reduce(0) { max($0, most($1)) }
         guard request.memory > memory else { return nil }
         if demand.isOpportunistic, memory == 0 { return "is opportunistic, and no memory is set aside for such jobs" }
         let purpose = demand.isOpportunistic ? "opportunistic jobs" : "cells"
         return "needs \(ByteCount.text(request.memory)) of memory, \(scope) \(ByteCount.text(memory)) for \(purpose)"
     }
 
-    /// Remembers that a job of this kind can run here.
+    /// Remembers that a gang of this kind can run here. For other jobs it is found out as fast.
     mutating func notePossible(_ demand: JobDemand) {
+        guard demand.cells.count > 1 else { return }
         if possible.count >= Self.rememberedShapes { possible.removeAll(keepingCapacity: true) }
         possible.insert(DemandShape(demand))
     }
 
     private func refusalByLimits(_ demand: JobDemand) -> String? {
         let kinds =
-            [("user", demand.user, settings.namedUsers[demand.user] ?? settings.users)]
-            + [("group", demand.group, settings.namedGroups[demand.group] ?? settings.groups)]
+            [("user", demand.user, accounts.users.limits(of: demand.user))]
+            + [("group", demand.group, accounts.groups.limits(of: demand.group))]
         for (kind, name, limits) in kinds {
             guard let cores = limits.runningCores, demand.millicores > cores * 1_000 else { continue }
-            return "needs \(Words.cores(demand.millicores)) cores, \(kind) ‘\(name)’ may have \(cores) at a time"
+            return "needs \(Words.ofCores(demand.millicores)), \(kind) ‘\(name)’ may have \(cores) at a time"
         }
         return nil
     }
 
-    /// Tries it on hosts without anything else. Whether chance finds room for it (`random`) is no question of whether there is any.
-    private func refusalOfGang(_ demand: JobDemand) -> String? {
-        var demand = demand
+    /// Whether all cells of a gang find room on hosts without anything else.
+    private func mayFitTogether(_ demand: JobDemand, _ allowed: [HostShape]) -> Bool {
         let allocator = demand.allocator ?? settings.policy.allocator
-        demand.allocator = allocator == .random ? .firstFit : allocator
+        if demand.cells.count == 1, let cell = demand.cells.first {
+            // Equal ones fit in any order.
+            var room = 0
+            for shape in allowed {
+                let ofOne = shape.room(for: cell.request)
+                room = room.plus(shape.count.times(allocator == .singleton ? min(1, ofOne) : ofOne))
+            }
+            return cell.count <= room
+        }
+        guard demand.millicores <= load.millicores else { return false }
+        guard !possible.contains(DemandShape(demand)) else { return true }
+        var demand = demand
+        // Where another order finds no room, the first host that fits is taken: see `place`.
+        demand.allocator = allocator == .singleton ? .singleton : .firstFit
         var empty = ScheduleState(hosts: hosts.map(\.description), settings: ScheduleSettings(policy: settings.policy))
         let job = empty.enter(Ticket(number: 0), demand, 0)
-        guard empty.place(job, 0, beside: nil) == nil else { return nil }
-        let count = demand.cells.reduce(0) { $0 + $1.count }
-        return "needs \(Words.count(count, "cell")) at the same time, and all hosts together have no room for them"
+        return empty.place(job, 0, beside: nil) != nil
     }
 
     /// Why a job that has to wait may not: a queue that is full; nil when there is room.
@@ -105,7 +112,7 @@ extension ScheduleState {
 
     /// When the next place becomes free, at the latest.
     private var soonest: Duration? {
-        ends.first(endsRoot).map { .microseconds(max(1_000_000, $0.end - lastMoment)) }
+        ends.first(endsRoot).map { .microseconds(max(1_000_000, $0.end - time.now)) }
     }
 }
 
@@ -177,7 +184,7 @@ extension ScheduleState {
                 return
                     "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running, the most that it may have"
             }
-            return "needs \(Words.cores(record.millicores)) cores, \(kind) ‘\(account.name)’ has "
+            return "needs \(Words.ofCores(record.millicores)), \(kind) ‘\(account.name)’ has "
                 + "\(Words.cores(account.runningMillicores)) of at most \(account.limits.runningCores ?? 0) already"
         }
         return nil
@@ -189,7 +196,7 @@ extension ScheduleState {
         guard !open.isEmpty else { return "no host that it may run on is open" }
         if record.demand.isOpportunistic { return nil }
         guard let cell = record.demand.cells.first else { return nil }
-        let count = record.demand.cells.reduce(0) { $0 + $1.count }
+        let count = record.demand.cellCount
         if count > 1 {
             let free = open.reduce(0) { $0 + $1.cores.freeMillicores }
             guard free < record.millicores else { return nil }
@@ -219,18 +226,19 @@ extension ScheduleState {
 
     private var nextRelease: String {
         guard let next = ends.first(endsRoot) else { return "" }
-        return ", the next release is expected by \(Words.clock(max(next.end, lastMoment)))"
+        return ", the next release is expected by \(Words.clock(time.outside(max(next.end, time.now)).microseconds))"
     }
 
     /// A promise for the head; for others when the work before them is done, if all cores were always busy with it.
     private func estimate(_ job: Int32, behind before: WaitingSummary) -> Timestamp? {
         guard !jobs[Int(job)].demand.isOpportunistic, load.millicores > 0 else { return nil }
-        if let promise, promise.job == job { return Timestamp(microseconds: promise.moment) }
+        let promise = self.promise.flatMap { $0.isStale ? nil : $0 }
+        if let promise, promise.job == job { return time.outside(promise.moment) }
         let running = ends.total(endsRoot)
-        let left = max(0, running.coreEnds - running.cores * Double(lastMoment) / 1_000_000)
+        let left = max(0, running.coreEnds - running.cores * Double(time.now) / 1_000_000)
         let seconds = (left + before.work) / (Double(load.millicores) / 1_000)
-        let moment = lastMoment &+ Int64(min(seconds, 1e9) * 1_000_000)
-        return Timestamp(microseconds: max(moment, before.count > 0 ? promise?.moment ?? moment : moment))
+        let moment = time.now + Int64(min(seconds, 1e9) * 1_000_000)
+        return time.outside(max(moment, before.count > 0 ? promise?.moment ?? moment : moment))
     }
 }
 
@@ -253,7 +261,7 @@ extension ScheduleState {
     /// Cores with nothing on them but guests, on all hosts.
     package var freeCores: Int { hosts.reduce(0) { $0 + $1.cores.freeCount } }
     /// Bytes that are not promised to anybody, on all hosts.
-    package var unreservedMemory: Int { hosts.reduce(0) { $0 + $1.freeMemory } }
+    package var unreservedMemory: Int { hosts.reduce(0) { $0 + max(0, $1.freeMemory) } }
     /// Part of all cores that is given out, 0 to 1.
     package var utilisation: Double {
         load.millicores == 0
@@ -261,12 +269,13 @@ extension ScheduleState {
     }
     /// When `tick` has something to do, if nothing else happens; nil for never.
     package var nextDeadline: Timestamp? {
-        guard let after = settings.promotion, let oldest = promotions.oldest else { return nil }
-        return Timestamp(microseconds: oldest) + after
+        guard let after = settings.promotionTime, let oldest = promotions.oldest else { return nil }
+        return time.outside(oldest + after)
     }
     /// The job that stands first, and the moment that was promised to it; nil when none waits for one.
     package var promised: (ticket: Ticket, moment: Timestamp)? {
-        promise.map { (jobs[Int($0.job)].ticket, Timestamp(microseconds: $0.moment)) }
+        guard let promise, !promise.isStale else { return nil }
+        return (jobs[Int(promise.job)].ticket, time.outside(promise.moment))
     }
 }
 
@@ -280,6 +289,11 @@ enum Words {
         case 1: "1 is free"
         default: "\(number) are free"
         }
+    }
+
+    /// `1 core`, `1.25 cores`.
+    static func ofCores(_ millicores: Int) -> String {
+        "\(cores(millicores)) \(millicores == 1_000 ? "core" : "cores")"
     }
 
     /// Thousandths as cores: 500 is `0.5`, 1250 is `1.25`.

@@ -27,13 +27,15 @@ extension ScheduleState {
     /// Freezes guests where a person is, thaws those whose cores are free, and starts those that wait.
     mutating func startGuests(_ now: Int64, _ actions: inout [ScheduleAction]) {
         guard load.guests > 0 || line.summary(of: .opportunistic).count > 0 else { return }
-        for number in guestHosts where !hosts[Int(number)].guests.isEmpty {
+        for number in disturbed.sorted() {
+            hosts[Int(number)].isDisturbed = false
             if hosts[Int(number)].isAttended {
                 freezeGuests(on: number, &actions) { _ in true }
             } else {
                 thawGuests(on: number, &actions)
             }
         }
+        disturbed.removeAll(keepingCapacity: true)
         var failed: Set<Int32> = []
         var budget = 64
         while budget > 0, let job = nextGuest(except: failed, &budget) {
@@ -45,10 +47,17 @@ extension ScheduleState {
         }
     }
 
+    /// The guests of this host are looked at before the next ones start.
+    mutating func noteDisturbance(on number: Int32) {
+        guard !hosts[Int(number)].isDisturbed else { return }
+        hosts[Int(number)].isDisturbed = true
+        disturbed.append(number)
+    }
+
     private mutating func thawGuests(on number: Int32, _ actions: inout [ScheduleAction]) {
         for index in hosts[Int(number)].guests.indices {
             let guest = hosts[Int(number)].guests[index]
-            guard guest.isFrozen, guest.cores.allSatisfy({ hosts[Int(number)].cores.isFree($0) }) else { continue }
+            guard guest.isFrozen, hosts[Int(number)].mayCompute(guest) else { continue }
             hosts[Int(number)].guests[index].isFrozen = false
             actions.append(.thaw(jobs[Int(guest.job)].ticket))
         }
@@ -94,22 +103,38 @@ extension ScheduleState {
         actions.append(.start(jobs[Int(job)].ticket, [reservation]))
     }
 
-    /// A guest that an earlier scheduler started.
-    mutating func adoptGuest(_ job: Int32, _ reservation: Reservation?, started: Int64) {
+    /// A guest that an earlier scheduler started. Whether that one froze it before it ended is not known here: it is told anew what it
+    /// is to do.
+    mutating func adoptGuest(
+        _ job: Int32, _ reservation: Reservation?, started: Int64, _ actions: inout [ScheduleAction]
+    ) {
         load.guests += 1
         jobs[Int(job)].started = started
         guard let reservation, hosts.indices.contains(reservation.host.number) else {
-            load.unheld += 1
+            noteUnheld(job)
+            actions.append(.freeze(jobs[Int(job)].ticket))
             return
         }
         let number = reservation.host.number
-        let cores = (reservation.cores + reservation.sharedCores).compactMap { hosts[number].places.place(of: $0) }
-        hosts[number].adoptGuest(job, Array(Set(cores)).sorted(), memory: reservation.memory)
+        let processors = reservation.cores + reservation.sharedCores
+        let cores = processors.compactMap { hosts[number].places.place(of: $0) }
+        if cores.count < processors.count { noteUnheld(job) }
+        hosts[number].adoptGuest(
+            job, Array(Set(cores)).sorted(), memory: min(max(0, reservation.memory), 1 << 60))
         jobs[Int(job)].hosts = [Int32(number)]
+        let last = hosts[number].guests.count - 1
+        let mayCompute = hosts[number].mayCompute(hosts[number].guests[last])
+        hosts[number].guests[last].isFrozen = !mayCompute
+        actions.append(mayCompute ? .thaw(jobs[Int(job)].ticket) : .freeze(jobs[Int(job)].ticket))
     }
 }
 
 extension HostState {
+    /// Nobody else is on its cores, all of which this machine still has, nor at the machine.
+    func mayCompute(_ guest: Guest) -> Bool {
+        !isAttended && !guest.cores.isEmpty && guest.cores.allSatisfy { cores.isFree($0) }
+    }
+
     mutating func takeAsGuest(_ count: Int) -> [Int32]? { cores.takeAsGuest(count, in: places) }
 
     mutating func addGuest(_ job: Int32, _ cores: [Int32], memory: Int) {

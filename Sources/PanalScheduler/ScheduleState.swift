@@ -23,7 +23,10 @@ package import PanalCore
 ///
 /// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started. Events about
 /// unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known ticket again. Time never
-/// runs backward: an earlier `now` than the last one counts as the last one.
+/// runs backward: when the clock is set back, time goes on here from where it was (`SteadyTime`).
+///
+/// After a restart everything that still runs is adopted before anything is submitted. Each opportunistic job that is adopted is told
+/// at once whether it computes or stands still, since nobody knows what it was told last.
 ///
 /// An event costs O(log n) in the jobs that wait, the accounts and the hosts, beside what it starts. Two searches are bounded instead of
 /// complete: backfill looks at `backfillBudget` places of the line, and a promise to one cell at some of the hosts where there are more than
@@ -48,13 +51,17 @@ package struct ScheduleState: Sendable {
     /// Hosts that may have guests, and the one that is asked first for the next guest.
     let guestHosts: [Int32]
     var nextGuestHost = 0
-    var lastMoment: Int64 = .min
+    /// Hosts with guests on which something has changed since these were last looked at.
+    var disturbed: [Int32] = []
+    var time = SteadyTime()
+    /// What kinds of hosts there are, whatever runs on them.
+    let shapes: [HostShape]
     var load = ScheduleLoad()
     /// Jobs that run, opportunistic ones left out, by the moment at which each ends at the latest.
     var ends = OrderedForest<EndKey, EndSummary>()
     var endsRoot = OrderedForest<EndKey, EndSummary>.Root()
 
-    /// Kinds of jobs that empty hosts are known to have room for; what hosts there are never changes.
+    /// Gangs of several kinds of cells that empty hosts are known to have room for; what hosts there are never changes.
     var possible: Set<DemandShape> = []
 
     /// Kinds of jobs that are remembered.
@@ -78,6 +85,7 @@ package struct ScheduleState: Sendable {
         decay = UsageDecay(halfLife: settings.usageHalfLife)
         freeMillicores = states.reduce(0) { $0 + $1.cores.freeCount * 1_000 }
         load.millicores = freeMillicores
+        shapes = HostShape.all(of: states)
         guestHosts = states.indices.filter { states[$0].freeGuestMemory > 0 }.map { Int32($0) }
         // The line of policies that know no accounts.
         _ = (accounts.users.number(of: ""), accounts.groups.number(of: ""))
@@ -93,19 +101,14 @@ package struct ScheduleState: Sendable {
 
     /// Takes one event and says what follows from it.
     package mutating func apply(_ event: ScheduleEvent, at moment: Timestamp) -> [ScheduleAction] {
-        let now = max(moment.microseconds, lastMoment)
-        lastMoment = now
-        if let factor = decay.rebase(at: now) {
-            accounts.users.rescale(by: factor)
-            accounts.groups.rescale(by: factor)
-            line.refreshAll(accounts)
-        }
+        let now = time.advance(to: moment)
+        if let factor = decay.rebase(at: now) { rescale(by: factor) }
         var actions: [ScheduleAction] = []
         let promoted = promote(now)
         switch event {
         case .submit(let ticket, let demand):
             submit(ticket, demand, now, &actions)
-            if !promoted { return finish(actions) }
+            if !promoted { return actions }
         case .finished(let ticket):
             guard let job = numbers[ticket], !jobs[Int(job)].isWaiting else { break }
             end(job, now)
@@ -114,19 +117,16 @@ package struct ScheduleState: Sendable {
             leave(job)
             forget(job)
         case .adopt(let ticket, let demand, let reservations, let started):
-            adopt(ticket, demand, reservations, started: min(started.microseconds, now), now)
+            adopt(ticket, demand, reservations, started: min(time.inside(started), now), now, &actions)
         case .host(let host, let status): set(host, status)
         case .presence(let host, let isThere):
-            if hosts.indices.contains(host.number) { hosts[host.number].isAttended = isThere }
-        case .configure(let changed): configure(changed)
+            guard hosts.indices.contains(host.number) else { break }
+            hosts[host.number].isAttended = isThere
+            noteDisturbance(on: Int32(host.number))
+        case .configure(let changed): configure(changed, now)
         case .tick: break
         }
         decide(now, &actions)
-        return finish(actions)
-    }
-
-    private mutating func finish(_ actions: [ScheduleAction]) -> [ScheduleAction] {
-        for index in indexes.indices { indexes[index].endDecision(hosts) }
         return actions
     }
 }
@@ -185,7 +185,15 @@ extension ScheduleState {
             priority: record.priority, user: areRanked ? record.user : 0, group: areRanked ? record.group : 0, accounts)
         jobs[Int(job)].place = place
         load.waiting += 1
-        if !record.demand.isOpportunistic { promotions.note(record) }
+        if settings.promotion != nil, !record.demand.isOpportunistic {
+            promotions.note(record)
+            if promotions.count > 2 * load.waiting + 1_024 {
+                promotions.removeAll { entry in
+                    guard let job = numbers[entry.ticket] else { return true }
+                    return jobs[Int(job)].place == nil || jobs[Int(job)].inClassSince != entry.since
+                }
+            }
+        }
     }
 
     /// Out of the line.
@@ -212,7 +220,7 @@ extension ScheduleState {
         }
     }
 
-    private func mask(of pools: Set<String>?) -> UInt64 {
+    func mask(of pools: Set<String>?) -> UInt64 {
         guard let pools else { return .max }
         return pools.reduce(0) { $0 | (poolBits[$1] ?? 0) }
     }
@@ -221,7 +229,10 @@ extension ScheduleState {
     private mutating func end(_ job: Int32, _ now: Int64) {
         let record = jobs[Int(job)]
         if record.demand.isOpportunistic {
-            for host in record.hosts { hosts[Int(host)].releaseGuest(job) }
+            for host in record.hosts {
+                hosts[Int(host)].releaseGuest(job)
+                noteDisturbance(on: host)
+            }
             load.guests -= 1
         } else {
             for host in record.hosts {
@@ -233,37 +244,48 @@ extension ScheduleState {
             settle(record, now)
             renewPromise(after: record)
         }
+        load.unheld -= record.isUnheld ? 1 : 0
         forget(job)
     }
 
     /// What the promise says may be earlier now. To find out costs as much as there runs, so with much of it only where it matters.
     private mutating func renewPromise(after ended: JobRecord) {
         guard let promise else { return }
-        if load.running <= 512 || ended.hosts.contains(where: { promise.cells[$0] != nil }) { self.promise = nil }
+        if load.running <= 512 || ended.hosts.contains(where: { promise.cells[$0] != nil }) {
+            self.promise?.isStale = true
+        }
     }
 
     private mutating func adopt(
-        _ ticket: Ticket, _ demand: JobDemand, _ reservations: [Reservation], started: Int64, _ now: Int64
+        _ ticket: Ticket, _ demand: JobDemand, _ reservations: [Reservation], started: Int64, _ now: Int64,
+        _ actions: inout [ScheduleAction]
     ) {
         guard numbers[ticket] == nil else { return }
         let job = enter(ticket, demand, now)
-        if demand.isOpportunistic { return adoptGuest(job, reservations.first, started: started) }
+        if demand.isOpportunistic { return adoptGuest(job, reservations.first, started: started, &actions) }
         let end = started &+ jobs[Int(job)].duration
         var isHeld = true
         for reservation in reservations {
             let number = reservation.host.number
-            guard hosts.indices.contains(number), let grant = hosts[number].grant(of: reservation),
-                hosts[number].adopt(grant, memory: reservation.memory, for: job, until: end)
-            else {
+            guard hosts.indices.contains(number) else {
                 isHeld = false
                 continue
             }
-            jobs[Int(job)].hosts.append(Int32(number))
+            let (grant, isAll) = hosts[number].adopt(reservation, for: job, until: end)
+            if !isAll { isHeld = false }
+            if !jobs[Int(job)].hosts.contains(Int32(number)) { jobs[Int(job)].hosts.append(Int32(number)) }
             update(Int32(number))
+            freezeGuests(on: Int32(number), taking: grant, &actions)
         }
         // What this machine no longer has is not held; the job runs all the same, and its end gives the rest back.
-        load.unheld += isHeld ? 0 : 1
+        if !isHeld { noteUnheld(job) }
+        promise?.isStale = true
         begin(job, started: started, end: end)
+    }
+
+    mutating func noteUnheld(_ job: Int32) {
+        jobs[Int(job)].isUnheld = true
+        load.unheld += 1
     }
 
     private mutating func set(_ host: HostID, _ status: HostStatus) {
@@ -273,21 +295,42 @@ extension ScheduleState {
         update(Int32(host.number))
     }
 
-    private mutating func configure(_ changed: ScheduleSettings) {
+    private mutating func configure(_ changed: ScheduleSettings, _ now: Int64) {
         // Another order of the line is another schedule: it takes effect at the next start.
         let policy = settings.policy
+        let wasPromotion = settings.promotion != nil
         settings = changed
         settings.policy = policy
-        decay.halfLife = changed.usageHalfLife.inSeconds
+        if let factor = decay.change(to: changed.usageHalfLife, at: now) { rescale(by: factor) }
         accounts.users.configure(standard: changed.users, named: changed.namedUsers)
         accounts.groups.configure(standard: changed.groups, named: changed.namedGroups)
         line.refreshAll(accounts)
         promise = nil
+        if changed.promotion != nil, !wasPromotion { notePromotions() }
+    }
+
+    /// Makes everything that was ever used count `factor` times as much.
+    private mutating func rescale(by factor: Double) {
+        accounts.users.rescale(by: factor)
+        accounts.groups.rescale(by: factor)
+        for job in jobs.indices { jobs[job].charge *= factor }
+        line.refreshAll(accounts)
+    }
+
+    /// Of all that wait, when promotion was off until now.
+    private mutating func notePromotions() {
+        promotions = PromotionQueue()
+        var waiting: [Int32] = []
+        line.forEach { waiting.append($0) }
+        func order(_ job: Int32) -> (Int64, Ticket) { (jobs[Int(job)].inClassSince, jobs[Int(job)].ticket) }
+        for job in waiting.sorted(by: { order($0) < order($1) }) where !jobs[Int(job)].demand.isOpportunistic {
+            promotions.note(jobs[Int(job)])
+        }
     }
 
     /// Takes jobs that have waited long up into the next class. True when there were any.
     private mutating func promote(_ now: Int64) -> Bool {
-        guard let after = settings.promotion?.wholeMicroseconds else { return false }
+        guard let after = settings.promotionTime else { return false }
         var isAny = false
         while let (ticket, priority) = promotions.next(waitingSince: now - after) {
             guard let job = numbers[ticket], jobs[Int(job)].isWaiting, jobs[Int(job)].priority == priority else {

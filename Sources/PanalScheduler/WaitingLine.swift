@@ -133,10 +133,12 @@ struct WaitingLine: Sendable {
     ) -> Found? {
         groups.search(classes[priority.rank], budget: &budget, may: may) { group, budget in
             let groupLine = groupLines[Int(group.entry)]
-            let ofGroup = book.group(groupLine.account).startable
-            return users.search(groupLine.users, budget: &budget, may: may) { user, budget in
+            let ofGroup = book.startable(ofGroup: groupLine.account)
+            return users.search(
+                groupLine.users, budget: &budget, may: { Int($0.millicores) <= ofGroup && may($0) }
+            ) { user, budget in
                 let userLine = userLines[Int(user.entry)]
-                let most = min(ofGroup, book.user(userLine.user).startable)
+                let most = min(ofGroup, book.startable(ofUser: userLine.user))
                 return jobs.search(
                     userLine.jobs, budget: &budget, may: { Int($0.millicores) <= most && may($0) },
                     visit: { key, _ in visit(key.job) })
@@ -175,8 +177,13 @@ struct Accounts: Sendable {
     /// Whether what was used decides the order.
     var areRanked: Bool
 
-    func user(_ number: Int32) -> Account { users[number] }
-    func group(_ number: Int32) -> Account { groups[number] }
+    /// What the jobs of a line may start. Where there is one line for everybody, each job's own accounts are asked instead.
+    func startable(ofUser number: Int32) -> Int { areRanked ? users[number].startable : .max }
+    func startable(ofGroup number: Int32) -> Int { areRanked ? groups[number].startable : .max }
+
+    /// By this the lines stand in order.
+    func rank(ofUser number: Int32) -> Double { areRanked ? users[number].rank : 0 }
+    func rank(ofGroup number: Int32) -> Double { areRanked ? groups[number].rank : 0 }
 }
 
 // MARK: - Lines of accounts
@@ -208,10 +215,9 @@ extension WaitingLine {
     /// Brings a user's line to its place in its group's, with what it now holds.
     private mutating func refresh(_ number: Int32, _ book: Accounts) {
         let line = userLines[Int(number)]
-        let account = book.user(line.user)
-        let key = AccountKey(rank: book.areRanked ? account.rank : 0, entry: number)
+        let key = AccountKey(rank: book.rank(ofUser: line.user), entry: number)
         var summary = jobs.total(line.jobs)
-        if Int(summary.millicores) > account.startable { summary = summary.blocked }
+        if Int(summary.millicores) > book.startable(ofUser: line.user) { summary = summary.blocked }
         let group = Int(line.group)
         users.place(key, instead: line.key, summary, isThere: summary.count > 0, in: &groupLines[group].users)
         userLines[Int(number)].key = key
@@ -220,10 +226,9 @@ extension WaitingLine {
 
     private mutating func refreshGroupLine(_ number: Int32, _ book: Accounts) {
         let line = groupLines[Int(number)]
-        let account = book.group(line.account)
-        let key = AccountKey(rank: book.areRanked ? account.rank : 0, entry: number)
+        let key = AccountKey(rank: book.rank(ofGroup: line.account), entry: number)
         var summary = users.total(line.users)
-        if Int(summary.millicores) > account.startable { summary = summary.blocked }
+        if Int(summary.millicores) > book.startable(ofGroup: line.account) { summary = summary.blocked }
         groups.place(key, instead: line.key, summary, isThere: summary.count > 0, in: &classes[line.priority])
         groupLines[Int(number)].key = key
     }
