@@ -69,8 +69,8 @@ let package = Package(
         .executableTarget(
             name: "panal",
             dependencies: [
-                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles",
-                "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
+                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler", "PanalManifest",
+                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -133,6 +133,8 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: strict),
+        // Replays a recorded load through the scheduler and measures it.
+        .target(name: "PanalSimulation", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: strict),
         // Admission, packing, fairness: a pure state machine and one actor around it.
         .target(name: "PanalScheduler", dependencies: ["PanalCore"], swiftSettings: strict),
         // Hardware profiles as commented YAML: read, name a mistake with its place, say whether this host is large enough.
@@ -169,6 +171,9 @@ let package = Package(
         .testTarget(name: "PanalDoctorTests", dependencies: ["PanalDoctor", "PanalLinux"], swiftSettings: tests),
         .testTarget(name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalSchedulerTests", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalSimulationTests", dependencies: ["PanalSimulation", "PanalScheduler", "PanalCore"],
+            resources: [.copy("Traces"), .copy("Pictures")], swiftSettings: tests),
         .testTarget(name: "PanalStoreTests", dependencies: ["PanalStore", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",

@@ -10,8 +10,8 @@ struct PanalCommand: AsyncParsableCommand {
             `panal serve` starts.
             """,
         subcommands: [
-            RunCommand.self, DoctorCommand.self, AuditCommand.self, ProfileCommand.self, ProgramCommand.self,
-            ServeCommand.self,
+            RunCommand.self, DoctorCommand.self, AuditCommand.self, SimulateCommand.self, ProfileCommand.self,
+            ProgramCommand.self, ServeCommand.self,
         ])
 }
 

@@ -19,8 +19,8 @@ import Testing
         (
             "panal",
             [
-                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles",
-                "PanalSeccomp", "PanalLinux", "PanalCore",
+                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler", "PanalManifest",
+                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
@@ -59,6 +59,7 @@ import Testing
             "PanalService", ["PanalScheduler", "PanalManifest", "PanalCore"],
             ["Crypto", "CryptoExtras", "Dispatch", "FoundationEssentials", "Logging", "Synchronization"]
         ),
+        ("PanalSimulation", ["PanalScheduler", "PanalCore"], ["FoundationEssentials"]),
         ("PanalScheduler", ["PanalCore"], []),
         ("PanalProfiles", ["PanalCore"], ["FoundationEssentials", "Yams"]),
         ("PanalManifest", ["PanalCore"], ["FoundationEssentials"]),
@@ -70,7 +71,9 @@ import Testing
     ]
 
     /// The C library is everywhere below the services; `PanalCore` has no I/O, and the pure modules need none.
-    static let withoutLibc: Set<String> = ["PanalCore", "PanalScheduler", "PanalManifest", "PanalHTTP"]
+    static let withoutLibc: Set<String> = [
+        "PanalCore", "PanalScheduler", "PanalSimulation", "PanalManifest", "PanalHTTP",
+    ]
 
     @Test(arguments: table) func importsKeepToTheTable(module: String, own: Set<String>, libraries: Set<String>) throws
     {
