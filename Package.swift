@@ -81,7 +81,8 @@ let package = Package(
         .executableTarget(
             name: "panal-bench",
             dependencies: [
-                "PanalSandbox", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls", argumentParser,
+                "PanalSandbox", "PanalScheduler", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls",
+                argumentParser,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -63,6 +63,13 @@ struct CoreMap: Sendable {
         return CoreGrant(whole: chosen)
     }
 
+    /// Takes as many, whichever: for questions of how many are left. They cannot be given back.
+    mutating func takeAny(_ count: Int) -> Bool {
+        guard count >= 1, count <= freeCount else { return false }
+        freeCount -= count
+        return true
+    }
+
     /// Takes thousandths: whole thousands from cores with nothing on them, the rest from the fullest shared core that still has room
     /// for it; nil, and nothing taken, when there is no such place.
     mutating func takeShared(_ millicores: Int) -> CoreGrant? {

@@ -17,19 +17,57 @@ struct HeadReservation: Sendable {
     func isKept(_ number: Int32, _ host: HostState, besides request: ResourceRequest, until end: Int64) -> Bool {
         guard end > moment, let cells = cells[number] else { return true }
         guard !isAlone else { return false }
-        var later = host
-        guard later.take(request, for: -1, until: end) != nil else { return false }
-        later = later.after(moment)
-        return cells.allSatisfy { cell in
-            (0..<cell.count).allSatisfy { _ in later.take(cell.request, for: -2, until: .max) != nil }
-        }
+        var later = HostRoom(host)
+        guard later.take(request) else { return false }
+        later.release(host, by: moment)
+        return cells.allSatisfy { cell in (0..<cell.count).allSatisfy { _ in later.take(cell.request) } }
     }
 
-    /// Thousandths of cores of `host` that the head leaves when it has started, at the most; what runs on beyond it may have them.
-    func spare(_ number: Int32, _ host: HostState) -> Int {
-        guard !isAlone else { return 0 }
+    /// Thousandths of cores and bytes of `host` that the head leaves when it has started, at the most; what runs on beyond it may have
+    /// them.
+    func spare(_ number: Int32, _ host: HostState) -> (millicores: Int, memory: Int) {
+        guard !isAlone else { return (0, 0) }
+        var later = HostRoom(host)
+        later.release(host, by: moment)
+        for cell in cells[number] ?? [] {
+            later.memory -= cell.request.memory * cell.count
+        }
         let taken = (cells[number] ?? []).reduce(0) { $0 + $1.request.millicores * $1.count }
-        return max(0, host.after(moment).cores.freeMillicores - taken)
+        return (max(0, later.cores.freeMillicores - taken), later.memory)
+    }
+}
+
+/// How much of a host is free at some moment, for questions; nothing is really taken.
+struct HostRoom {
+    var cores: CoreMap
+    var memory: Int
+
+    init(_ host: HostState) {
+        cores = host.cores
+        memory = host.freeMemory
+    }
+
+    /// All that ends by `moment` has ended.
+    mutating func release(_ host: HostState, by moment: Int64) {
+        for index in host.grants.indices where host.grants[index].end <= moment { release(host.grants[index]) }
+    }
+
+    mutating func release(_ grant: HostGrant) {
+        cores.release(grant.grant)
+        memory += grant.memory
+    }
+
+    func fits(_ request: ResourceRequest) -> Bool {
+        request.memory <= memory && cores.fits(millicores: request.millicores, isWhole: request.isWhole)
+    }
+
+    mutating func take(_ request: ResourceRequest) -> Bool {
+        guard fits(request) else { return false }
+        memory -= request.memory
+        return switch request.cpu {
+        case .exclusive(let count): cores.takeAny(count)
+        case .shared(let millicores): cores.takeShared(millicores) != nil
+        }
     }
 }
 
@@ -52,10 +90,13 @@ struct ReservationFinder {
         var best: (moment: Int64, host: Int32)?
         for number in candidates {
             let host = hosts[Int(number)]
-            guard let moment = isAlone ? whenEmpty(host, cell.request) : host.earliest(cell.request, now: now) else {
-                continue
-            }
+            guard
+                let moment = isAlone
+                    ? whenEmpty(host, cell.request)
+                    : host.earliest(cell.request, now: now, before: best?.moment ?? .max)
+            else { continue }
             if moment < best?.moment ?? .max { best = (moment, number) }
+            if moment <= now { break }
         }
         return best.map { HeadReservation(job: job, moment: $0.moment, cells: [$0.host: [cell]], isAlone: isAlone) }
     }

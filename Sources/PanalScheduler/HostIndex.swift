@@ -78,12 +78,21 @@ struct HostIndex: Sendable {
     /// Of all hosts together.
     var summary: HostSummary { forest.total(root) }
 
+    /// The most memory that is free on a host which has so many free cores, by their number.
+    func memoryByCores() -> [Int] {
+        let most = summary
+        let counts = 0...Int64(max(0, most.freeCores))
+        guard allocator == .packed else { return counts.map { _ in most.freeMemory } }
+        return counts.map { forest.total(from: Key(first: $0, second: 0, host: -1), root).freeMemory }
+    }
+
     private func key(_ host: HostState, _ number: Int32) -> Key {
         let free = Int64(host.cores.freeCount)
         return switch allocator {
         case .firstFit, .singleton, .random: Key(first: 0, second: 0, host: number)
         case .roundRobin: Key(first: nameOrder[Int(number)], second: 0, host: number)
-        case .packed, .firstFitDecreasing, .bestFit: Key(first: free, second: 0, host: number)
+        case .packed: Key(first: free, second: Int64(host.cores.sharedRoom), host: number)
+        case .firstFitDecreasing, .bestFit: Key(first: free, second: 0, host: number)
         case .sorting:
             Key(first: -Int64(host.grants.count), second: (host.description.isDesk ? 0 : 1 << 32) + free, host: number)
         }
@@ -121,6 +130,15 @@ struct HostIndex: Sendable {
         takes: (Int32) -> Bool
     ) -> Int32? {
         guard allocator != .random else { return random(count, takes, &generator) }
+        if allocator == .packed {
+            // By the order of these hosts, all that come after this key have cores enough; what is left to ask for is memory.
+            let (whole, rest) = request.millicores.quotientAndRemainder(dividingBy: 1_000)
+            var budget = Int.max
+            return forest.search(
+                root, after: Key(first: Int64(whole), second: Int64(rest), host: -1), budget: &budget,
+                may: { request.memory <= $0.freeMemory && $0.pools & pools != 0 },
+                visit: { key, _ in takes(key.host) ? key.host : nil })
+        }
         func found(after bound: Key?) -> Int32? {
             var budget = Int.max
             return forest.search(

@@ -114,15 +114,15 @@ struct HostState: Sendable {
         return count
     }
 
-    /// The first moment at which such a cell fits, by the time limits of what runs; nil when never.
-    func earliest(_ request: ResourceRequest, now: Int64) -> Int64? {
-        if fits(request) { return now }
+    /// The first moment before `limit` at which such a cell fits, by the time limits of what runs; nil when there is none.
+    func earliest(_ request: ResourceRequest, now: Int64, before limit: Int64) -> Int64? {
         guard isOpen else { return nil }
-        var later = self
-        for grant in grants.sorted(by: { $0.end < $1.end }) {
-            later.cores.release(grant.grant)
-            later.freeMemory += grant.memory
-            if later.fits(request) { return max(now, grant.end) }
+        if fits(request) { return now }
+        var later = HostRoom(self)
+        let ending = grants.indices.filter { grants[$0].end < limit }
+        for index in ending.sorted(by: { grants[$0].end < grants[$1].end }) {
+            later.release(grants[index])
+            if later.fits(request) { return max(now, grants[index].end) }
         }
         return nil
     }

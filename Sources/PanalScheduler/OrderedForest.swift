@@ -57,13 +57,30 @@ struct OrderedForest<Key: Comparable & Sendable, Summary: ForestSummary>: Sendab
         var sum = Summary.none
         var at = root.node
         while at >= 0 {
-            let node = nodes[Int(at)]
-            if node.key < key {
-                if node.left >= 0 { sum.join(nodes[Int(node.left)].total) }
-                sum.join(node.own)
-                at = node.right
+            if nodes[Int(at)].key < key {
+                let left = nodes[Int(at)].left
+                if left >= 0 { sum.join(nodes[Int(left)].total) }
+                sum.join(nodes[Int(at)].own)
+                at = nodes[Int(at)].right
             } else {
-                at = node.left
+                at = nodes[Int(at)].left
+            }
+        }
+        return sum
+    }
+
+    /// Of `key` and everything that stands after it, whether `key` itself is there or not.
+    func total(from key: Key, _ root: Root) -> Summary {
+        var sum = Summary.none
+        var at = root.node
+        while at >= 0 {
+            if nodes[Int(at)].key < key {
+                at = nodes[Int(at)].right
+            } else {
+                let right = nodes[Int(at)].right
+                if right >= 0 { sum.join(nodes[Int(right)].total) }
+                sum.join(nodes[Int(at)].own)
+                at = nodes[Int(at)].left
             }
         }
         return sum

@@ -65,7 +65,7 @@ extension ScheduleState {
     private mutating func startBeside(
         _ head: Int32, _ job: Int32, _ now: Int64, _ actions: inout [ScheduleAction]
     ) {
-        guard room.mayFit(jobs[Int(job)].summary) else { return }
+        guard jobs[Int(job)].millicores <= freeMillicores else { return }
         let promise = promise(to: head, now)
         guard isWithinLimits(job, beside: promise), let cells = place(job, now, beside: promise) else { return }
         begin(job, cells, now, &actions)
@@ -85,7 +85,10 @@ extension ScheduleState {
         return promise
     }
 
-    private static let fewHosts = 128
+    /// With more hosts than these only some are looked at for a promise.
+    private static let fewHosts = 16
+    /// Jobs that may find no room in one search.
+    private static let failures = 32
 
     /// Hosts that a promise to this job may be about.
     private func candidates(for record: JobRecord) -> [Int32] {
@@ -118,20 +121,29 @@ extension ScheduleState {
             && cell.request.memory <= hosts[at].description.memory
     }
 
-    /// What is free of all hosts together, and on one at the most.
+    /// What is free.
     private struct Room {
+        /// On all hosts together.
         var millicores: Int
+        /// On one host at the most.
         var most: HostSummary
+        /// The most memory of a host that has so many free cores.
+        var memory: [Int]
 
         /// Whether anything of the summary may find room now.
         func mayFit(_ summary: WaitingSummary) -> Bool {
-            Int(summary.millicores) <= millicores && summary.cellMemory <= most.freeMemory
-                && Int(summary.cellMillicores) <= max(Int(most.freeCores) * 1_000 + 999, Int(most.sharedRoom))
-                && summary.pools & most.pools != 0
+            guard Int(summary.millicores) <= millicores, summary.pools & most.pools != 0 else { return false }
+            let (whole, rest) = summary.cellMillicores.quotientAndRemainder(dividingBy: 1_000)
+            guard whole < most.freeCores || (whole == most.freeCores && rest <= most.sharedRoom) || rest == 0,
+                whole < memory.count
+            else { return false }
+            return summary.cellMemory <= memory[Int(whole)]
         }
     }
 
-    private var room: Room { Room(millicores: freeMillicores, most: indexes[0].summary) }
+    private var room: Room {
+        Room(millicores: freeMillicores, most: indexes[0].summary, memory: indexes[0].memoryByCores())
+    }
 
     /// Starts whatever fits and keeps the promise, in the order of the line. Each search has the whole budget: what it starts pays
     /// for it.
@@ -141,12 +153,13 @@ extension ScheduleState {
 
     /// Takes room for the next job that could start beside the promise.
     private mutating func placeNext(beside promise: HeadReservation?, _ now: Int64) -> (Int32, [PlacedCell])? {
+        guard freeMillicores > 0 else { return nil }
         let room = room
-        guard room.millicores > 0 else { return nil }
         let window = promise.map { $0.moment - now } ?? .max
         // Beyond the window only what the head leaves can be had; with other hosts, those.
-        let lasting = promise.map { spare(beside: $0) } ?? Int.max
+        let lasting = promise.map { spare(beside: $0) } ?? (.max, .max)
         var budget = Self.backfillBudget
+        var failures = 0
         // What is tried takes and gives back room, and leaves the line as it is: it is put aside, so that no copy is made.
         var line = WaitingLine()
         swap(&line, &self.line)
@@ -154,25 +167,34 @@ extension ScheduleState {
         for priority in Self.owners {
             let found: (Int32, [PlacedCell])? = line.search(
                 priority, accounts, budget: &budget,
-                may: { room.mayFit($0) && ($0.duration <= window || Int($0.millicores) <= lasting) },
+                may: {
+                    failures < Self.failures && room.mayFit($0)
+                        && ($0.duration <= window
+                            || (Int($0.millicores) <= lasting.millicores && $0.cellMemory <= lasting.memory))
+                },
                 visit: { job in
                     guard job != promise?.job, isWithinLimits(job, beside: promise) else { return nil }
-                    return place(job, now, beside: promise).map { (job, $0) }
+                    if let cells = place(job, now, beside: promise) { return (job, cells) }
+                    failures += 1
+                    return nil
                 })
             if let found { return found }
         }
         return nil
     }
 
-    /// Thousandths of cores that may be taken for longer than until the promise, at the most.
-    private func spare(beside promise: HeadReservation) -> Int {
-        guard hosts.count <= 16 else { return .max }
-        return hosts.indices.reduce(0) { sum, number in
-            let host = hosts[number]
-            guard host.isOpen else { return sum }
-            guard promise.cells[Int32(number)] != nil else { return sum + host.cores.freeMillicores }
-            return sum + promise.spare(Int32(number), host)
+    /// Thousandths of cores on all hosts, and bytes on one, that may be taken for longer than until the promise, at the most.
+    private func spare(beside promise: HeadReservation) -> (millicores: Int, memory: Int) {
+        guard hosts.count <= Self.fewHosts else { return (.max, .max) }
+        var spare = (millicores: 0, memory: 0)
+        for number in hosts.indices where hosts[number].isOpen {
+            let here =
+                promise.cells[Int32(number)] == nil
+                ? (hosts[number].cores.freeMillicores, hosts[number].freeMemory)
+                : promise.spare(Int32(number), hosts[number])
+            spare = (spare.millicores + here.0, max(spare.memory, here.1))
         }
+        return spare
     }
 }
 

@@ -29,8 +29,9 @@ package import PanalCore
 /// at once whether it computes or stands still, since nobody knows what it was told last.
 ///
 /// An event costs O(log n) in the jobs that wait, the accounts and the hosts, beside what it starts. Two searches are bounded instead of
-/// complete: backfill looks at `backfillBudget` places of the line, and a promise to one cell at some of the hosts where there are more than
-/// `ReservationFinder` looks at. A gang's promise costs O(what runs).
+/// complete: for each job that backfill starts it looks at `backfillBudget` places of the line and tries `failures` jobs that find no
+/// room, and a promise to one cell is looked for at some of the hosts where there are more than `fewHosts`. A gang's promise costs
+/// O(what runs).
 package struct ScheduleState: Sendable {
     var hosts: [HostState]
     var settings: ScheduleSettings
@@ -67,7 +68,7 @@ package struct ScheduleState: Sendable {
     /// Kinds of jobs that are remembered.
     static let rememberedShapes = 4_096
     /// Places of the line that are looked at for one decision.
-    static let backfillBudget = 512
+    static let backfillBudget = 256
 
     package init(hosts: [HostDescription], settings: ScheduleSettings = ScheduleSettings()) {
         precondition(Set(hosts.map(\.pool)).count <= 64, "at most 64 pools")

@@ -92,7 +92,7 @@ enum Report {
         for row in rows {
             Swift.print(
                 line(
-                    row.name, String(Int(row.median)), String(Int(row.slowest)), String(row.perSecond),
+                    row.name, number(row.median), number(row.slowest), String(row.perSecond),
                     row.ratio.map { String($0) } ?? ""))
         }
     }
@@ -120,6 +120,11 @@ enum Report {
         }
         Swift.print(line("", "before", "now"))
         for row in rows { Swift.print(line(row.name, row.before.map { String($0) } ?? "", String(row.value))) }
+    }
+
+    /// Whole where it is whole.
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() ? String(Int(value)) : String(value)
     }
 
     private static func line(_ name: String, _ values: String...) -> String {

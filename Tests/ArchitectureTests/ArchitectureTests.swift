@@ -28,7 +28,8 @@ import Testing
             ]
         ),
         (
-            "panal-bench", ["PanalSandbox", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls"],
+            "panal-bench",
+            ["PanalSandbox", "PanalScheduler", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls"],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
                 "NIOFoundationCompat", "NIOHTTP1", "Synchronization",
