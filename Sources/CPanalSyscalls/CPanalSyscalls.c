@@ -117,6 +117,10 @@ int panal_ignore_signal(int number) {
 }
 
 int panal_set_parent_death_signal(int signal) { return result(prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0)); }
+int panal_get_parent_death_signal(void) {
+    int signal = 0;
+    return prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0) < 0 ? -errno : signal;
+}
 int panal_set_idle(int pid, int idle) {
     struct sched_param none = {0};
     return result(sched_setscheduler(pid, idle ? SCHED_IDLE : SCHED_OTHER, &none));
@@ -382,6 +386,7 @@ int panal_get_capabilities(uint64_t out[3]) {
 }
 int panal_set_no_new_privileges(void) { return result(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 int panal_get_no_new_privileges(void) { return result(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)); }
+int panal_get_dumpable(void) { return result(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)); }
 int panal_set_dumpable(int value) { return result(prctl(PR_SET_DUMPABLE, value, 0, 0, 0)); }
 int panal_load_seccomp(const void *instructions, size_t count) {
     struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)instructions};

@@ -193,16 +193,10 @@ struct GroupFolder {
 
     /// Writes a value and reads it back.
     func set(_ file: String, _ value: String, step: String) throws(StepFailure) {
-        try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try KernelFile.write("\(path)/\(file)", value)
-        }
-        let found = try read(file, step: step)
-        guard found == value else {
-            throw StepFailure(step: step, detail: "\(file) was set to \(value) and reads \(found)", errno: 0)
-        }
+        try KernelFile.set("\(path)/\(file)", value, step: step)
     }
 
-    func exists(_ file: String) -> Bool {
-        Folders.exists("\(path)/\(file)")
+    func isThere(_ file: String, step: String) throws(StepFailure) -> Bool {
+        try StepFailure.naming(step) { () throws(SystemCallFailure) in try Folders.isThere("\(path)/\(file)") }
     }
 }

@@ -186,4 +186,15 @@ package enum KernelFile {
             throw SystemCallFailure(call: "write(\(path))", errno: error.errno)
         }
     }
+
+    /// Writes `value` and reads it back.
+    package static func set(_ path: String, _ value: String, step: String) throws(StepFailure) {
+        let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try write(path, value)
+            return try read(path)
+        }
+        guard found == value else {
+            throw StepFailure(step: step, detail: "\(path) was set to \(value) and reads \(found)", errno: 0)
+        }
+    }
 }

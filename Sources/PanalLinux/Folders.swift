@@ -16,6 +16,13 @@ package enum Folders {
         unsafe access(path, F_OK) == 0
     }
 
+    /// The same, where it is no answer that the kernel could not look.
+    package static func isThere(_ path: String) throws(SystemCallFailure) -> Bool {
+        if unsafe access(path, F_OK) == 0 { return true }
+        if errno == ENOENT || errno == ENOTDIR { return false }
+        throw SystemCallFailure(call: "access(\(path))", errno: errno)
+    }
+
     /// How long a sweep waits for killed processes: gigabytes of memory take seconds to give back.
     package static let sweepPatience = 10_000
 

@@ -55,8 +55,9 @@ package struct HybridCgroups: CgroupDriver {
     }
 
     package func sweep() throws(StepFailure) {
-        for root in roots where Folders.exists(root) {
+        for root in roots {
             try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
+                guard try Folders.isThere(root) else { return }
                 try sweepCells(in: root)
                 try Folders.removeSettling(root)
             }
@@ -64,10 +65,12 @@ package struct HybridCgroups: CgroupDriver {
     }
 
     private func sweepCells(in root: String) throws(SystemCallFailure) {
-        for left in try Folders.children(of: root) {
-            try endProcesses(of: "\(root)/\(left)")
-            try Folders.removeSettling("\(root)/\(left)", milliseconds: Folders.sweepPatience)
-        }
+        for left in try Folders.children(of: root) { try sweep("\(root)/\(left)") }
+    }
+
+    private func sweep(_ folder: String) throws(SystemCallFailure) {
+        try endProcesses(of: folder)
+        try Folders.removeSettling(folder, milliseconds: Folders.sweepPatience)
     }
 
     private func endProcesses(of folder: String) throws(SystemCallFailure) {
@@ -80,6 +83,8 @@ package struct HybridCgroups: CgroupDriver {
         do throws(StepFailure) {
             for root in roots {
                 try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
+                    // One that could not be removed when its slot was given up.
+                    if try Folders.isThere("\(root)/\(name)") { try sweep("\(root)/\(name)") }
                     try Folders.make("\(root)/\(name)", mode: 0o755)
                 }
             }

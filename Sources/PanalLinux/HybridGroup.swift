@@ -56,19 +56,22 @@ final class HybridGroup: CellGroup {
         func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in try KernelHandle(path, flags) }
         }
+        func isThere(_ path: String) throws(StepFailure) -> Bool {
+            try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in try Folders.isThere(path) }
+        }
         cores = try handle("\(cpuset)/cpuset.cpus", O_RDWR)
         memoryLimit = try handle("\(folder)/memory.limit_in_bytes", O_RDWR)
         memory = try handle("\(folder)/memory.usage_in_bytes")
         memoryPeak = try handle("\(folder)/memory.max_usage_in_bytes", O_RDWR)
         memoryControl = try handle("\(folder)/memory.oom_control")
         let swap = "\(folder)/memory.memsw.limit_in_bytes"
-        swapLimit = Folders.exists(swap) ? try handle(swap, O_RDWR) : nil
+        swapLimit = try isThere(swap) ? try handle(swap, O_RDWR) : nil
         processesLimit = try handle("\(counts)/pids.max", O_RDWR)
         processes = try handle("\(counts)/pids.current")
         let peak = "\(counts)/pids.peak"
-        processesPeak = Folders.exists(peak) ? try handle(peak) : nil
+        processesPeak = try isThere(peak) ? try handle(peak) : nil
         quota = try handle("\(cpu)/cpu.cfs_quota_us", O_RDWR)
-        burst = Folders.exists("\(cpu)/cpu.cfs_burst_us") ? try handle("\(cpu)/cpu.cfs_burst_us", O_RDWR) : nil
+        burst = try isThere("\(cpu)/cpu.cfs_burst_us") ? try handle("\(cpu)/cpu.cfs_burst_us", O_RDWR) : nil
         gauge = pressure.flatMap { PressureGauge($0) }
         throttling = try handle("\(cpu)/cpu.stat")
         time = try handle("\(accounting)/cpuacct.usage")

@@ -27,8 +27,8 @@ package struct UnifiedCgroups: CgroupDriver {
     }
 
     package func sweep() throws(StepFailure) {
-        guard Folders.exists(root.path) else { return }
         try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
+            guard try Folders.isThere(root.path) else { return }
             try sweepCells()
             try Folders.removeSettling(root.path)
         }
@@ -61,7 +61,7 @@ package struct UnifiedCgroups: CgroupDriver {
             try Folders.make(cell.path, mode: 0o755)
         }
         do throws(StepFailure) {
-            if cell.exists("memory.swap.max") {
+            if try cell.isThere("memory.swap.max", step: "cgroup.memory.swap") {
                 try cell.set("memory.swap.max", "0", step: "cgroup.memory.swap")
             } else if try HostSwap.isOn() {
                 throw StepFailure(

@@ -33,9 +33,12 @@ final class UnifiedGroup: CellGroup {
         memoryEvents = try handle("memory.events")
         processesLimit = try handle("pids.max", O_RDWR)
         processes = try handle("pids.current")
-        processesPeak = Folders.exists("\(path)/pids.peak") ? try handle("pids.peak") : nil
+        func isThere(_ file: String) throws(StepFailure) -> Bool {
+            try GroupFolder(path: path).isThere(file, step: "cgroup.open")
+        }
+        processesPeak = try isThere("pids.peak") ? try handle("pids.peak") : nil
         processorLimit = try handle("cpu.max", O_RDWR)
-        burst = Folders.exists("\(path)/cpu.max.burst") ? try handle("cpu.max.burst", O_RDWR) : nil
+        burst = try isThere("cpu.max.burst") ? try handle("cpu.max.burst", O_RDWR) : nil
         gauge = PressureGauge(path)
         time = try handle("cpu.stat")
         events = try handle("cgroup.events")

@@ -28,7 +28,8 @@ struct CellInit {
                 try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
             try setUpNamespaces()
-            try CellRoot.prepare(root, scratch: scratch)
+            try CellRoot.prepare(root, scratch: scratch, ofOrdinaryUser: users.isOrdinary)
+            try readBackNamespace()
             let (program, gate) = try startProgram(line)
             try dropRights()
             reap(program, line, gate: gate)
@@ -44,6 +45,20 @@ struct CellInit {
         }
         try StepFailure.naming("cell.hostname") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(unsafe panal_set_hostname("cell"), "sethostname")
+            var name = [CChar](repeating: 0, count: 65)
+            try SystemCallFailure.checkErrno(unsafe gethostname(&name, name.count), "gethostname")
+            guard unsafe strcmp(name, "cell") == 0 else { throw SystemCallFailure(call: "sethostname", errno: EBADMSG) }
+        }
+    }
+
+    /// Init was born in the cell's group, so a control group namespace of its own has that as its root.
+    private func readBackNamespace() throws(StepFailure) {
+        let step = "cell.cgroup-namespace"
+        let groups = try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try KernelFile.read("/proc/self/cgroup")
+        }
+        for line in groups.split(separator: "\n") where !line.hasSuffix(":/") {
+            throw .mismatch(step, "the cell would see where its group is: \(line)")
         }
     }
 
@@ -57,11 +72,9 @@ struct CellInit {
             start: start, gate: nil)
         defer { for number in [trees, self.start, scratch] { close(number) } }
         if users.isOrdinary { return (try start.fork(), nil) }
-        let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in
-            // Of both, since the memory is.
-            try KernelFile.write("/proc/self/oom_score_adj", "1000")
-            return try Descriptor.pipe()
-        }
+        // Of both, since the memory is.
+        try KernelFile.set("/proc/self/oom_score_adj", "1000", step: "cell.oom-score")
+        let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in try Descriptor.pipe() }
         start.gate = gate.first
         defer { close(gate.first) }
         return (try start.cloneSharing(), gate.second)
@@ -81,6 +94,9 @@ struct CellInit {
             // After the change of ids, which clears it.
             try SystemCallFailure.check(panal_set_parent_death_signal(SIGKILL), "prctl(PR_SET_PDEATHSIG)")
         }
+        guard panal_get_dumpable() == 0, panal_get_parent_death_signal() == SIGKILL else {
+            throw .mismatch("cell.init-rights", "init could be looked into, or would outlive the launcher")
+        }
         // A launcher that died before the line above sends no signal: its end of the line is closed then.
         var polled = pollfd(fd: line, events: 0, revents: 0)
         if unsafe poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLHUP) != 0 { panal_exit(0) }
@@ -96,7 +112,8 @@ struct CellInit {
         var reaped = [Int64](repeating: 0, count: 7)
         _ = unsafe panal_usage_of_children(&reaped)
         usage[5...6] = reaped[5...6]
-        let cellTime = panal_process_cpu_ns() + (reaped[0] + reaped[1]) * 1_000
+        // What makes no sense is refused by who reads the report; here it must not be the end of init.
+        let cellTime = panal_process_cpu_ns() &+ (reaped[0] &+ reaped[1]) &* 1_000
         CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
     }
 }

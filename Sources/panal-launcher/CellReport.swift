@@ -46,18 +46,24 @@ enum CellReport: Hashable {
     init(decoding bytes: [UInt8]) throws(ProtocolError) {
         func figures(_ count: Int, _ reader: inout ByteReader) throws(ProtocolError) -> [Int64] {
             var values: [Int64] = []
-            for _ in 0..<count { values.append(try reader.number()) }
+            for _ in 0..<count { values.append(try figure(&reader, below: 1 << 50)) }
             return values
+        }
+        // Whoever reads a report reckons with what is in it: no sum of these leaves the range of a number.
+        func figure(_ reader: inout ByteReader, below limit: Int64 = 1 << 60) throws(ProtocolError) -> Int64 {
+            let value = try reader.number(Int64.self)
+            guard (0..<limit).contains(value) else { throw .outOfRange("figure") }
+            return value
         }
         var reader = ByteReader(bytes)
         switch try reader.number(UInt8.self) {
         case 1:
             self = .executing(
-                at: try reader.number(), used: try figures(4, &reader), sinceOrder: try reader.number())
+                at: try figure(&reader), used: try figures(4, &reader), sinceOrder: try figure(&reader))
         case 2:
             self = .ended(
-                status: try reader.number(), usage: try figures(7, &reader), at: try reader.number(),
-                cellTime: try reader.number())
+                status: try reader.number(), usage: try figures(7, &reader), at: try figure(&reader),
+                cellTime: try figure(&reader))
         case 3:
             let number = try reader.number(Int32.self)
             self = .notExecuted(errno: number, isThere: try reader.number(UInt8.self) == 1)

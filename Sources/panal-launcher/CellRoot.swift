@@ -8,7 +8,7 @@ internal import PanalLinux
 enum CellRoot {
     /// In this order: scratch, proc, the pivot; then each mount is read back. `root` is the prepared root that this namespace
     /// has a copy of.
-    static func prepare(_ root: String, scratch: Int32) throws(StepFailure) {
+    static func prepare(_ root: String, scratch: Int32, ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
         try StepFailure.naming("mount.root") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/\(root)"), "chdir(\(root))")
         }
@@ -20,8 +20,46 @@ enum CellRoot {
         }
         try StepFailure.naming("mount.proc") { () throws(SystemCallFailure) in try Mounts.process(at: "proc") }
         try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
-        try readBackSealed(["/", "/usr", "/dev"])
-        guard try status("/proc").magic == Mounts.processMagic else { throw .mismatch(readBack, "/proc is not procfs") }
+        try readBackAll(ofOrdinaryUser: isOrdinary)
+        // The program's process begins where init is.
+        try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
+            try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
+        }
+        let place = try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
+            try Links.target(of: "/proc/self/cwd")
+        }
+        guard place == "/work" else { throw .mismatch("program.work-folder", "init is not in /work") }
+    }
+
+    /// Holds every mount that is in sight against what must be.
+    private static func readBackAll(ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
+        let list = try StepFailure.naming(readBack) { () throws(SystemCallFailure) in
+            try KernelFile.read("/proc/self/mountinfo")
+        }
+        if let found = difference(of: list, ofOrdinaryUser: isOrdinary) { throw .mismatch(readBack, found) }
+    }
+
+    /// What of a cell's `mountinfo` is not as it must be; nil when all is: no mount is missing, none more is there (what a pivot
+    /// leaves stays below the new root until it is taken away), and each has the flags that it must have.
+    static func difference(of list: String, ofOrdinaryUser isOrdinary: Bool) -> String? {
+        var missing = ["/", "/usr", "/dev", "/proc", "/tmp", "/work"]
+        if isOrdinary { missing += HostRootfs.nodes.map { "/dev/\($0.name)" } }
+        for line in list.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 6, let index = missing.firstIndex(where: { $0 == words[4] }) else {
+                return "this mount is none of the cell's: \(line)"
+            }
+            let place = missing.remove(at: index)
+            let flags = words[5].split(separator: ",")
+            let isWritable = place == "/proc" || place == "/tmp" || place == "/work"
+            guard flags.contains("nosuid"), flags.contains("nodev") || place.hasPrefix("/dev"),
+                isWritable || flags.contains("ro")
+            else { return "\(place) has only the flags \(words[5])" }
+            if place == "/proc", !line.hasSuffix(" - proc proc rw,hidepid=invisible,subset=pid") {
+                return "/proc is not as it was asked for: \(line)"
+            }
+        }
+        return missing.isEmpty ? nil : "nothing is mounted at \(missing)"
     }
 
     /// What the run asks for: the size of its scratch, its program and its inputs, each read back.

@@ -58,8 +58,8 @@ enum HostRootfs {
         }
         try StepFailure.naming("rootfs.usr") { () throws(SystemCallFailure) in
             try Mounts.bind("/usr", "\(root)/usr", withAllBelow: users.isOrdinary)
-            for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] where Folders.exists("/\(name)") {
-                if let target = Links.target(of: "/\(name)") {
+            for name in ["bin", "sbin", "lib", "lib32", "lib64", "libx32"] where try Folders.isThere("/\(name)") {
+                if let target = try Links.target(of: "/\(name)") {
                     try Links.make("\(root)/\(name)", to: target)
                 } else {
                     try Folders.make("\(root)/\(name)", mode: 0o755)
@@ -80,19 +80,24 @@ enum HostRootfs {
 
     private static let plain = Mounts.noSetID | Mounts.noDevices
 
+    /// The devices that a cell has, all of major number 1.
+    static let nodes: [(name: String, minor: UInt32)] = [
+        ("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9),
+    ]
+
     /// Nodes of our own; an ordinary user, who can make none, gets the host's.
     private static func makeDevices(at folder: String, users: UserBlock) throws(SystemCallFailure) {
         try Mounts.tmpfs(
             at: folder, options: "size=64k,nr_inodes=32,mode=0755", flags: Mounts.noSetID | Mounts.noExecution)
         let opened = try Descriptor.open(folder, O_RDONLY | O_DIRECTORY)
-        for (name, minor) in [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)] {
+        for (name, minor) in nodes {
             if users.isOrdinary {
                 try NewFile.write("\(folder)/\(name)", [], mode: 0o444)
                 try Mounts.bind("/dev/\(name)", "\(folder)/\(name)")
                 continue
             }
             try SystemCallFailure.check(
-                unsafe panal_make_device(opened.raw, name, 0o666, 1, UInt32(minor)), "mknod(/dev/\(name))")
+                unsafe panal_make_device(opened.raw, name, 0o666, 1, minor), "mknod(/dev/\(name))")
         }
         for (name, target) in [
             ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
@@ -118,7 +123,7 @@ enum HostRootfs {
         ]
         try StepFailure.naming("rootfs.etc") { () throws(SystemCallFailure) in
             for (name, text) in files { try NewFile.write("\(folder)/\(name)", Array(text.utf8), mode: 0o644) }
-            if Folders.exists("/usr/share/zoneinfo/Etc/UTC") {
+            if try Folders.isThere("/usr/share/zoneinfo/Etc/UTC") {
                 try Links.make("\(folder)/localtime", to: "/usr/share/zoneinfo/Etc/UTC")
             }
             try copyAlternatives(to: "\(folder)/alternatives")
@@ -129,12 +134,12 @@ enum HostRootfs {
     /// Debian reaches many programs and libraries through `/etc/alternatives`: the links that end in `/usr` are made anew.
     private static func copyAlternatives(to folder: String) throws(SystemCallFailure) {
         try Folders.make(folder, mode: 0o755)
-        guard Folders.exists("/etc/alternatives") else { return }
+        guard try Folders.isThere("/etc/alternatives") else { return }
         let names = try Folders.names(
             in: try Descriptor.open("/etc/alternatives", O_RDONLY | O_DIRECTORY), limit: 4_096)
         for bytes in names {
             let name = String(decoding: bytes, as: UTF8.self)
-            if let target = Links.target(of: "/etc/alternatives/\(name)"), target.hasPrefix("/usr/") {
+            if let target = try Links.target(of: "/etc/alternatives/\(name)"), target.hasPrefix("/usr/") {
                 try Links.make("\(folder)/\(name)", to: target)
             }
         }

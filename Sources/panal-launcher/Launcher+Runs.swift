@@ -158,6 +158,10 @@ extension Launcher {
             var report = run.finishReport(
                 usage: try run.cell.group.usage(), cellTime: cellTime, now: panal_monotonic_ns())
             if Processes.countsStorage { (report.bytesRead, report.bytesWritten) = (storage[5], storage[6]) }
+            // What made a cell fail may be its spawner's, and then makes the next one fail too.
+            if case .failed(let step) = report.ending {
+                throw StepFailure(step: step.step, detail: step.detail, errno: step.errno)
+            }
             let end = RunEnd(run.request, report, started: run.programStart)
             if end.started != nil { end.results = run.cell }
             return end

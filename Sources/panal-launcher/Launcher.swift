@@ -24,6 +24,8 @@ final class Launcher {
     /// Since when nobody has asked for what is held: the last server has gone, or this one has come.
     var unaskedSince: Int64 = .max
     var isStopping = false
+    /// The maker could not be told just now which slots are wanted.
+    private var isOrderDue = false
 
     init(
         table: LauncherTable, server: ServerLine, locks: HostLocks, users: UserBlock, groups: any CgroupDriver,
@@ -46,7 +48,7 @@ final class Launcher {
             server.flush()
             takeBackVacated()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
-            if !isStopping { pool.order(waiting: parked.count, isIdle: cells.isEmpty) }
+            isOrderDue = !isStopping && !pool.order(waiting: parked.count, isIdle: cells.isEmpty)
             wait()
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now) }
@@ -172,7 +174,7 @@ final class Launcher {
             next = min(next, run.deadline, run.hasStartEnded || now >= run.startWatch ? .max : run.startWatch)
         }
         if running.contains(where: \.isStopping) { next = min(next, now + 1_000_000) }
-        if parked.contains(where: \.waitsForCores) { next = min(next, panal_monotonic_ns() + ParkedRun.pause) }
+        if isOrderDue || parked.contains(where: \.waitsForCores) { next = min(next, now + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
         let left = next - panal_monotonic_ns()
         return Int32(clamping: max(0, (left + 999_999) / 1_000_000))

@@ -34,9 +34,9 @@ internal import PanalLinux
 /// runtime looks up at first use it has looked up before (`Rehearsal`), for all that it forks.
 ///
 /// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
-/// namespace · scratch, proc, `pivot_root`, each mount read back (`CellRoot.prepare`) · a process that will be the program, which
-/// stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its own rights ·
-/// opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all, reads back that
+/// namespace · scratch, proc, `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will be the
+/// program, which stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its
+/// own rights · opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all, reads back that
 /// nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run waits for it.
 ///
 /// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
@@ -44,8 +44,9 @@ internal import PanalLinux
 /// takes its streams, the size of its scratch, the read-only trees of its program and inputs from the spawner
 /// (`CellRoot.complete`), its limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads
 /// each back, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails before that is
-/// reported with its step, and the program has not run. When the program has executed, a pipe ends that only its process held;
-/// the launcher looks at it after 2 ms, since only the server wants to know.
+/// reported with its step, and the program has not run; its slot is made anew, since what failed may be the spawner's. When the
+/// program has executed, a pipe ends that only its process held; the launcher looks at it after 2 ms, since only the server
+/// wants to know.
 ///
 /// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
 /// launcher waits for the end of init, with which the kernel ends everything in the cell. Either way the usage is read, the

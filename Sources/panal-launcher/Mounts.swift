@@ -108,12 +108,13 @@ enum Links {
     }
 
     /// Where a link points; nil when `path` is none.
-    static func target(of path: String) -> String? {
+    static func target(of path: String) throws(SystemCallFailure) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let length = unsafe buffer.withUnsafeMutableBytes { bytes in
             guard let start = bytes.baseAddress else { return -1 }
             return unsafe readlink(path, start.assumingMemoryBound(to: CChar.self), bytes.count)
         }
+        if length < 0, errno != EINVAL { throw SystemCallFailure(call: "readlink(\(path))", errno: errno) }
         return length > 0 ? String(validating: buffer[0..<length], as: UTF8.self) : nil
     }
 }
@@ -123,5 +124,8 @@ enum NewFile {
     static func write(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemCallFailure) {
         let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
         try file.writeAll(bytes)
+        guard try file.status().bytes == bytes.count else {
+            throw SystemCallFailure(call: "write(\(path))", errno: EIO)
+        }
     }
 }

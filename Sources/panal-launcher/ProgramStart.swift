@@ -72,9 +72,6 @@ struct ProgramStart {
             let filter = filters[Int(order.request.seccomp)]
             try CellNetwork.enter(order.request.network, makesSockets: filter.makesSockets)
             try giveUpRights()
-            try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
-                try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
-            }
             let arguments = CStrings(order.request.arguments)
             let environment = CStrings(order.request.environment)
             var used = [Int64](repeating: 0, count: 7)
@@ -85,7 +82,6 @@ struct ProgramStart {
             ).send(to: start)
             // It ends by execution.
             _ = start.release()
-            if isOrdinary { try load(InitGuard.filter) }
             try load(filter, line)
             execute(order.request, arguments, environment).send(to: line)
         } catch {
@@ -96,9 +92,15 @@ struct ProgramStart {
 
     /// What needs no order.
     private func prepare() throws(StepFailure) {
-        _ = panal_setsid()
+        try StepFailure.naming("program.session") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_setsid(), "setsid")
+        }
         if !isOrdinary { try SpareTime.leave() }
         umask(0o022)
+        // Each call answers what the one before has set.
+        guard umask(0o022) == 0o022, getsid(0) == getpid() else {
+            throw .mismatch("program.session", "neither the session nor the mask for new files is the program's own")
+        }
         try StepFailure.naming("program.descriptors") { () throws(SystemCallFailure) in
             try Processes.closeAll(but: [0, 1, 2, line, trees, start])
         }
@@ -106,8 +108,8 @@ struct ProgramStart {
             // Otherwise its own files in `/proc` are the real root's. Nobody else in the cell could use that.
             try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_set_dumpable(1), "prctl(PR_SET_DUMPABLE)")
-                try KernelFile.write("/proc/self/oom_score_adj", "1000")
             }
+            try KernelFile.set("/proc/self/oom_score_adj", "1000", step: "program.oom-score")
         }
         try Self.set(Self.fixedLimits)
         // The spawner has seen to these, and to the signals.
@@ -155,7 +157,8 @@ struct ProgramStart {
             try StepFailure.naming("rlimit.\(limit.name)") { () throws(SystemCallFailure) in
                 try SystemCallFailure.check(panal_set_limit(limit.resource, limit.soft, limit.hard), "setrlimit")
             }
-            var found: [UInt64] = [0, 0]
+            // No limit is both 1 and 0.
+            var found: [UInt64] = [1, 0]
             _ = unsafe panal_get_limit(limit.resource, &found)
             guard found == [limit.soft, limit.hard] else {
                 throw .mismatch("rlimit.\(limit.name)", "was set to \(limit.soft), \(limit.hard) and reads \(found)")
@@ -196,10 +199,12 @@ struct ProgramStart {
     }
 
     private func load(_ filter: LauncherTable.Filter, _ line: borrowing Descriptor) throws(StepFailure) {
+        // One filter, since it shows only whether there is any.
+        let instructions = isOrdinary ? InitGuard.instructions + filter.instructions : filter.instructions
         if filter.explains {
-            try ExplainingFilter.load(filter.instructions, line: line)
+            try ExplainingFilter.load(instructions, line: line)
         } else {
-            try load(filter.instructions)
+            try load(instructions)
         }
         guard panal_get_seccomp() == 2 else {
             throw .mismatch("seccomp.read-back", "the filter does not read back as active; the policy must allow prctl")

@@ -9,6 +9,7 @@ enum Rehearsal {
         _ = ProgramStart.fixedLimits.count
         try ProgramStart.set([])
         try CellRoot.readBackSealed([])
+        _ = CellRoot.difference(of: "1 2 0:3 / / ro,nosuid,nodev - a b c", ofOrdinaryUser: false)
         _ = try StepFailure.naming("rehearsal.mounts") { () throws(SystemCallFailure) in try Mounts.status("/") }
         _ = try StepFailure.naming("rehearsal.cores") { () throws(SystemCallFailure) in try HostTopology.affinity() }
         _ = Privileges.inheritance()

@@ -240,6 +240,13 @@ final class RunningCell {
 
     private func ending(_ usage: GroupUsage) -> FinishReport.Ending {
         if let failure { return failure }
+        // Something has ended, but no program: it was never executed.
+        if started == nil, ended != nil, cause == .none, usage.outOfMemoryKills == 0 {
+            return .failed(
+                StepReport(
+                    step: "program.start", errno: 0,
+                    detail: "the process that was to be the program ended before it had executed it"))
+        }
         if let status = ended?.status {
             return status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .signalled(status & 0x7f)
         }

@@ -49,7 +49,9 @@ final class ServerLine {
 
     func flush() {
         switch socket {
-        case .some(let socket): outgoing.flush(to: socket)
+        case .some(let socket):
+            // A server that cannot be told what became of a run would wait for ever; of the line's end it hears.
+            if !outgoing.flush(to: socket) { shutdown(socket.raw, Int32(SHUT_RDWR)) }
         case .none: outgoing.discard()
         }
     }
@@ -157,16 +159,19 @@ struct OutgoingMessages {
         queue.append((report.encoded(), descriptors))
     }
 
-    mutating func flush(to socket: borrowing Descriptor) {
+    /// False when something could not be sent and never will be: then nobody is there to read it, as a rule.
+    mutating func flush(to socket: borrowing Descriptor) -> Bool {
         var done = 0
+        var isWhole = true
         for message in queue {
             let answer = MessageSocket.send(socket, message.bytes, descriptors: message.descriptors, waiting: false)
             if answer == .full { break }
-            // Sent, or nobody is there to read it: either way it is over.
+            if answer == .closed { isWhole = false }
             for number in message.descriptors { close(number) }
             done += 1
         }
         queue.removeFirst(done)
+        return isWhole
     }
 
     mutating func discard() {

@@ -184,6 +184,9 @@ enum SpareTime {
     static func leave() throws(StepFailure) {
         try StepFailure.naming("cell.scheduling") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_set_idle(0, 0), "sched_setscheduler")
+            guard sched_getscheduler(0) == SCHED_OTHER else {
+                throw SystemCallFailure(call: "sched_setscheduler", errno: EBADMSG)
+            }
         }
     }
 }

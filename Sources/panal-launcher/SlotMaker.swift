@@ -30,7 +30,7 @@ struct SlotMaker {
 
     private func serve(_ number: Int32) -> Never {
         let line = Descriptor(owning: number)
-        try? Processes.closeAll(but: [0, 1, 2, number])
+        guard (try? Processes.closeAll(but: [0, 1, 2, number])) != nil else { panal_exit(1) }
         _ = panal_set_parent_death_signal(SIGKILL)
         // A cell that is kept must not keep the error stream of a server that has gone.
         if table.keepSeconds > 0 { dup2(1, 2) }
@@ -44,14 +44,16 @@ struct SlotMaker {
         do throws(StepFailure) {
             let made = try make(slot)
             let answer = MakerAnswer.made(slot: slot, process: made.process)
-            if MessageSocket.send(line, answer.encoded(), descriptors: [made.line], waiting: true) != .sent {
-                // Nobody is there to take it. The spawner is the launcher's child: it reads the end of its line.
-                try? remove(slot)
-            }
+            let isSent = MessageSocket.send(line, answer.encoded(), descriptors: [made.line], waiting: true) == .sent
             close(made.line)
+            if isSent { return }
+            // The spawner is the launcher's child: it reads the end of its line.
+            try? remove(slot)
+            throw .mismatch("slot.line", "the slot could not be handed to the launcher")
         } catch {
-            _ = MessageSocket.send(
-                line, MakerAnswer.failed(slot: slot, error).encoded(), descriptors: [], waiting: true)
+            let answer = MakerAnswer.failed(slot: slot, error)
+            // A launcher that does not hear of a slot would wait for it for ever; that this process has ended it does hear of.
+            if MessageSocket.send(line, answer.encoded(), descriptors: [], waiting: true) != .sent { panal_exit(1) }
         }
     }
 

@@ -79,20 +79,22 @@ final class SlotPool {
 
     /// Asks for the slots that runs wait for, and fills the reserve while no cell runs: as long as a spawner is being moved
     /// into its group, every fork, execution and exit on the host waits, those of a cell that runs included.
-    func order(waiting: Int, isIdle: Bool) {
+    /// False when the maker could not be told.
+    func order(waiting: Int, isIdle: Bool) -> Bool {
         idleSince = isIdle && waiting == 0 ? min(idleSince, panal_monotonic_ns()) : .max
         isWaitedFor = waiting > 0
         if isWaitedFor { for slot in slots.values { slot.hurry() } }
         let wanted = isIdle && isHealthy ? reserve + waiting : waiting
         let coming = slots.values.count { !$0.isRunning } + asked.count
-        guard coming < wanted else { return }
+        guard coming < wanted else { return true }
         let free = (0..<UserBlock.slots).filter { slots[$0] == nil && !asked.contains($0) }.prefix(wanted - coming)
-        // A line that is full or closed shows in the next poll.
-        if !free.isEmpty,
-            MessageSocket.send(maker, free.map { UInt8($0) }, descriptors: [], waiting: false) == .sent
-        {
-            asked.formUnion(free)
+        if free.isEmpty { return true }
+        // A line that is closed shows in the next poll too.
+        guard MessageSocket.send(maker, free.map { UInt8($0) }, descriptors: [], waiting: false) == .sent else {
+            return false
         }
+        asked.formUnion(free)
+        return true
     }
 
     /// When `tidy` should next be called; `Int64.max` for not at all.
@@ -149,8 +151,18 @@ final class SlotPool {
             guard let number = message.descriptors.first else {
                 throw .mismatch("maker.line", "no line came with the slot")
             }
-            let slot = try Slot(
-                index: index, spawner: process, line: Descriptor(owning: number), groups: groups, spareTime: spareTime)
+            let slot: Slot
+            do throws(StepFailure) {
+                slot = try Slot(
+                    index: index, spawner: process, line: Descriptor(owning: number), groups: groups,
+                    spareTime: spareTime)
+            } catch {
+                kill(process, SIGKILL)
+                var status: Int32 = 0
+                _ = unsafe panal_wait(process, &status)
+                if groups.keepsGroups { try? groups.remove(Slot.group(index)) }
+                throw error
+            }
             slots[index] = slot
             try order(slot)
         }
@@ -182,7 +194,7 @@ final class SlotPool {
     /// Ends the maker, every spawner and every cell that nobody has used.
     func stop() {
         // The maker reads the end of its line, finishes the slot that it is at, and goes.
-        shutdown(maker.raw, Int32(SHUT_WR))
+        if shutdown(maker.raw, Int32(SHUT_WR)) != 0 { kill(process, SIGKILL) }
         var status: Int32 = 0
         _ = unsafe panal_wait(process, &status)
         while (try? takeMade()) != nil {}

@@ -33,6 +33,8 @@ final class Spawner {
 
     func serve(_ number: Int32) -> Never {
         let line = Descriptor(owning: number)
+        // At once: as long as anybody else holds the maker's end of its line, its death does not show.
+        guard (try? Processes.closeAll(but: [0, 1, 2, number])) != nil else { panal_exit(1) }
         _ = panal_set_parent_death_signal(SIGKILL)
         while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
             guard let request = try? SpawnerRequest(decoding: message.bytes) else { break }
@@ -50,26 +52,26 @@ final class Spawner {
         _ line: borrowing Descriptor, scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
     ) {
         do throws(StepFailure) {
-            if !isSetUp { try setUp(line, birthplace: birthplace) }
+            if !isSetUp { try setUp() }
             try forgetLast()
             let cell = try make(scratchBytes: scratchBytes, scratchFiles: scratchFiles, birthplace: birthplace)
             let answer = MakerAnswer.made(slot: slot, process: cell.process)
             let descriptors = [cell.pidfd.raw, cell.line.raw, cell.scratch.raw, cell.start.raw]
             if MessageSocket.send(line, answer.encoded(), descriptors: descriptors, waiting: true) != .sent {
-                // Nobody is there to take it. The init is the launcher's child: here it can only be ended.
+                // The init is the launcher's child: here it can only be ended.
                 Processes.kill(pidfd: cell.pidfd.raw)
+                throw .mismatch("slot.line", "the cell could not be handed to the launcher")
             }
         } catch {
             let answer = MakerAnswer.failed(slot: slot, error)
-            _ = MessageSocket.send(line, answer.encoded(), descriptors: [], waiting: true)
+            // A launcher that does not hear of a cell would wait for it for ever; that this process has ended it does hear of.
+            if MessageSocket.send(line, answer.encoded(), descriptors: [], waiting: true) != .sent { panal_exit(1) }
         }
     }
 
     /// Once, when the spawner lives where it belongs: namespaces of its own, and out of the host's file system.
-    private func setUp(_ line: borrowing Descriptor, birthplace: Int32) throws(StepFailure) {
-        try StepFailure.naming("slot.descriptors") { () throws(SystemCallFailure) in
-            try Processes.closeAll(but: [0, 1, 2, line.raw, birthplace])
-        }
+    private func setUp() throws(StepFailure) {
+        try resetSignals()
         cleaner = try groups.cleaner(Slot.group(slot))
         processes = try StepFailure.naming("slot.processes") { () throws(SystemCallFailure) in
             try Descriptor.open("/proc", Descriptor.pathOnly | O_DIRECTORY).release()
@@ -83,13 +85,25 @@ final class Spawner {
             try Mounts.pivotHere()
         }
         try stage.makeViews(ofOrdinaryUser: users.isOrdinary)
-        // For everything that is born here: what no program may have, and signals as programs expect them.
+        // For everything that is born here: what no program may have.
         try Privileges.dropInheritance(leavingGroups: !users.isOrdinary)
-        try StepFailure.naming("slot.signals") { () throws(SystemCallFailure) in
-            try SystemCallFailure.check(panal_reset_signals(), "sigaction")
-        }
+        if let found = Privileges.inheritance() { throw .mismatch("slot.rights", found) }
         try Rehearsal.run()
         isSetUp = true
+    }
+
+    /// Signals as programs expect them, for everything that is born here: none is ignored or held back.
+    private func resetSignals() throws(StepFailure) {
+        let step = "slot.signals"
+        let status = try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_reset_signals(), "sigaction")
+            return try KernelFile.read("/proc/self/status")
+        }
+        for line in ["SigIgn:\t0000000000000000", "SigBlk:\t0000000000000000"] {
+            guard status.split(separator: "\n").contains(Substring(line)) else {
+                throw .mismatch(step, "a signal is still ignored or held back")
+            }
+        }
     }
 
     /// Lets go of the last cell, and of memory that it has left in the slot's group.
@@ -158,6 +172,12 @@ final class Spawner {
             if let owner {
                 try SystemCallFailure.checkErrno(
                     unsafe fchownat(scratch.raw, "work", owner, owner, AT_SYMLINK_NOFOLLOW), "chown(work)")
+                var found = stat()
+                try SystemCallFailure.checkErrno(
+                    unsafe fstatat(scratch.raw, "work", &found, AT_SYMLINK_NOFOLLOW), "stat(work)")
+                guard found.st_uid == owner, found.st_gid == owner else {
+                    throw SystemCallFailure(call: "chown(work)", errno: EBADMSG)
+                }
             }
             return scratch
         }

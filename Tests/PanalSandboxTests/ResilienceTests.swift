@@ -155,7 +155,7 @@ extension LiveCells {
             }
             let launcher = try #require(tasks.flatMap { children("self/task/\($0)") }.first(where: isLauncher))
             // The maker is the launcher's oldest child; the others are inits that stand ready.
-            let maker = try #require(children("\(launcher)/task/\(launcher)").min())
+            let maker = try #require(children("\(launcher)/task/\(launcher)").first)
             kill(maker, SIGKILL)
             let limit = ContinuousClock.now + .seconds(5)
             while harness.executor.isUsable, ContinuousClock.now < limit {

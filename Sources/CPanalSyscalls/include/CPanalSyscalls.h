@@ -33,6 +33,7 @@ int panal_wait(int pid, int *status);
 int panal_reset_signals(void);
 int panal_ignore_signal(int signal);
 int panal_set_parent_death_signal(int signal);
+int panal_get_parent_death_signal(void);
 /// Lets a process (0: this one) run only where nobody else wants to, or like all others again.
 int panal_set_idle(int pid, int idle);
 int panal_setsid(void);
@@ -105,6 +106,7 @@ int panal_get_capabilities(uint64_t out[3]);
 int panal_set_no_new_privileges(void);
 int panal_get_no_new_privileges(void);
 int panal_set_dumpable(int value);
+int panal_get_dumpable(void);
 /// Installs a filter of `count` instructions of 8 bytes.
 int panal_load_seccomp(const void *instructions, size_t count);
 /// The same for a filter that notifies: the descriptor for its notifications, close-on-exec.
