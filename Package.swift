@@ -163,6 +163,10 @@ let package = Package(
         // The vocabulary: values, limits, profile, job states, outcome, ports; no I/O, no clock.
         .target(name: "PanalCore", swiftSettings: strict),
 
+        // For tests: makes one chosen system call of a launcher's processes fail, or lie.
+        .executableTarget(
+            name: "panal-fault", dependencies: ["CLibseccomp"], path: "Tests/FaultInjector",
+            cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra", "-Werror"])]),
         .testTarget(name: "ArchitectureTests", swiftSettings: tests),
         .testTarget(name: "PanalCoreTests", dependencies: ["PanalCore"], swiftSettings: tests),
         .testTarget(

@@ -25,13 +25,16 @@ final class CellHarness: Sendable {
     static var launcher: String { place?.launcher ?? built }
 
     /// The launcher that was built beside the test bundle.
-    static var built: String {
+    static var built: String { built("panal-launcher") }
+
+    static func built(_ name: String) -> String {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        return bundle.appending(path: "panal-launcher").path
+        return bundle.appending(path: name).path
     }
 
     init(
-        instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = []
+        instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
+        launcher: String = CellHarness.launcher, prepared: Int? = nil
     ) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
@@ -43,8 +46,8 @@ final class CellHarness: Sendable {
         let filters = try SeccompPolicies.load(folder: Self.repository.appending(path: "Profiles/seccomp").path) + extra
         executor = try LocalExecutor.start(
             LauncherSettings(
-                executable: Self.launcher, instance: instance, dataFolder: folder.path, seccomp: filters,
-                explained: explained))
+                executable: launcher, instance: instance, dataFolder: folder.path, seccomp: filters,
+                preparedCells: prepared, explained: explained))
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
@@ -63,7 +66,7 @@ final class CellHarness: Sendable {
         #expect(harness.groups == [], "groups are left")
     }
 
-    private func stop() async {
+    func stop() async {
         await executor.stop()
         try? FileManager.default.removeItem(at: folder)
     }
@@ -117,8 +120,8 @@ final class CellHarness: Sendable {
     func run(
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
-        cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, sink: MemorySink = MemorySink(),
-        id: AttemptID? = nil
+        cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, input: StandardInput = .empty,
+        sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
         let attempt = AttemptSpec(
@@ -126,7 +129,10 @@ final class CellHarness: Sendable {
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
             explain: explain, graded: graded)
-        return (await executor.run(attempt, sink: sink, started: { sink.noteStart() }), sink)
+        let result = await executor.run(
+            attempt, programFolder: program.map(ContentLayout.program), input: input, sink: sink,
+            started: { sink.noteStart() })
+        return (result, sink)
     }
 
     func shell(_ script: String, limits: CellLimits = .test) async -> (result: AttemptResult, sink: MemorySink) {

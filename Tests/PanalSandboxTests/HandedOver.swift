@@ -7,8 +7,8 @@ import Testing
 /// An ordinary user's place on this host, which the tests make as root: control groups that are handed over as `panal doctor`
 /// says it, and a launcher that this user may execute. It is started by a script that goes into the groups and becomes the user.
 final class HandedOver: Sendable {
-    /// Belongs to nobody.
-    static let user: uid_t = 64_999
+    /// Belongs to nobody, and other test processes on this host have another one: its locks lie in one folder.
+    static let user = uid_t(64_100 + getpid() % 800)
     let name: String
     let launcher: String
     private let folder: String

@@ -151,11 +151,16 @@ extension LiveCells {
         @Test func aSharedGrantIsThrottled() async throws {
             try await CellHarness.with { harness in
                 let limits = CellLimits.test.with(\.cpu, .shared(millicores: 200)).with(\.wallTime, .milliseconds(800))
-                let result = await python("while True: pass", harness, limits)
-                #expect(result.outcome == .wallTimeExceeded)
-                // A fifth of a core for as long as it took; a period's worth of slack.
-                #expect(result.usage.cpuMicroseconds < result.usage.wallMicroseconds / 5 + 100_000, "\(result.usage)")
-                #expect(result.usage.throttledMicroseconds > 0)
+                // On a host that has no fifth of a core left for it, it never comes to be throttled.
+                for _ in 0..<5 {
+                    let result = await python("while True: pass", harness, limits)
+                    #expect(result.outcome == .wallTimeExceeded)
+                    // A fifth of a core for as long as it took; a period's worth of slack.
+                    #expect(
+                        result.usage.cpuMicroseconds < result.usage.wallMicroseconds / 5 + 100_000, "\(result.usage)")
+                    if result.usage.throttledMicroseconds > 0 { return }
+                }
+                Issue.record("never throttled")
             }
         }
     }
