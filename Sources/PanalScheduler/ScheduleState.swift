@@ -69,6 +69,8 @@ package struct ScheduleState: Sendable {
     static let rememberedShapes = 4_096
     /// Places of the line that are looked at for one decision.
     static let backfillBudget = 256
+    /// Jobs that go up a class at one event.
+    static let promotionsOfAnEvent = 64
 
     package init(hosts: [HostDescription], settings: ScheduleSettings = ScheduleSettings()) {
         precondition(Set(hosts.map(\.pool)).count <= 64, "at most 64 pools")
@@ -329,14 +331,17 @@ extension ScheduleState {
         }
     }
 
-    /// Takes jobs that have waited long up into the next class. True when there were any.
+    /// Takes jobs that have waited long up into the next class: some for each event, so that none takes long where very many came at
+    /// the same time; `nextDeadline` is over until all are there. True when there were any.
     private mutating func promote(_ now: Int64) -> Bool {
         guard let after = settings.promotionTime else { return false }
         var isAny = false
-        while let (ticket, priority) = promotions.next(waitingSince: now - after) {
+        var left = Self.promotionsOfAnEvent
+        while left > 0, let (ticket, priority) = promotions.next(waitingSince: now - after) {
             guard let job = numbers[ticket], jobs[Int(job)].isWaiting, jobs[Int(job)].priority == priority else {
                 continue
             }
+            left -= 1
             leave(job)
             jobs[Int(job)].priority = priority == .low ? .normal : .high
             jobs[Int(job)].inClassSince = now

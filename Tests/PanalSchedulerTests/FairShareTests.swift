@@ -177,4 +177,22 @@ import Testing
         }
         #expect(started == 200)
     }
+
+    /// Where very many have waited for the same time, each event takes some of them up, in their order, until all are there.
+    @Test func noEventIsHeldUpByThoseWhoGoUp() {
+        var player = Player([host(1)], Self.settings(promotion: .seconds(100)))
+        #expect(player.submit(1, cores(1, for: 10_000), at: 0) == "1>0")
+        for number in 2...301 as ClosedRange<Int64> {
+            #expect(player.submit(number, cores(1, for: 10, priority: .low), at: 0) == "")
+        }
+        #expect(player.submit(302, cores(1, for: 10), at: 50) == "")
+        var events = 0
+        while let due = player.state.nextDeadline, due.microseconds <= 100_000_000, events < 100 {
+            #expect(player.apply(.tick, at: 100) == "")
+            events += 1
+        }
+        #expect((2...20).contains(events))
+        // All of them stand before the one that came later.
+        #expect(player.state.waitingReport(Ticket(number: 302))?.ahead == 300)
+    }
 }
