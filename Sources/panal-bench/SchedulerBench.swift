@@ -7,7 +7,7 @@ struct SchedulerBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scheduler", abstract: "Measure microseconds for each event of the scheduler.",
         discussion: """
-            An event is a submission, or an end with all that starts then. Hosts have 16 cores and are full all the time; for each \
+            An event is the end of a job with all that starts then, or a submission. Hosts have 16 cores and are full all the time; for each \
             job that ends one comes. ‘ratio’ is the median over that of a plain array in the order of submission that is looked \
             through for the first host with room; where that takes too long it is left out.
             """)
@@ -46,9 +46,13 @@ struct SchedulerBench: ParsableCommand {
                 var load = SchedulerLoad(seed: 1)
                 var panal = PanalScheduling(hosts: count)
                 let samples = panal.measure(queued: waiting, events: runs, atMost: .seconds(60), &load)
-                let row = Self.row(name, samples, plain)
+                let row = Self.row("\(name): end", samples.ends, plain?.ends)
                 rows.append(row)
-                if let plain { rows.append(Self.row("\(name), plain array", plain, nil)) }
+                rows.append(Self.row("\(name): submission", samples.submissions, plain?.submissions))
+                if let plain {
+                    rows.append(Self.row("\(name): end, plain array", plain.ends, nil))
+                    rows.append(Self.row("\(name): submission, plain array", plain.submissions, nil))
+                }
                 if let earlier {
                     growth.append(
                         Growth(
@@ -67,7 +71,7 @@ struct SchedulerBench: ParsableCommand {
         try Growth.print(growth, json: json)
     }
 
-    private func plain(hosts: Int, queued: Int) -> [Duration]? {
+    private func plain(hosts: Int, queued: Int) -> EventTimes? {
         // The first round alone would take minutes.
         guard hosts * queued <= 100_000_000 else { return nil }
         var load = SchedulerLoad(seed: 1)

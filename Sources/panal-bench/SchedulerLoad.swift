@@ -185,28 +185,36 @@ struct PlainScheduling: MeasuredScheduler {
     }
 }
 
+/// Times of events, of each kind apart: a plain array is quick to take a job and slow to look for the next one.
+struct EventTimes {
+    var submissions: [Duration] = []
+    var ends: [Duration] = []
+
+    var count: Int { submissions.count + ends.count }
+    var all: [Duration] { submissions + ends }
+}
+
 extension MeasuredScheduler {
     /// Fills all hosts and the queue, then measures each event of the steady state: one ends, and as many come as have started.
-    mutating func measure(queued: Int, events: Int, atMost limit: Duration, _ load: inout SchedulerLoad) -> [Duration] {
+    mutating func measure(queued: Int, events: Int, atMost limit: Duration, _ load: inout SchedulerLoad) -> EventTimes {
         while waiting < queued {
             let (ticket, demand) = load.next()
             for started in submit(ticket, demand, at: Timestamp(microseconds: load.now)) { load.start(started) }
         }
         let clock = ContinuousClock()
         let beginning = clock.now
-        var samples: [Duration] = []
-        samples.reserveCapacity(events + 64)
+        var samples = EventTimes()
         while samples.count < events, samples.count < 20 || clock.now - beginning < limit, let ended = load.end() {
             let moment = Timestamp(microseconds: load.now)
             var before = clock.now
             var starts = finish(ended, at: moment)
-            samples.append(clock.now - before)
+            samples.ends.append(clock.now - before)
             for started in starts { load.start(started) }
             while waiting < queued {
                 let (ticket, demand) = load.next()
                 before = clock.now
                 starts = submit(ticket, demand, at: moment)
-                samples.append(clock.now - before)
+                samples.submissions.append(clock.now - before)
                 for started in starts { load.start(started) }
             }
         }
