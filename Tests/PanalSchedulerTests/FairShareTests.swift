@@ -191,7 +191,7 @@ import Testing
             #expect(player.apply(.tick, at: 100) == "")
             events += 1
         }
-        #expect((2...20).contains(events))
+        #expect((30...60).contains(events))
         // All of them stand before the one that came later.
         #expect(player.state.waitingReport(Ticket(number: 302))?.ahead == 300)
     }
