@@ -170,7 +170,8 @@ struct SimulateCommand: ParsableCommand {
         do {
             try Data(text.utf8).write(to: URL(filePath: file))
         } catch {
-            throw CommandFailure("\(file) cannot be written: \(error)")
+            // Foundation's own words are not for people.
+            throw CommandFailure("\(file) cannot be written; its folder must be there, and writable")
         }
     }
 }
