@@ -56,8 +56,8 @@ let package = Package(
         .executableTarget(
             name: "panald",
             dependencies: [
-                "PanalHTTP", "PanalStore", "PanalSandbox", "PanalService", "PanalScheduler", "PanalManifest",
-                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging, hummingbird,
+                "PanalHTTP", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService", "PanalScheduler",
+                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging, hummingbird,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -119,8 +119,10 @@ let package = Package(
         // SQLite, migrations, content-addressed blobs.
         .target(
             name: "PanalStore",
-            dependencies: ["PanalCore", "CLibarchive", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["PanalArchive", "PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
+        // Unpacks an uploaded archive without trusting it.
+        .target(name: "PanalArchive", dependencies: ["PanalCore", "CLibarchive"], swiftSettings: strict),
         // Plans a cell (pure) and runs it through the launcher.
         .target(
             name: "PanalSandbox",
@@ -179,7 +181,8 @@ let package = Package(
         .testTarget(
             name: "PanalSimulationTests", dependencies: ["PanalSimulation", "PanalScheduler", "PanalCore"],
             resources: [.copy("Traces"), .copy("Pictures")], swiftSettings: tests),
-        .testTarget(name: "PanalStoreTests", dependencies: ["PanalStore", "PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalStoreTests", dependencies: ["PanalStore", "PanalArchive", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",
             dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore", logging],

@@ -1,4 +1,5 @@
 import Glibc
+import PanalArchive
 package import PanalCore
 
 /// The blob store in a folder of one file system.
@@ -39,7 +40,7 @@ package final class DirectoryBlobStore: BlobStore {
             case .archive(let format, let content):
                 guard let packed = try Files.look(folder.blobPath(content)) else { throw BlobError.missing(content) }
                 try ArchiveReader.unpack(
-                    folder.blobPath(content), as: format, packedBytes: packed.size, into: builder)
+                    folder.blobPath(content), as: format, packedBytes: packed.size, into: builder.unpacked)
             }
             return StagedFolder(builder, folder: folder, disk: unpacking)
         }

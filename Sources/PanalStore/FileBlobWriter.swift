@@ -1,4 +1,5 @@
 import Glibc
+import PanalArchive
 import PanalCore
 import Synchronization
 

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import PanalArchive
 import PanalCore
 import Synchronization
 

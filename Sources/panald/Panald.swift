@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import PanalArchive
 import PanalCore
 import PanalLinux
 import PanalProfiles

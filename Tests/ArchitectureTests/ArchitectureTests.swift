@@ -8,8 +8,8 @@ import Testing
         (
             "panald",
             [
-                "PanalHTTP", "PanalStore", "PanalSandbox", "PanalService", "PanalScheduler", "PanalManifest",
-                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
+                "PanalHTTP", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService", "PanalScheduler",
+                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             [
                 "ArgumentParser", "Configuration", "FoundationEssentials", "Hummingbird", "Logging", "ServiceLifecycle",
@@ -45,9 +45,10 @@ import Testing
             ]
         ),
         (
-            "PanalStore", ["PanalCore", "CLibarchive"],
+            "PanalStore", ["PanalArchive", "PanalCore"],
             ["Crypto", "Dispatch", "FoundationEssentials", "GRDB", "Synchronization"]
         ),
+        ("PanalArchive", ["PanalCore", "CLibarchive"], []),
         (
             "PanalAudit", ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],
             ["FoundationEssentials", "Synchronization"]

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import PanalArchive
 import PanalCore
 import PanalStore
 import Synchronization

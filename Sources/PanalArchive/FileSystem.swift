@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// A call of the file system that failed.
 package struct FileError: Error, Hashable, Sendable {
@@ -26,11 +26,11 @@ extension FileError: CustomStringConvertible, CustomDebugStringConvertible {
 }
 
 /// An open file that is closed with its owner.
-struct OwnedDescriptor: ~Copyable, Sendable {
-    let number: Int32
+package struct OwnedDescriptor: ~Copyable, Sendable {
+    package let number: Int32
     private let path: String
 
-    init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(FileError) {
+    package init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(FileError) {
         var number: Int32
         repeat { number = unsafe open(path, flags | O_CLOEXEC, mode) } while number < 0 && errno == EINTR
         guard number >= 0 else { throw FileError("open", path) }
@@ -40,7 +40,7 @@ struct OwnedDescriptor: ~Copyable, Sendable {
 
     deinit { Glibc.close(number) }
 
-    borrowing func write(_ bytes: [UInt8]) throws(FileError) {
+    package borrowing func write(_ bytes: [UInt8]) throws(FileError) {
         var written = 0
         while written < bytes.count {
             let count = unsafe bytes.withUnsafeBytes { buffer in
@@ -55,7 +55,7 @@ struct OwnedDescriptor: ~Copyable, Sendable {
     }
 
     /// Up to `count` bytes at `offset`; empty only at the end.
-    borrowing func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+    package borrowing func read(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         var failure: FileError?
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var got: Int
@@ -67,36 +67,37 @@ struct OwnedDescriptor: ~Copyable, Sendable {
         return bytes
     }
 
-    borrowing func size() throws(FileError) -> Int {
+    package borrowing func size() throws(FileError) -> Int {
         var status = stat()
         guard unsafe fstat(number, &status) == 0 else { throw FileError("stat", path) }
         return Int(status.st_size)
     }
 
-    borrowing func seekToEnd() throws(FileError) {
+    package borrowing func seekToEnd() throws(FileError) {
         guard lseek(number, 0, SEEK_END) >= 0 else { throw FileError("lseek", path) }
     }
 
-    borrowing func setMode(_ mode: mode_t) throws(FileError) {
+    package borrowing func setMode(_ mode: mode_t) throws(FileError) {
         guard fchmod(number, mode) == 0 else { throw FileError("chmod", path) }
     }
 
     /// Takes the file's lock until the descriptor is closed; false when somebody else has it.
-    borrowing func tryLock() throws(FileError) -> Bool {
+    package borrowing func tryLock() throws(FileError) -> Bool {
         if flock(number, LOCK_EX | LOCK_NB) == 0 { return true }
         guard errno == EWOULDBLOCK else { throw FileError("flock", path) }
         return false
     }
 
-    borrowing func synchronize() throws(FileError) {
+    package borrowing func synchronize() throws(FileError) {
         guard fsync(number) == 0 else { throw FileError("fsync", path) }
     }
 }
 
-/// What the store does with names. All paths are the store's own: none is made of what a client or a program said.
-enum Files {
+/// What is done with names, here and in the store. All paths are their caller's own: none is made of what a client or a program
+/// said, but of what `EntryPaths` let through.
+package enum Files {
     /// The file is there; answers its size and when it was last written. Nil when there is none.
-    static func look(_ path: String) throws(FileError) -> (size: Int, modified: Int64, isFolder: Bool)? {
+    package static func look(_ path: String) throws(FileError) -> (size: Int, modified: Int64, isFolder: Bool)? {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else {
             guard errno == ENOENT || errno == ENOTDIR else { throw FileError("stat", path) }
@@ -107,35 +108,35 @@ enum Files {
     }
 
     /// A folder of mode 0700, harmless when it is there.
-    static func makeFolder(_ path: String) throws(FileError) {
+    package static func makeFolder(_ path: String) throws(FileError) {
         guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileError("mkdir", path) }
     }
 
-    static func rename(_ from: String, to path: String) throws(FileError) {
+    package static func rename(_ from: String, to path: String) throws(FileError) {
         guard unsafe Glibc.rename(from, path) == 0 else { throw FileError("rename", path) }
     }
 
     /// Makes the names in a folder durable.
-    static func synchronizeFolder(_ path: String) throws(FileError) {
+    package static func synchronizeFolder(_ path: String) throws(FileError) {
         let folder = try OwnedDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
         try folder.synchronize()
     }
 
-    static func setMode(_ path: String, _ mode: mode_t) throws(FileError) {
+    package static func setMode(_ path: String, _ mode: mode_t) throws(FileError) {
         guard unsafe chmod(path, mode) == 0 else { throw FileError("chmod", path) }
     }
 
     /// Marks a file as used now.
-    static func touch(_ path: String) throws(FileError) {
+    package static func touch(_ path: String) throws(FileError) {
         guard unsafe utimensat(AT_FDCWD, path, nil, 0) == 0 else { throw FileError("touch", path) }
     }
 
-    static func removeFile(_ path: String) throws(FileError) {
+    package static func removeFile(_ path: String) throws(FileError) {
         guard unsafe unlink(path) == 0 || errno == ENOENT else { throw FileError("unlink", path) }
     }
 
     /// Names in a folder without `.` and `..`; none when there is no such folder.
-    static func names(in path: String) throws(FileError) -> [String] {
+    package static func names(in path: String) throws(FileError) -> [String] {
         guard let folder = unsafe opendir(path) else {
             guard errno == ENOENT else { throw FileError("opendir", path) }
             return []
@@ -154,7 +155,7 @@ enum Files {
     }
 
     /// Removes a file, or a folder with all that is in it, also where folders are read-only. Links are removed, not followed.
-    static func removeTree(_ path: String) throws(FileError) {
+    package static func removeTree(_ path: String) throws(FileError) {
         guard let found = try look(path) else { return }
         guard found.isFolder else { return try removeFile(path) }
         try setMode(path, 0o700)

@@ -1,18 +1,20 @@
 import CLibarchive
 import Glibc
-import PanalCore
+package import PanalCore
 
 /// Reads archives with libarchive, entry by entry. libarchive only parses: every name is held against `EntryPaths`, every file is made
-/// by `ProgramBuilder`, and anything but regular files and folders is refused by its kind.
-enum ArchiveReader {
+/// by `UnpackedFolder`, and anything but regular files and folders is refused by its kind.
+package enum ArchiveReader {
     private static let pieceBytes = 256 << 10
     /// Up to here any ratio is taken: small files of zeros are no bombs.
     private static let ratioFree = 16 << 20
 
-    static func unpack(
-        _ path: String, as format: ArchiveFormat, packedBytes: Int, into builder: ProgramBuilder
+    /// Unpacks the archive at `path`, which is `packedBytes` long. Throws `ArchiveError` where it is refused; what was unpacked up to
+    /// then goes with `folder`.
+    package static func unpack(
+        _ path: String, as format: ArchiveFormat, packedBytes: Int, into folder: UnpackedFolder
     ) throws {
-        try inUTF8 { try parse(path, as: format, packedBytes: packedBytes, into: builder) }
+        try inUTF8 { try parse(path, as: format, packedBytes: packedBytes, into: folder) }
     }
 
     /// libarchive converts names to the thread's locale, and a server has the C locale, which knows ASCII alone.
@@ -29,7 +31,7 @@ enum ArchiveReader {
     }
 
     private static func parse(
-        _ path: String, as format: ArchiveFormat, packedBytes: Int, into builder: ProgramBuilder
+        _ path: String, as format: ArchiveFormat, packedBytes: Int, into folder: UnpackedFolder
     ) throws {
         guard let archive = unsafe archive_read_new() else { throw FileError("archive_read_new", path, errno: ENOMEM) }
         defer { unsafe archive_read_free(archive) }
@@ -39,7 +41,7 @@ enum ArchiveReader {
         guard unsafe archive_read_open_fd(archive, file.number, 64 << 10) == ARCHIVE_OK else {
             throw unsafe unreadable(archive, format)
         }
-        let allowed = max(ratioFree, packedBytes.multipliedReportingOverflow(by: builder.limits.ratio).partialValue)
+        let allowed = max(ratioFree, packedBytes.multipliedReportingOverflow(by: folder.limits.ratio).partialValue)
         var count = 0
         while true {
             var entry: OpaquePointer?
@@ -50,10 +52,10 @@ enum ArchiveReader {
                 throw unsafe unreadable(archive, format)
             }
             count += 1
-            guard count <= builder.limits.entries else {
-                throw ArchiveError(.tooLarge, "it holds more than \(builder.limits.entries) files and folders")
+            guard count <= folder.limits.entries else {
+                throw ArchiveError(.tooLarge, "it holds more than \(folder.limits.entries) files and folders")
             }
-            try unsafe take(entry, of: archive, format, allowed, into: builder)
+            try unsafe take(entry, of: archive, format, allowed, into: folder)
         }
         guard count > 0 else { throw ArchiveError(.unreadable, "it is empty or no \(format.rawValue) archive") }
     }
@@ -72,21 +74,21 @@ enum ArchiveReader {
 
     private static func take(
         _ entry: OpaquePointer, of archive: OpaquePointer, _ format: ArchiveFormat, _ allowed: Int,
-        into builder: ProgramBuilder
+        into folder: UnpackedFolder
     ) throws {
         guard let name = unsafe name(of: entry) else {
             throw ArchiveError(.forbidden, "an entry's name is missing or not UTF-8")
         }
         let shown = EntryPaths.shown(name)
         if let refusal = unsafe refusal(of: entry) { throw ArchiveError(.forbidden, entry: shown, refusal) }
-        if unsafe archive_entry_filetype(entry) == S_IFDIR { return try builder.addFolder(name) }
+        if unsafe archive_entry_filetype(entry) == S_IFDIR { return try folder.addFolder(name) }
         let mode = unsafe archive_entry_mode(entry)
         do {
-            try builder.addFile(name, isExecutable: mode & 0o111 != 0) {
+            try folder.addFile(name, isExecutable: mode & 0o111 != 0) {
                 let piece = try unsafe nextPiece(archive, format, shown)
-                guard builder.bytes + piece.count <= allowed else {
+                guard folder.bytes + piece.count <= allowed else {
                     throw ArchiveError(
-                        .tooLarge, entry: shown, "unpacks to more than \(builder.limits.ratio) times the archive's size"
+                        .tooLarge, entry: shown, "unpacks to more than \(folder.limits.ratio) times the archive's size"
                     )
                 }
                 return piece
