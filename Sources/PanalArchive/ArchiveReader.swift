@@ -63,7 +63,8 @@ package enum ArchiveReader {
     private static func allow(_ format: ArchiveFormat, _ archive: OpaquePointer) {
         switch format {
         case .zip:
-            unsafe archive_read_support_format_zip(archive)
+            // By the directory at its end alone: without it, half an archive would pass for a whole one.
+            unsafe archive_read_support_format_zip_seekable(archive)
         case .tar:
             unsafe archive_read_support_format_tar(archive)
         case .tarGzip:

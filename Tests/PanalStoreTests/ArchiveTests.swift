@@ -71,6 +71,11 @@ private let builder = """
         tar(lambda t: t('a', bytes(range(256)) * 4000), 'w:gz')
         data = open(path, 'rb').read()
         open(path, 'wb').write(data[:len(data) // 2])
+    elif kind == 'cut.zip':
+        # The files are whole; the directory at the end is not.
+        zip(lambda z: (z('a'), z('b')))
+        data = open(path, 'rb').read()
+        open(path, 'wb').write(data[:len(data) - 30])
     elif kind == 'sparse.tar':
         # GNU sparse: one byte of data, a terabyte of file.
         def octal(value): return b'%011o\\0' % value
@@ -170,7 +175,8 @@ private let builder = """
         ("bomb.zip", "‘bomb’ unpacks to more than 200 times"),
         ("sparse.tar", "‘sparse’ unpacks to more than 200 times"),
         ("cut.tar.gz", "damaged"),
-        ("empty.zip", "it is empty or no .zip archive"),
+        ("cut.zip", "damaged"),
+        ("empty.zip", "no .zip archive"),
         ("empty.tar", "no .tar archive"),
         ("text.tar.gz", "no .tar.gz archive"),
         ("text.zip", "no .zip archive"),
