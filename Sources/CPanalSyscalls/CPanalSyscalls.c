@@ -166,6 +166,21 @@ int panal_new_tmpfs(const char *bytes, const char *inodes, const char *mode) {
     return mount < 0 ? -failure : mount;
 }
 
+int panal_new_view(const char *layers) {
+    int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+    if (context < 0) return -errno;
+    int mount = -1;
+    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", "panal", 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "lowerdir", layers, 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "ro", NULL, 0) == 0
+        && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        mount = (int)syscall(
+            SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    int failure = errno;
+    close(context);
+    return mount < 0 ? -failure : mount;
+}
+
 int panal_seal_mount(int folder, const char *path, int nodev, int recursive) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (nodev ? MOUNT_ATTR_NODEV : 0)};
     unsigned flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE : 0);

@@ -75,6 +75,9 @@ enum CellRoot {
         }
         if !request.inputs.isEmpty { sealed += try attachInputs(request.inputs, trees: trees) }
         try readBackSealed(sealed)
+        for path in sealed where try status(path).magic != Mounts.overlayMagic {
+            throw .mismatch(readBack, "\(path) is no view of its own")
+        }
     }
 
     private static let readBack = "read-back.mounts"

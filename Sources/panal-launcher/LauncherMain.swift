@@ -41,7 +41,7 @@ internal import PanalLinux
 ///
 /// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
 /// set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the program's process. That
-/// takes its streams, the size of its scratch, the read-only trees of its program and inputs from the spawner
+/// takes its streams, the size of its scratch, the read-only views of its program and inputs from the spawner
 /// (`CellRoot.complete`), its limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads
 /// each back, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails before that is
 /// reported with its step, and the program has not run; its slot is made anew, since what failed may be the spawner's. When the
@@ -98,9 +98,12 @@ internal import PanalLinux
 ///
 /// ## Known limits
 ///
-/// All cells share the host's kernel. Runs at the same time can signal by futexes on pages of files that both see, by locks on a
-/// program folder or inputs that both were given, and by how busy caches and processors are. What one run leaves for the next in
-/// a slot is what the kernel keeps: cached names and pages of the files that it has read, taken back when they are many.
+/// All cells share the host's kernel. Runs at the same time can signal: by futexes on pages of files that both map, which the
+/// kernel finds by the file below every view, and wakes at also when a thread ends (the policy `strict` has neither shared
+/// futexes nor threads); by numbers that the kernel counts for all, such as those of pipes and mounts, the number of processes
+/// and free memory (`sysinfo`); and by how busy caches, disks and processors are. Without root also by locks on the device nodes,
+/// which are the host's then, and by asking which pages of its program are in memory. What one run leaves for the next in a slot
+/// is what the kernel keeps: cached names and pages of the files that it has read, taken back when they are many.
 @main
 struct LauncherMain {
     static let socketNumber: Int32 = 3

@@ -40,6 +40,12 @@ enum Mounts {
             "mount(overlay \(path))")
     }
 
+    /// The same of any folder, detached.
+    static func view(of lower: String, empty: String) throws(SystemCallFailure) -> Descriptor {
+        Descriptor(
+            owning: try SystemCallFailure.check(unsafe panal_new_view("\(lower):\(empty)"), "fsmount(overlay)"))
+    }
+
     static func process(at path: String) throws(SystemCallFailure) {
         try SystemCallFailure.check(
             unsafe panal_mount("proc", path, "proc", inert, "hidepid=invisible,subset=pid"), "mount(proc)")
@@ -99,6 +105,7 @@ enum Mounts {
 
     static let processMagic: UInt64 = 0x9fa0
     static let tmpfsMagic: UInt64 = 0x0102_1994
+    static let overlayMagic: UInt64 = 0x794c_7630
 }
 
 /// Symbolic links.

@@ -38,19 +38,47 @@ struct Stage {
         }
     }
 
-    /// In a spawner: a detached, read-only tree of something below the data folder; no link on the way, and nothing but what
-    /// is expected there.
+    /// In a spawner: a detached, read-only view of something below the data folder; no link on the way, and nothing but what is
+    /// expected there. It has inodes that no other run has: two runs that were given the same would otherwise meet at locks on
+    /// it.
     func tree(_ path: String, isFolder: Bool, step: String) throws(StepFailure) -> Descriptor {
         guard hasData else { throw .mismatch(step, "this launcher has no data folder") }
         return try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            let folder = try Descriptor.open("/\(Self.data)", Descriptor.pathOnly | O_DIRECTORY)
-            let flags = Descriptor.pathOnly | (isFolder ? O_DIRECTORY : 0)
-            let opened = try Descriptor.open(beneath: folder, path, flags)
-            let status = try opened.status()
-            guard isFolder ? status.isFolder : status.isRegular && !status.hasSetID else {
-                throw SystemCallFailure(call: "fstat(\(path))", errno: EINVAL)
-            }
-            return try Mounts.sealedClone(of: opened)
+            let data = try Descriptor.open("/\(Self.data)", Descriptor.pathOnly | O_DIRECTORY)
+            let flags = Descriptor.pathOnly | O_DIRECTORY
+            if isFolder { return try view(of: try Descriptor.open(beneath: data, path, flags)) }
+            let parts = path.split(separator: "/")
+            let parent = parts.count < 2 ? "." : parts.dropLast().joined(separator: "/")
+            let folder = try view(of: try Descriptor.open(beneath: data, parent, flags))
+            return try file(String(parts.last ?? ""), in: folder)
         }
+    }
+
+    private func view(of folder: borrowing Descriptor) throws(SystemCallFailure) -> Descriptor {
+        // By the current folder, since what was opened has no other name that stays.
+        try SystemCallFailure.checkErrno(fchdir(folder.raw), "fchdir")
+        let view = try Mounts.view(of: ".", empty: "/\(Self.empty)")
+        try SystemCallFailure.checkErrno(unsafe chdir("/"), "chdir(/)")
+        return view
+    }
+
+    /// A tree of one file of a view, for which the view has to be mounted for a moment.
+    private func file(_ name: String, in view: borrowing Descriptor) throws(SystemCallFailure) -> Descriptor {
+        let place = "/\(Self.scratch)"
+        try Mounts.attach(view.raw, at: place)
+        let tree: Descriptor
+        do throws(SystemCallFailure) {
+            let opened = try Descriptor.open(beneath: view, name, Descriptor.pathOnly)
+            let status = try opened.status()
+            guard status.isRegular, !status.hasSetID else {
+                throw SystemCallFailure(call: "fstat(\(name))", errno: EINVAL)
+            }
+            tree = try Mounts.sealedClone(of: opened)
+        } catch {
+            try? Mounts.detach(place)
+            throw error
+        }
+        try Mounts.detach(place)
+        return tree
     }
 }

@@ -51,6 +51,8 @@ int panal_clone_tree(int folder, const char *path, int recursive);
 int panal_attach_tree(int tree, const char *target);
 /// A new, detached tmpfs: bytes and inodes as decimal text; nosuid and nodev.
 int panal_new_tmpfs(const char *bytes, const char *inodes, const char *mode);
+/// A new, detached, read-only overlay of folders, the upper ones first and divided by colons; nosuid and nodev.
+int panal_new_view(const char *layers);
 /// Read-only, nosuid and, when asked, nodev, on the mount `folder` (+ `path`), with all below when recursive.
 int panal_seal_mount(int folder, const char *path, int nodev, int recursive);
 /// Total bytes, total inodes, ST_* flags and magic number of the file system at `path`.
