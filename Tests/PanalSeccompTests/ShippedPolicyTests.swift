@@ -77,6 +77,12 @@ struct ShippedPolicyTests {
         CallCase(name: "fsmount", number: 432, answer: denied),
         CallCase(name: "mount_setattr", number: 442, answer: denied),
         // Channels between runs.
+        CallCase(name: "preadv2", number: 327, arguments: [3, 0, 1, 0, 0, 0], answer: CallCase.allow),
+        CallCase(name: "preadv2 HIPRI", number: 327, arguments: [3, 0, 1, 0, 0, 1], answer: CallCase.allow),
+        CallCase(name: "preadv2 NOWAIT", number: 327, arguments: [3, 0, 1, 0, 0, 8], answer: denied),
+        CallCase(name: "preadv2 NOWAIT, high", number: 327, arguments: [3, 0, 1, 0, 0, above | 9], answer: denied),
+        CallCase(name: "cachestat", number: 451, answer: denied),
+        CallCase(name: "futex shared WAIT", number: 202, arguments: [0, 0], answer: CallCase.allow),
         CallCase(name: "add_key", number: 248, answer: denied),
         CallCase(name: "request_key", number: 249, answer: denied),
         CallCase(name: "keyctl", number: 250, answer: denied),
@@ -198,6 +204,12 @@ struct ShippedPolicyTests {
     }
 
     static let stricts: [CallCase] = [
+        CallCase(name: "futex private WAIT", number: 202, arguments: [0, 128], answer: CallCase.allow),
+        CallCase(name: "futex private WAKE", number: 202, arguments: [0, 129], answer: CallCase.allow),
+        CallCase(name: "futex shared WAIT", number: 202, arguments: [0, 0], answer: denied),
+        CallCase(name: "futex shared WAKE", number: 202, arguments: [0, 1], answer: denied),
+        CallCase(name: "futex shared WAKE_BITSET", number: 202, arguments: [0, 0x10a], answer: denied),
+        CallCase(name: "set_robust_list", number: 273, answer: unknown),
         CallCase(name: "write", number: 1, answer: CallCase.allow),
         CallCase(name: "mmap", number: 9, answer: CallCase.allow),
         CallCase(name: "execve", number: 59, answer: CallCase.allow),
