@@ -32,6 +32,7 @@ let package = Package(
         .executable(name: "panald", targets: ["panald"]),
         .executable(name: "panal-launcher", targets: ["panal-launcher"]),
         .executable(name: "panal-hostile", targets: ["panal-hostile"]),
+        .executable(name: "panal-unpack", targets: ["panal-unpack"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -99,6 +100,9 @@ let package = Package(
         .executableTarget(
             name: "panal-hostile", dependencies: ["CPanalHostile"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // Unpacks one archive as the server does, for `panal audit`.
+        .executableTarget(
+            name: "panal-unpack", dependencies: ["PanalArchive", "PanalCore"], swiftSettings: strict),
         // Runs the hostile programs on this host and judges what they achieved.
         .target(
             name: "PanalAudit", dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],

@@ -1,9 +1,9 @@
 // Class G: channels between two runs. Each has a sender and a receiver; both get the same token. The sender sets up
 // what it can and stays; the receiver looks for it. What the filter refuses to the sender is no channel.
-#include "hostile.h"
+#include "channels.h"
 
 #include <dirent.h>
-#include <linux/futex.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -12,14 +12,9 @@
 #include <sys/socket.h>
 #include <stddef.h>
 #include <sys/un.h>
+#include <sys/uio.h>
 
-struct channel {
-    const char *name;
-    /// Returns 0 when something stands that a receiver could find; else -1 with errno.
-    int (*send)(const char *token);
-    /// Returns 1 when it was found.
-    int (*receive)(const char *token);
-};
+int patience = 300;
 
 /// Files and folders that every cell has, and that could be one inode for all of them: rootfs, devices, this program.
 static const char *const shared_files[] = {"/usr/bin/env", "/usr/lib/os-release", "/proc/self/exe", "/etc/passwd",
@@ -122,7 +117,7 @@ static int files_receive(const char *token) {
 /// The files for which something was found, for the report.
 static char found_at[256];
 
-static int each_shared_file(int (*body)(int file)) {
+int each_shared_file(int (*body)(int file)) {
     int found = 0;
     for (int i = 0; i < shared_count; i++) {
         int file = open(shared_files[i], O_RDONLY);
@@ -187,42 +182,27 @@ static int lease_receive(const char *token) {
     return each_shared_file(leased);
 }
 
-// A futex is found by the file's page: whoever waits at one can be counted by whoever wakes there.
-static int wait_at(int file) {
-    uint32_t *word = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
-    if (word == MAP_FAILED) return 0;
-    pid_t child = fork();
-    if (child == 0) {
-        syscall(SYS_futex, word, (long)FUTEX_WAIT, (long)*word, NULL, NULL, 0L);
-        _exit(0);
-    }
-    return child > 0;
-}
-static int wake_at(int file) {
-    uint32_t *word = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
-    return word != MAP_FAILED && syscall(SYS_futex, word, (long)FUTEX_WAKE, 1L, NULL, NULL, 0L) > 0;
-}
-static int futex_send(const char *token) {
-    (void)token;
-    if (!each_shared_file(wait_at)) return -1;
-    // The children have to be asleep before anybody looks.
-    usleep(50000);
-    return 0;
-}
-static int futex_receive(const char *token) {
-    (void)token;
-    return each_shared_file(wake_at);
-}
-
 // Whoever watches a shared file hears that another cell opened it.
+static const char *const watched[] = {"/usr/bin/env", "/program/pages", "/etc/passwd", "/dev/null"};
 static int inotify_send(const char *token) {
     (void)token;
-    int watch = (int)syscall(SYS_inotify_init1, 0L);
-    return watch < 0 ? -1 : (int)syscall(SYS_inotify_add_watch, (long)watch, "/usr/bin/env", 0x20L);
+    pid_t child = fork();
+    while (child == 0) {
+        for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) close(open(watched[i], O_RDONLY));
+        usleep(2000);
+    }
+    return child < 0 ? -1 : 0;
 }
 static int inotify_receive(const char *token) {
     (void)token;
-    return syscall(SYS_inotify_init1, 0L) >= 0;
+    struct pollfd events = {(int)syscall(SYS_inotify_init1, 0L), POLLIN, 0};
+    if (events.fd < 0) return 0;
+    int watches = 0;
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++) {
+        // Openings.
+        watches += syscall(SYS_inotify_add_watch, (long)events.fd, watched[i], 0x20L) >= 0;
+    }
+    return watches && poll(&events, 1, patience) > 0;
 }
 static int fanotify_send(const char *token) {
     (void)token;
@@ -242,23 +222,48 @@ static int terminal_receive(const char *token) {
     return access("/dev/pts", F_OK) == 0 || access("/dev/tty", R_OK) == 0;
 }
 
-// Which pages of a shared file are in memory: a run that reads one shows in mincore, unless the kernel hides that.
+// Which pages of a shared file are in memory: the sender has them all forgotten and reads those that are set in the token.
+// A file of the host's own that nobody else reads or maps.
+enum { cached_pages = 32, cached_stride = 16 };
+static int open_cached(void) {
+    int file = open("/program/pages", O_RDONLY);
+    // One page at a time.
+    if (file >= 0) posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+    return file;
+}
 static int page_cache_send(const char *token) {
-    (void)token;
-    int file = open("/usr/bin/perl", O_RDONLY);
+    uint32_t bits = (uint32_t)strtoul(token, NULL, 16);
+    int file = open_cached();
     if (file < 0) return -1;
-    return posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 ? 0 : -1;
+    int number = posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    errno = number;
+    if (number) return -1;
+    for (int i = 0; i < cached_pages; i++) {
+        char byte;
+        if (bits >> i & 1 && pread(file, &byte, 1, (off_t)i * cached_stride * 4096) != 1) return -1;
+    }
+    return 0;
 }
 static int page_cache_receive(const char *token) {
-    (void)token;
-    int file = open("/usr/bin/perl", O_RDONLY);
-    size_t length = 256 * 4096;
-    unsigned char pages[256];
+    uint32_t bits = 0;
+    int file = open_cached();
+    for (int i = 0; file >= 0 && i < cached_pages; i++) {
+        char byte;
+        struct iovec place = {&byte, 1};
+        // RWF_NOWAIT: only what is in memory.
+        if (syscall(SYS_preadv2, file, &place, 1L, (long)i * cached_stride * 4096, 0L, 8L) == 1) bits |= 1u << i;
+    }
+    return bits == (uint32_t)strtoul(token, NULL, 16);
+}
+static int mapped_pages_receive(const char *token) {
+    uint32_t bits = 0;
+    int file = open_cached();
+    size_t length = (size_t)cached_pages * cached_stride * 4096;
+    unsigned char present[cached_pages * cached_stride];
     unsigned char *memory = mmap(NULL, length, PROT_READ, MAP_SHARED, file, 0);
-    if (file < 0 || memory == MAP_FAILED || mincore(memory, length, pages) < 0) return 0;
-    int missing = 0;
-    for (int i = 0; i < 256; i++) missing += !(pages[i] & 1);
-    return missing > 0;
+    if (file < 0 || memory == MAP_FAILED || mincore(memory, length, present) < 0) return 0;
+    for (int i = 0; i < cached_pages; i++) bits |= (uint32_t)(present[i * cached_stride] & 1) << i;
+    return bits == (uint32_t)strtoul(token, NULL, 16);
 }
 
 // The processes of the other cell, its names and its signals.
@@ -283,10 +288,20 @@ static const struct channel channels[] = {
     {"posix-queue", mqueue_send, mqueue_receive},     {"files", files_send, files_receive},
     {"flock", flock_send, flock_receive},             {"record-lock", record_send, record_receive},
     {"open-file-lock", open_file_send, open_file_receive}, {"lease", lease_send, lease_receive},
-    {"futex", futex_send, futex_receive},             {"inotify", inotify_send, inotify_receive},
+    {"futex", futex_send, futex_receive},             {"futex-exit", exit_send, exit_receive},
+    {"futex-robust", robust_send, robust_receive},    {"inotify", inotify_send, inotify_receive},
     {"fanotify", fanotify_send, fanotify_receive},    {"terminal", terminal_send, terminal_receive},
-    {"page-cache", page_cache_send, page_cache_receive}, {"processes", process_send, process_receive},
+    {"page-cache", page_cache_send, page_cache_receive}, {"mapped-pages", page_cache_send, mapped_pages_receive},
+    {"processes", process_send, process_receive},
 };
+
+static void tell_found(const struct channel *channel, int found) {
+    if (found) {
+        got(channel->name, "a bit of another run arrived%s%s", found_at[0] ? " by" : "", found_at);
+    } else {
+        held(channel->name, "nothing arrived");
+    }
+}
 
 /// Arguments: `send` or `receive`, the token, and the channel's name; without one, all of them.
 static void channel(int argc, char **argv) {
@@ -296,11 +311,7 @@ static void channel(int argc, char **argv) {
         if (argc > 2 && strcmp(channels[i].name, argv[2]) != 0) continue;
         if (!sends) {
             found_at[0] = 0;
-            if (channels[i].receive(argv[1])) {
-                got(channels[i].name, "a bit of another run arrived%s%s", found_at[0] ? " by" : "", found_at);
-            } else {
-                held(channels[i].name, "nothing arrived");
-            }
+            tell_found(&channels[i], channels[i].receive(argv[1]));
         } else if (channels[i].send(argv[1]) < 0) {
             fact(channels[i].name, "%s", error_name(errno));
         } else {
@@ -309,7 +320,37 @@ static void channel(int argc, char **argv) {
     }
     if (!sends) return;
     ready();
+    futex_stay();
     stay();
+}
+
+// Both ends in this cell, where a bit must come over: channels that could not even here carry one would prove nothing.
+static void channel_control(int argc, char **argv) {
+    if (argc < 1) return;
+    // What is refused is not waited for; what carries comes at once, but for slow machines.
+    patience = 3000;
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
+        int line[2];
+        if (pipe(line) < 0) return;
+        pid_t sender = fork();
+        if (sender < 0) return;
+        if (sender == 0) {
+            // Its children end with it.
+            setpgid(0, 0);
+            char sent = channels[i].send(argv[0]) >= 0;
+            if (write(line[1], &sent, 1) == 1) stay();
+            _exit(1);
+        }
+        setpgid(sender, sender);
+        char sent = 0;
+        found_at[0] = 0;
+        int found = read(line[0], &sent, 1) == 1 && sent && channels[i].receive(argv[0]);
+        fact(channels[i].name, found ? "arrived" : sent ? "sent" : "not sent");
+        kill(-sender, SIGKILL);
+        waitpid(sender, NULL, 0);
+        close(line[0]);
+        close(line[1]);
+    }
 }
 
 static void leftovers(int argc, char **argv) {
@@ -341,6 +382,7 @@ static void leftovers(int argc, char **argv) {
 
 const struct attack channel_attacks[] = {
     {'G', "channel", "channel", "a bit from one run to another", channel},
+    {'G', "channel-control", "helper", "the same channels within one cell", channel_control},
     {'G', "leftovers", "refused", "what an earlier run left", leftovers},
     {0},
 };

@@ -155,11 +155,14 @@ static void wait_here(int argc, char **argv) {
     stay();
 }
 
+static void nothing(int argc, char **argv) { (void)argc, (void)argv; }
+
 const struct attack descriptor_attacks[] = {
     {'D', "descriptors", "refused", "descriptors of the host that were left open", every_descriptor},
     {'D', "upwards", "refused", "the host's root by way of the working folder and every other one", upwards},
     {'D', "executables", "refused", "overwriting the launcher through /proc/*/exe", executables},
     {'D', "processes", "refused", "reaching init and processes of the host", parents},
     {'D', "wait", "helper", "waits until it is ended", wait_here},
+    {'N', "nothing", "helper", "ends at once", nothing},
     {0},
 };

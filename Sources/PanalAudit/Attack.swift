@@ -1,6 +1,7 @@
 /// The classes of hostile programs that `panal audit` knows: what attackers did to systems like this one.
 package enum AttackClass: String, CaseIterable, Hashable, Sendable, Codable, Comparable {
     case outputs = "A"
+    case uploads = "B"
     case rootfs = "C"
     case descriptors = "D"
     case protections = "E"
@@ -8,10 +9,12 @@ package enum AttackClass: String, CaseIterable, Hashable, Sendable, Codable, Com
     case channels = "G"
     case calls = "H"
     case privileges = "I"
+    case threads = "N"
 
     package var title: String {
         switch self {
         case .outputs: "host paths out of results"
+        case .uploads: "archives that are more than a program"
         case .rootfs: "the host behind the root file system"
         case .descriptors: "descriptors, folders and executables left open"
         case .protections: "protections that silently did not apply"
@@ -19,6 +22,7 @@ package enum AttackClass: String, CaseIterable, Hashable, Sendable, Codable, Com
         case .channels: "channels between runs"
         case .calls: "gaps of the system call filter"
         case .privileges: "the privileged side"
+        case .threads: "starts beside busy threads"
         }
     }
 
@@ -110,6 +114,9 @@ package struct Tries: Hashable, Sendable {
             }
         }
     }
+
+    /// Forgets one thing that it had.
+    mutating func remove(_ line: Line) { got.removeAll { $0 == line } }
 
     package func fact(_ name: String) -> String? { facts.first { $0.label == name }?.words }
 }

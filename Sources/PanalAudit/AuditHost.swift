@@ -11,6 +11,8 @@ package struct AuditSettings: Sendable {
     /// Path of `panal-launcher`, and of the hostile programs' executable.
     package var launcher: String
     package var hostile: String
+    /// Path of `panal-unpack`.
+    package var unpack: String
     /// The policies, one of them called `default`.
     package var seccomp: [SeccompProgram]
     /// Name of the instance, and of a folder in `folder`; of this audit alone.
@@ -19,10 +21,12 @@ package struct AuditSettings: Sendable {
     package var folder: String
 
     package init(
-        launcher: String, hostile: String, seccomp: [SeccompProgram], instance: String, folder: String = "/tmp"
+        launcher: String, hostile: String, unpack: String, seccomp: [SeccompProgram], instance: String,
+        folder: String = "/tmp"
     ) {
         self.launcher = launcher
         self.hostile = hostile
+        self.unpack = unpack
         self.seccomp = seccomp
         self.instance = instance
         self.folder = folder
@@ -88,6 +92,9 @@ package final class AuditHost: Sendable {
             let program = try Descriptor.open(settings.hostile, O_RDONLY).readAll(limit: 256 << 20)
             try write(program, "\(folder)/data/programs/\(processName)", mode: 0o555)
             try write(Array("#!/proc/self/exe\n".utf8), "\(folder)/data/programs/interpreter", mode: 0o555)
+            // For whoever asks which of its pages are in memory; nothing is written, so all can be forgotten.
+            let pages = try Descriptor.open("\(folder)/data/programs/pages", O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
+            try SystemCallFailure.checkErrno(ftruncate(pages.raw, 2 << 20), "ftruncate(pages)")
             try SystemCallFailure.checkErrno(unsafe symlink("/etc", "\(folder)/data/link"), "symlink")
             try write(Array(secretText.utf8), "\(folder)/secret", mode: 0o644)
         }
@@ -119,28 +126,7 @@ package final class AuditHost: Sendable {
     private static func list(_ hostile: String) throws(StepFailure) -> [Attack] {
         let step = "audit.list"
         let output = try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            let ends = try Descriptor.pipe()
-            let read = Descriptor(owning: ends.first)
-            let write = Descriptor(owning: ends.second)
-            var actions = unsafe posix_spawn_file_actions_t()
-            unsafe posix_spawn_file_actions_init(&actions)
-            defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-            unsafe posix_spawn_file_actions_adddup2(&actions, write.raw, 1)
-            let name = unsafe strdup(hostile)
-            let verb = unsafe strdup("list")
-            defer {
-                unsafe free(name)
-                unsafe free(verb)
-            }
-            let words = unsafe [name, verb, nil]
-            var environment: [UnsafeMutablePointer<CChar>?] = unsafe [nil]
-            var process: pid_t = 0
-            let answer = unsafe posix_spawn(&process, hostile, &actions, nil, words, &environment)
-            guard answer == 0 else { throw SystemCallFailure(call: "posix_spawn(\(hostile))", errno: answer) }
-            close(write.release())
-            let bytes = try read.readAll(limit: 1 << 20)
-            var status: Int32 = 0
-            while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+            let bytes = try HostCommand.run([hostile, "list"], seconds: 60).output
             return String(decoding: bytes, as: UTF8.self)
         }
         guard let attacks = Attack.list(parsing: output), !attacks.isEmpty else {
@@ -255,12 +241,13 @@ extension AuditHost {
     }
 
     /// Starts a program that stays, hands it to `body` once it says that it is ready, and ends it.
-    func whileRunning(_ words: [String], _ body: (HostProcess) async throws -> [String]) async -> (
-        problems: [String]?, run: AttackRun
-    ) {
+    func whileRunning(
+        _ words: [String], seccomp: String = "default", _ body: (HostProcess) async throws -> [String]
+    ) async -> (problems: [String]?, run: AttackRun) {
         let sink = AuditSink()
-        let order = AuditOrder(self, words, limits: .audit(.channel))
-        let task = Task {
+        var order = AuditOrder(self, words, limits: .audit(.channel))
+        order.seccomp = seccomp
+        let task = Task { [order] in
             let run = await run(order, sink: sink)
             sink.noteEnd()
             return run

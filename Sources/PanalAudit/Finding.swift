@@ -1,6 +1,8 @@
 /// What came of one attack.
 package enum Verdict: String, Hashable, Sendable, Codable, Comparable {
     case held
+    /// All that got through is known, named, and not to be kept apart by any open interface of the kernel.
+    case limit
     /// Panal or the host could not carry the attack out, so nothing is known.
     case undecided
     case broken
@@ -8,8 +10,9 @@ package enum Verdict: String, Hashable, Sendable, Codable, Comparable {
     private var weight: Int {
         switch self {
         case .held: 0
-        case .undecided: 1
-        case .broken: 2
+        case .limit: 1
+        case .undecided: 2
+        case .broken: 3
         }
     }
 
@@ -24,7 +27,7 @@ package struct Finding: Hashable, Sendable, Codable {
     package var verdict: Verdict
     /// How many things were tried.
     package var tried: Int
-    /// What broke or could not be decided, a sentence each; for a class that held, what may be worth knowing.
+    /// What broke, could not be decided or is a known limit, a sentence each; for a class that held, what may be worth knowing.
     package var notes: [String]
 
     package init(
@@ -82,10 +85,10 @@ package struct AuditReport: Hashable, Sendable, Encodable {
         }
     }
 
-    /// For monitoring: 0 all held, 1 one did not, 2 one could not be carried out.
+    /// For monitoring: 0 all held but for known limits, 1 one did not, 2 one could not be carried out.
     package var exitCode: Int32 {
         switch findings.map(\.verdict).max() {
-        case .held: 0
+        case .held, .limit: 0
         case .broken: 1
         case .undecided, nil: 2
         }
@@ -97,11 +100,11 @@ package struct AuditReport: Hashable, Sendable, Encodable {
         for line in lines {
             let count = String(line.tried)
             let padding = String(repeating: " ", count: max(0, 5 - count.count))
-            text += "\(line.kind.rawValue) \(padding)\(count) tried  \(Self.word(line.verdict))  \(line.title): "
+            text += "\(line.kind.rawValue) \(padding)\(count) tried  \(Self.word(line.verdict)) \(line.title): "
             text += "\(line.attacks.joined(separator: ", "))\n"
             for finding in findings where finding.kind == line.kind {
                 if verbose {
-                    text += "      \(Self.word(finding.verdict))  \(finding.name): \(finding.what) (\(finding.tried))\n"
+                    text += "      \(Self.word(finding.verdict)) \(finding.name): \(finding.what) (\(finding.tried))\n"
                 } else if finding.verdict == .held {
                     continue
                 }
@@ -113,9 +116,10 @@ package struct AuditReport: Hashable, Sendable, Encodable {
 
     private static func word(_ verdict: Verdict) -> String {
         switch verdict {
-        case .held: "PASS"
-        case .broken: "FAIL"
-        case .undecided: "????"
+        case .held: "PASS "
+        case .limit: "LIMIT"
+        case .broken: "FAIL "
+        case .undecided: "???? "
         }
     }
 

@@ -70,11 +70,19 @@ struct Scenarios {
             Scenario(
                 kind: .privileges, name: "killed-launcher", what: "a launcher that is killed takes its cells with it",
                 body: killedLauncher),
-        ]
+            Scenario(
+                kind: .threads, name: "spawns",
+                what: "\(spawns) programs are started while threads of this process allocate, log and start others",
+                body: spawning, tried: spawns),
+            Scenario(
+                kind: .threads, name: "launchers",
+                what: "launchers that such a process starts: each has one thread and holds no lock",
+                body: launching, tried: Self.startedLaunchers),
+        ] + uploads
     }
 
     /// The launcher's process: a child of this one, by its name.
-    private func launchers() -> [HostProcess] {
+    func launchers() -> [HostProcess] {
         let name = String(host.settings.launcher.split(separator: "/").last?.prefix(15) ?? "")
         return HostProcess.all().filter { $0.parent == getpid() && $0.text("comm") == name }
     }

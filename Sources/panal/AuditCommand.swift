@@ -11,10 +11,12 @@ struct AuditCommand: AsyncParsableCommand {
         abstract: "Run hostile programs in cells on this machine, and say what they achieved.",
         discussion: """
             Each class of attacks has a line: how many things were tried, and whether all of them held. Cells and programs are \
-            the audit's own; it takes about half a minute and one core, and leaves nothing behind. Uploads (class B) are no \
-            matter of cells.
+            the audit's own; it takes about a minute and one core, and leaves nothing behind.
 
-            Exit codes, for monitoring: 0 all held, 1 an attack had something that it must not have, 2 the audit or a part of \
+            LIMIT marks what is known to get through and cannot be kept apart by any open interface of the kernel, with what \
+            it means.
+
+            Exit codes, for monitoring: 0 all held but for such limits, 1 an attack had something that it must not have, 2 the audit or a part of \
             it could not be carried out.
             """)
 
@@ -48,6 +50,7 @@ struct AuditCommand: AsyncParsableCommand {
             let settings = AuditSettings(
                 launcher: try Installation.companion("panal-launcher"),
                 hostile: try Installation.companion("panal-hostile"),
+                unpack: try Installation.companion("panal-unpack"),
                 seccomp: try SeccompPolicies.load(folder: "\(folder)/seccomp"), instance: "audit-\(getpid())")
             let report = try await Audit(settings, classes: classes, fillingRuns: runs).run()
             try tell(report)

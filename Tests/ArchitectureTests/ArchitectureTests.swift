@@ -37,6 +37,7 @@ import Testing
         ),
         ("panal-launcher", ["PanalLauncherProtocol", "PanalLinux", "CPanalSyscalls"], []),
         ("panal-hostile", ["CPanalHostile"], []),
+        ("panal-unpack", ["PanalArchive", "PanalCore"], []),
         (
             "PanalHTTP", ["PanalService", "PanalManifest", "PanalCore"],
             [

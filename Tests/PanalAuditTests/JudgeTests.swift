@@ -94,7 +94,10 @@ import Testing
         let held = Finding(kind: .outputs, name: "a", what: "b", verdict: .held, tried: 3)
         let broken = Finding(kind: .calls, name: "c", what: "d", verdict: .broken, tried: 2, notes: ["it worked"])
         let doubtful = Finding(kind: .outputs, name: "e", what: "f", verdict: .undecided, notes: ["no core"])
+        let known = Finding(kind: .channels, name: "f", what: "g", verdict: .limit, notes: ["a known one"])
         #expect(AuditReport([held]).exitCode == 0)
+        #expect(AuditReport([held, known]).exitCode == 0)
+        #expect(AuditReport([known, doubtful]).exitCode == 2)
         #expect(AuditReport([held, doubtful]).exitCode == 2)
         #expect(AuditReport([held, doubtful, broken]).exitCode == 1)
         #expect(AuditReport([]).exitCode == 2)
@@ -106,6 +109,48 @@ import Testing
                             c: it worked
 
                 """)
+        #expect(
+            AuditReport([known]).text(verbose: false) == """
+                G     1 tried  LIMIT channels between runs: f
+                            f: a known one
+
+                """)
+    }
+
+    /// Policy, whether an ordinary user's, what got through, verdict.
+    @Test(
+        arguments: [
+            ("default", false, "got\tfutex\ta bit of another run arrived by /usr/bin/env\n", .limit),
+            ("default", true, "got\tfutex-exit\ta bit of another run arrived\n", .limit),
+            ("strict", false, "got\tfutex\ta bit of another run arrived by /usr/bin/env\n", .broken),
+            ("default", false, "got\tflock\ta bit of another run arrived by /dev/null\n", .broken),
+            ("default", true, "got\tflock\ta bit of another run arrived by /dev/null /dev/zero\n", .limit),
+            ("default", true, "got\tflock\ta bit of another run arrived by /dev/null /program\n", .broken),
+            ("default", true, "got\tflock\ta bit of another run arrived\n", .broken),
+            ("default", false, "got\tfutex\tx\ngot\tkeyring\ta bit of another run arrived\n", .broken),
+            ("default", false, "", .held),
+        ] as [(String, Bool, String, Verdict)])
+    func knownChannels(policy: String, isOrdinary: Bool, text: String, verdict: Verdict) {
+        var run = run(Self.fine, text + Self.held + Self.end)
+        run.isOrdinary = isOrdinary
+        let finding = KnownChannel.finding(attack(.refused), run, policy: policy)
+        #expect(finding.verdict == verdict)
+        #expect(finding.tried == text.split(separator: "\n").count + 1)
+        #expect(finding.notes.isEmpty == (verdict == .held))
+    }
+
+    /// What was said of an archive, and what its process ended with.
+    @Test func uploadsThatWereNotRefusedAsTheyMustBe() throws {
+        let hostile = try #require(HostileUpload.bombs.first)
+        let honest = try #require(HostileUpload.honest.first)
+        let words = hostile.refusal ?? ""
+        for (archive, code, said, isFine) in [
+            (hostile, 1, "it holds \(words)", true), (hostile, 1, "something else", false), (hostile, 0, "", false),
+            (hostile, nil, "", false), (hostile, 2, words, false), (honest, 0, "", true), (honest, 1, "no", false),
+            (honest, nil, "", false),
+        ] as [(HostileUpload, Int32?, String, Bool)] {
+            #expect(UploadJudge.problems(archive, code: code, said: said).isEmpty == isFine)
+        }
     }
 
     @Test func tablesThatAreNotReadable() {
