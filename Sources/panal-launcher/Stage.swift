@@ -29,11 +29,10 @@ struct Stage {
                 let empty = "/\(Self.empty)"
                 try Mounts.view(of: from, empty: empty, at: to, flags: Mounts.noDevices)
                 try Mounts.view(of: "\(from)/usr", empty: empty, at: "\(to)/usr", flags: Mounts.noDevices)
-                if isOrdinary {
-                    try Mounts.bind("\(from)/dev", "\(to)/dev", withAllBelow: true)
-                    continue
-                }
                 try Mounts.view(of: "\(from)/dev", empty: empty, at: "\(to)/dev", flags: Mounts.noExecution)
+                for name in isOrdinary ? HostRootfs.nodes.map(\.name) : [] {
+                    try Mounts.bind("\(from)/dev/\(name)", "\(to)/dev/\(name)")
+                }
             }
         }
     }
