@@ -56,6 +56,13 @@ struct Stage {
     private func view(of folder: borrowing Descriptor) throws(SystemCallFailure) -> Descriptor {
         // By the current folder, since what was opened has no other name that stays.
         try SystemCallFailure.checkErrno(fchdir(folder.raw), "fchdir")
+        var (here, wanted) = (stat(), stat())
+        try SystemCallFailure.checkErrno(unsafe lstat(".", &here), "lstat(.)")
+        try SystemCallFailure.checkErrno(unsafe fstat(folder.raw, &wanted), "fstat")
+        // Anywhere else, a program would get what is not meant for it.
+        guard here.st_ino == wanted.st_ino, here.st_dev == wanted.st_dev else {
+            throw SystemCallFailure(call: "fchdir, which came elsewhere", errno: ESTALE)
+        }
         let view = try Mounts.view(of: ".", empty: "/\(Self.empty)")
         try SystemCallFailure.checkErrno(unsafe chdir("/"), "chdir(/)")
         return view
