@@ -149,6 +149,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var version: Int
     /// The profile's name at submission; its limits then are in the attempt.
     package var profile: String
+    package var priority: PriorityClass
+    /// Number of the newest attempt: 1, and more where Panal had to begin again.
+    package var attempt: Int
     package var state: JobState
     package var submitted: Timestamp
     package var started: Timestamp?
@@ -162,6 +165,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var cores: [Int]?
     /// Why it waits, or why it failed, in words.
     package var message: String?
+    /// While it waits: when it will start if everything before it takes as long as it may. Not stored.
+    package var estimatedStart: Timestamp?
     /// Bytes stored of each stream, and whether more was written than is kept.
     package var output: StreamState
     package var error: StreamState
@@ -170,8 +175,7 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
 
     package init(
         id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,
-        state: JobState,
-        submitted: Timestamp, started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
+        priority: PriorityClass = .normal, attempt: Int = 1, state: JobState, submitted: Timestamp, started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
         outcome: Outcome? = nil,
         usage: ResourceUsage? = nil, cores: [Int]? = nil, message: String? = nil, output: StreamState = StreamState(),
         error: StreamState = StreamState(), files: [JobFile] = []
@@ -182,6 +186,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.programName = programName
         self.version = version
         self.profile = profile
+        self.priority = priority
+        self.attempt = attempt
         self.state = state
         self.submitted = submitted
         self.started = started

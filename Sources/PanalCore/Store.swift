@@ -55,12 +55,27 @@ package protocol Store: Sendable {
     /// Carries `changes` out one after the other in one transaction, if the job is in state `expected`; answers the job as it then
     /// is, or nil, with nothing changed, when its state was another one. Throws `StoreError.forbiddenChange` where `JobState.next`
     /// does not allow a step.
-    func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job?
+    ///
+    /// With an `attempt`, that also has to be the job's newest, nonce and all: what a stale one came to is not accepted.
+    func change(
+        _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
+    ) async throws -> Job?
+
+    /// Makes this process the only one whose changes of jobs the store takes; whoever had it before gets
+    /// `StoreError.superseded` from then on. Until the first claim anybody's are taken.
+    func claim() async throws
 
     /// Content that some job still needs or shows: inputs, result files.
     func referencedBlobs() async throws -> Set<ContentHash>
     /// Content of every program version.
     func referencedPrograms() async throws -> Set<ContentHash>
+}
+
+extension Store {
+    /// Whichever attempt is the newest.
+    package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+        try await change(job, attempt: nil, from: expected, changes)
+    }
 }
 
 /// A rule of the store that a call would have broken.
@@ -70,6 +85,8 @@ package enum StoreError: Error, Hashable, Sendable {
     /// There is no such thing.
     case unknown(String)
     case forbiddenChange(from: JobState, to: JobState)
+    /// Another process has claimed the store.
+    case superseded
     /// A stored row does not read back: what and why.
     case damaged(String)
 }
@@ -191,10 +208,12 @@ package struct JobChange: Hashable, Sendable {
     package var started: Timestamp?
     package var cores: [Int]?
     package var result: JobResult?
+    /// The attempt that is made after one that failed through Panal's fault: the same work under a new number and nonce.
+    package var retry: AttemptID?
 
     package init(
         to state: JobState, at: Timestamp, message: String? = nil, started: Timestamp? = nil, cores: [Int]? = nil,
-        result: JobResult? = nil
+        result: JobResult? = nil, retry: AttemptID? = nil
     ) {
         self.state = state
         self.at = at
@@ -202,6 +221,7 @@ package struct JobChange: Hashable, Sendable {
         self.started = started
         self.cores = cores
         self.result = result
+        self.retry = retry
     }
 }
 

@@ -98,16 +98,39 @@ extension ScheduleState {
         let accounts = [("user", self.accounts.users[record.user]), ("group", self.accounts.groups[record.group])]
         for (kind, account) in accounts {
             guard let most = account.limits.queuedJobs, account.queuedJobs > most else { continue }
-            return Refusal(
-                kind: .full,
-                reason:
-                    "\(kind) ‘\(account.name)’ has \(Words.count(most, "job")) waiting already, the most that it may have",
-                retryAfter: soonest)
+            return Refusal(kind: .full, reason: Self.accountFull(kind, account, most), retryAfter: soonest)
         }
         guard load.waiting > settings.queueLimit else { return nil }
         return Refusal(
             kind: .full, reason: "the queue is full: \(Words.count(load.waiting - 1, "job")) already waiting",
             retryAfter: soonest)
+    }
+
+    /// Why a job would not be taken if it had to wait; nil when it would be. A queue that has no places at all takes what starts at
+    /// once.
+    package func refusalNow(of demand: JobDemand) -> Refusal? {
+        if let reason = refusal(of: demand) { return Refusal(kind: .impossible, reason: reason) }
+        for (kind, account) in [("user", accounts.users.account(named: demand.user)), ("group", accounts.groups.account(named: demand.group))] {
+            guard let account, let most = account.limits.queuedJobs, most > 0, account.queuedJobs >= most else { continue }
+            return Refusal(kind: .full, reason: Self.accountFull(kind, account, most), retryAfter: soonest)
+        }
+        guard settings.queueLimit > 0, load.waiting >= settings.queueLimit else { return nil }
+        return Refusal(
+            kind: .full, reason: "the queue is full: \(Words.count(load.waiting, "job")) already waiting",
+            retryAfter: soonest)
+    }
+
+    private static func accountFull(_ kind: String, _ account: Account, _ most: Int) -> String {
+        "\(kind) ‘\(account.name)’ has \(Words.count(most, "job")) waiting already, the most that it may have"
+    }
+
+    /// Jobs that no open host could take, whatever ends.
+    package func waitingWithoutHost() -> [Ticket] {
+        guard hosts.contains(where: { !$0.isOpen }) else { return [] }
+        let open = hosts.reduce(UInt64(0)) { $0 | ($1.isOpen ? $1.pool : 0) }
+        var tickets: [Ticket] = []
+        line.forEach { if jobs[Int($0)].pools & open == 0 { tickets.append(jobs[Int($0)].ticket) } }
+        return tickets
     }
 
     /// When the next place becomes free, at the latest.
@@ -304,6 +327,21 @@ enum Words {
         digits = String(repeating: "0", count: 3 - digits.count) + digits
         while digits.hasSuffix("0") { digits.removeLast() }
         return "\(whole).\(digits)"
+    }
+
+    /// `12 s`, `3 min`, `2 h`.
+    static func seconds(_ span: Duration) -> String {
+        let seconds = Int(span.inSeconds.rounded())
+        if seconds < 120 { return "\(seconds) s" }
+        return seconds < 7_200 ? "\(seconds / 60) min" : "\(seconds / 3_600) h"
+    }
+
+    /// `host 0: cores 1, 2`.
+    static func places(_ reservations: [Reservation]) -> String {
+        reservations.prefix(8).map { reservation in
+            let cores = (reservation.cores + reservation.sharedCores).map(String.init).joined(separator: ", ")
+            return "host \(reservation.host.number): \(reservation.cores.isEmpty ? "part of cores" : "cores") \(cores)"
+        }.joined(separator: "; ") + (reservations.count > 8 ? " and \(reservations.count - 8) more cells" : "")
     }
 
     /// `14:02 UTC`.

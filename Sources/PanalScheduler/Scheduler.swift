@@ -4,6 +4,7 @@ package import PanalCore
 package actor Scheduler {
     private var state: ScheduleState
     private let clock: any WallClock
+    private var log = DecisionLog()
 
     package init(state: ScheduleState, clock: any WallClock) {
         self.state = state
@@ -12,7 +13,12 @@ package actor Scheduler {
 
     /// Takes one event and says what follows from it.
     package func apply(_ event: ScheduleEvent) -> [ScheduleAction] {
-        state.apply(event, at: clock.now())
+        let now = clock.now()
+        let promised = state.promised
+        let began = ContinuousClock.now
+        let actions = state.apply(event, at: now)
+        log.note(actions, of: event, at: now, promised: promised, took: ContinuousClock.now - began)
+        return actions
     }
 
     /// Takes a job in. The actions are its own start or refusal, and what has to freeze for it; none when it has to wait.
@@ -24,6 +30,12 @@ package actor Scheduler {
 
     /// Takes a waiting job out of the queue. A job that runs is not touched: it gives its cores back with `finished`.
     package func withdraw(_ ticket: Ticket) -> [ScheduleAction] { apply(.withdraw(ticket)) }
+
+    /// Why a job would not be taken if it had to wait now; nil when it would be.
+    package func refusal(of demand: JobDemand) -> Refusal? { state.refusalNow(of: demand) }
+
+    /// Jobs that no open host could take, whatever ends.
+    package func waitingWithoutHost() -> [Ticket] { state.waitingWithoutHost() }
 
     /// Why a job waits, in words and numbers, and for how long about; nil when it does not wait.
     package func waitingReport(_ ticket: Ticket) -> WaitingReport? { state.waitingReport(ticket) }
@@ -37,4 +49,100 @@ package actor Scheduler {
     package var waiting: Int { state.waitingCount }
     /// Jobs that hold a reservation.
     package var running: Int { state.runningCount }
+
+    /// How full the machine is, and what deciding costs.
+    package var figures: ScheduleFigures {
+        ScheduleFigures(
+            waiting: state.waitingCount, running: state.runningCount, utilisation: state.utilisation,
+            decisions: log.count, decisionTime: log.time, waits: log.waits, waitTime: log.waitTime)
+    }
+
+    /// The last decisions, the newest first.
+    package func decisions(limit: Int) -> [Decision] { log.newest(limit) }
+}
+
+/// How full the machine is, and what deciding costs, since the start.
+package struct ScheduleFigures: Hashable, Sendable {
+    package var waiting: Int
+    package var running: Int
+    /// Part of all cores that is given out, 0 to 1.
+    package var utilisation: Double
+    package var decisions: Int
+    /// Of all decisions together.
+    package var decisionTime: Duration
+    /// Jobs that were started, and the time that they had waited together.
+    package var waits: Int
+    package var waitTime: Duration
+}
+
+/// One thing that the scheduler decided.
+package struct Decision: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable {
+        case started, refused, frozen, thawed
+    }
+
+    package var at: Timestamp
+    package var ticket: Ticket
+    package var kind: Kind
+    /// In words and numbers.
+    package var reason: String
+}
+
+/// The last decisions, and sums over all.
+struct DecisionLog {
+    private static let most = 512
+
+    private var ring: [Decision] = []
+    private var next = 0
+    private var submitted: [Ticket: Timestamp] = [:]
+    private(set) var count = 0
+    private(set) var time: Duration = .zero
+    private(set) var waits = 0
+    private(set) var waitTime: Duration = .zero
+
+    mutating func note(
+        _ actions: [ScheduleAction], of event: ScheduleEvent, at now: Timestamp,
+        promised: (ticket: Ticket, moment: Timestamp)?, took: Duration
+    ) {
+        count += 1
+        time += took
+        switch event {
+        case .submit(let ticket, _): submitted[ticket] = now
+        case .withdraw(let ticket), .finished(let ticket): submitted[ticket] = nil
+        default: break
+        }
+        for action in actions { note(action, at: now, promised: promised) }
+    }
+
+    private mutating func note(
+        _ action: ScheduleAction, at now: Timestamp, promised: (ticket: Ticket, moment: Timestamp)?
+    ) {
+        switch action {
+        case .start(let ticket, let reservations):
+            let waited = submitted.removeValue(forKey: ticket).map { now - $0 } ?? .zero
+            waits += 1
+            waitTime += waited
+            var reason = "after \(Words.seconds(waited)), on " + Words.places(reservations)
+            if let promised, promised.ticket < ticket {
+                reason += "; it ends before \(Words.clock(promised.moment.microseconds)), or leaves what is promised to the head then"
+            }
+            add(Decision(at: now, ticket: ticket, kind: .started, reason: reason))
+        case .refuse(let ticket, let refusal):
+            submitted[ticket] = nil
+            add(Decision(at: now, ticket: ticket, kind: .refused, reason: refusal.reason))
+        case .freeze(let ticket):
+            add(Decision(at: now, ticket: ticket, kind: .frozen, reason: "its cores are needed"))
+        case .thaw(let ticket): add(Decision(at: now, ticket: ticket, kind: .thawed, reason: "its cores are free"))
+        }
+    }
+
+    private mutating func add(_ decision: Decision) {
+        if ring.count < Self.most { ring.append(decision) } else { ring[next] = decision }
+        next = (next + 1) % Self.most
+    }
+
+    func newest(_ limit: Int) -> [Decision] {
+        let inOrder = ring.count < Self.most ? ring : Array(ring[next...] + ring[..<next])
+        return Array(inOrder.suffix(max(0, limit)).reversed())
+    }
 }

@@ -9,9 +9,26 @@ struct JobEnding: Hashable, Sendable {
 
     static let stoppedMessage = "the service was stopped while it ran"
 
-    /// `cancelledBy` is who asked for the end, if anybody did. An attempt that ended by itself before the request reached it keeps
-    /// its own outcome.
-    init(of attempt: AttemptResult, cancelledBy: String?, isStopping: Bool, manifest: Manifest? = nil) {
+    /// Whether the fault is Panal's, so that the job may begin again: a cell has no way out, and what it did is nowhere as long as
+    /// its result has not been stored.
+    var isPanals: Bool {
+        if case .systemError(let error) = result.outcome { error.step != Self.overdueStep } else { false }
+    }
+
+    /// Whether the service itself took the attempt back, which is no failure that counts.
+    var isTakenBack: Bool {
+        if case .systemError(let error) = result.outcome { error.step == Self.stoppedStep } else { false }
+    }
+
+    private static let overdueStep = "job.deadline"
+    private static let stoppedStep = "service.stopped"
+
+    /// `cancelledBy` is who asked for the end, if anybody did; `overdue` the deadline that passed. An attempt that ended by itself
+    /// before either reached it keeps its own outcome.
+    init(
+        of attempt: AttemptResult, cancelledBy: String?, isStopping: Bool, isEvicted: Bool = false,
+        overdue: String? = nil, manifest: Manifest? = nil
+    ) {
         result = JobResult(
             outcome: attempt.outcome, usage: attempt.usage, output: attempt.output, error: attempt.error,
             files: attempt.files)
@@ -19,8 +36,16 @@ struct JobEnding: Hashable, Sendable {
         case .systemError(let error):
             state = .failed
             message = error.sentence
-        case .cancelled where cancelledBy == nil && isStopping:
-            self = Self.stopped(output: attempt.output, error: attempt.error)
+        case .cancelled where cancelledBy == nil && overdue != nil:
+            let cause = SystemError(step: Self.overdueStep, detail: overdue ?? "")
+            state = .failed
+            message = overdue
+            result.outcome = .systemError(cause)
+        case .cancelled where cancelledBy == nil && (isStopping || isEvicted):
+            self =
+                isStopping
+                ? Self.stopped(output: attempt.output, error: attempt.error)
+                : Self(.init(step: "cell.freeze", detail: "it had to make room and could not stand still"), attempt)
             result.usage = attempt.usage
             result.files = attempt.files
         case .cancelled:
@@ -54,12 +79,32 @@ struct JobEnding: Hashable, Sendable {
         self.result = result
     }
 
-    /// The end of a job that ran when its server went away.
+    private init(_ cause: SystemError, _ attempt: AttemptResult) {
+        self.init(
+            state: .failed, message: cause.detail,
+            result: JobResult(outcome: .systemError(cause), output: attempt.output, error: attempt.error))
+    }
+
+    /// The end of an attempt that was ended because its server is told to stop.
     static func stopped(output: StreamState, error: StreamState) -> JobEnding {
-        let cause = SystemError(step: "service.stopped", detail: stoppedMessage)
+        lost(output: output, error: error, step: stoppedStep, message: stoppedMessage)
+    }
+
+    /// The end of an attempt that is nowhere any more: its server and its launcher have gone.
+    static func lost(
+        output: StreamState, error: StreamState, step: String = "service.lost",
+        message: String = "the server and its launcher were gone while it ran"
+    ) -> JobEnding {
+        let cause = SystemError(step: step, detail: message)
         return JobEnding(
-            state: .failed, message: stoppedMessage,
+            state: .failed, message: message,
             result: JobResult(outcome: .systemError(cause), output: output, error: error))
+    }
+
+    /// Back into the queue instead of the end.
+    func again(_ attempt: AttemptID, at moment: Timestamp) -> JobChange {
+        let reason = message.map { ": \($0)" } ?? ""
+        return JobChange(to: .queued, at: moment, message: "attempt \(attempt.number)\(reason)", retry: attempt)
     }
 
     /// The end of a job that was cancelled before its program was started.

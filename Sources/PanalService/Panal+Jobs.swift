@@ -1,23 +1,30 @@
 import Logging
 package import PanalCore
 package import PanalManifest
+import PanalScheduler
 
 extension Panal {
     /// Takes a job: it is stored when this returns and will come to a final state, whatever happens to the service.
     ///
     /// Without `version` the newest runs, without `profile` the one that the manifest suggests. Throws `notFound` for an unknown
-    /// program, `invalid` with every wrong field (pointer `/profile` for the profile), and `overloaded` when the queue is full or the
-    /// service is stopping; then nothing was stored.
+    /// program, `invalid` with every wrong field (pointer `/profile` for the profile, `/priority` for the priority), and `overloaded`
+    /// when the queue or the user's part of it is full or the service is stopping; then nothing was stored. `high` is for
+    /// administrators, others get `forbidden`.
     package func submit(
         _ principal: Principal, program name: String, version: Int? = nil, profile: String? = nil,
-        submission: Submission
+        priority: PriorityClass = .normal, submission: Submission
     ) async throws -> Job {
+        if priority == .high { try requireAdministrator(principal) }
         let runner = try takingRunner()
         let program = try await program(principal, name: name, version: version)
         let chosen = try self.profile(named: profile, for: program.manifest)
-        let limit = configuration.queueLimit
+        let demand = demand(chosen.limits, owner: principal.user, priority: priority)
         // Cheap, before anything is written; the scheduler decides for good below.
-        if limit > 0, await runner.waitingCount >= limit { throw Self.queueFull(limit) }
+        if let refusal = await runner.scheduler.refusal(of: demand) { throw Self.refused(refusal) }
+        if priority == .opportunistic, !executor.canFreeze {
+            throw ServiceError(
+                .invalid, mistake: "/priority", "this host cannot freeze programs, which opportunistic jobs have to bear")
+        }
         let invocation: Invocation
         do {
             invocation = try program.manifest.plan(submission, entry: program.version.entry)
@@ -27,7 +34,7 @@ extension Panal {
         let now = clock.now()
         let job = Job(
             id: .make(at: now), owner: principal.user, program: program.program.id, programName: program.program.name,
-            version: program.version.number, profile: chosen.name, state: .queued, submitted: now,
+            version: program.version.number, profile: chosen.name, priority: priority, state: .queued, submitted: now,
             fields: invocation.fields)
         var generator = SystemRandomNumberGenerator()
         let attempt = AttemptSpec(
@@ -38,10 +45,10 @@ extension Panal {
         return try await uncancelled { [store, logger] in
             let order = try await store.insert(
                 job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
-            if let reason = await runner.submit(attempt, of: program.manifest, order: order) {
+            if let refusal = await runner.submit(attempt, of: program.manifest, demand: demand, order: order) {
                 try await store.deleteUnacknowledged(job.id)
-                logger.info("job refused", metadata: ["reason": "\(reason)"])
-                throw Self.queueFull(limit)
+                logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
+                throw Self.refused(refusal)
             }
             return job
         }
@@ -70,8 +77,10 @@ extension Panal {
         var job = try await owned(id, principal)
         switch job.state {
         case .queued:
-            job.message = await runner?.waitingReason(of: id)
-        case .configuring, .deploying, .running, .finishing:
+            let report = await runner?.waitingReport(of: id)
+            job.message = report?.reason
+            job.estimatedStart = report?.estimatedStart
+        case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing:
             job.output.bytes = try await blobs.stream(.output, of: id).size
             job.error.bytes = try await blobs.stream(.error, of: id).size
         case .finished, .failed, .cancelled: break
@@ -181,7 +190,10 @@ extension Panal {
         throw ServiceError(.invalid, mistake: "/profile", "profile \(wanted): \(refusal); \(advice)")
     }
 
-    private static func queueFull(_ limit: Int) -> ServiceError {
-        ServiceError(.overloaded, "\(limit) jobs are waiting already", retryAfter: .seconds(10))
+    private static func refused(_ refusal: Refusal) -> ServiceError {
+        switch refusal.kind {
+        case .full: ServiceError(.overloaded, refusal.reason, retryAfter: refusal.retryAfter ?? .seconds(10))
+        case .impossible: ServiceError(.invalid, mistake: "/profile", refusal.reason)
+        }
     }
 }

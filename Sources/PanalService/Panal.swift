@@ -46,37 +46,39 @@ package final class Panal: Sendable {
 
     /// Takes up what an earlier run left, makes the first administrator where there is no user yet, and begins to take jobs.
     ///
-    /// Jobs that waited are queued again in their order; jobs that ran have failed. The answer, if any, is the only place that ever
+    /// Cells that an earlier process left with the executor go on; jobs whose attempt is lost are queued again, and those that waited
+    /// in their order. The answer, if any, is the only place that ever
     /// names the first administrator's password. Call it once, and before any other verb: it removes uploads that nothing refers to.
     package func start() async throws -> FirstStart? {
         guard runner == nil else { throw ServiceError(.conflict, "the service is started already") }
         // Nothing is being uploaded yet, so whatever nothing refers to was left behind, at whatever time the clock shows.
         try await removeUnreferenced(before: Timestamp(microseconds: .max))
         let first = try await makeFirstAdministrator()
-        let waiting = try await settleLeftovers()
+        try await store.claim()
+        let left = try await store.unfinishedJobs()
         // What was acknowledged is taken again even where the queue has become shorter since.
-        let schedule = ScheduleState(
-            capacity: executor.capacity, queueLimit: max(configuration.queueLimit, waiting.count))
+        var settings = configuration.schedule
+        settings.queueLimit = max(settings.queueLimit, left.count)
+        let host = configuration.host ?? HostDescription(executor.capacity)
         let runner = JobRunner(
-            store: store, blobs: blobs, executor: executor, scheduler: Scheduler(state: schedule, clock: clock),
-            clock: clock, signals: signals, logger: logger)
-        for waiting in waiting {
-            let job = waiting.job
-            guard let program = try await store.program(named: job.programName, version: job.version) else {
-                throw StoreError.damaged("version \(job.version) of program \(job.programName) is gone")
-            }
-            let manifest = try manifests.manifest(of: program.version)
-            guard let reason = await runner.submit(waiting.attempt, of: manifest, order: waiting.order) else {
-                continue
-            }
-            try await fail(job, because: reason)
-        }
+            store: store, blobs: blobs, executor: executor,
+            scheduler: Scheduler(state: ScheduleState(hosts: [host], settings: settings), clock: clock), clock: clock,
+            signals: signals, deadlines: configuration.deadlines, mostAttempts: configuration.attempts, logger: logger)
+        try await takeUp(left, runner)
         phase.withLock { $0 = .running(runner) }
         return first
     }
 
-    /// Housekeeping once an hour until the task is cancelled: forgets expired sessions and content that nothing refers to.
+    /// Housekeeping until the task is cancelled: deadlines when they pass, and once an hour expired sessions and content that nothing
+    /// refers to.
     package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            if let runner { group.addTask { await runner.watchDeadlines() } }
+            group.addTask { await self.tidyHourly() }
+        }
+    }
+
+    private func tidyHourly() async {
         while (try? await Task.sleep(for: .seconds(3_600))) != nil {
             do {
                 try await tidy()
@@ -106,8 +108,8 @@ package final class Panal: Sendable {
             }
         }
         return Health(
-            takesJobs: takesJobs, runningJobs: await runner?.runningCount ?? 0,
-            waitingJobs: await runner?.waitingCount ?? 0)
+            takesJobs: takesJobs, runningJobs: await runner?.scheduler.running ?? 0,
+            waitingJobs: await runner?.scheduler.waiting ?? 0)
     }
 
     /// The profiles in the operator's order, and which of them this host is too small for.
@@ -162,21 +164,40 @@ package final class Panal: Sendable {
         return FirstStart(name: user.name, password: password)
     }
 
-    /// Answers the jobs that wait; all others that an earlier run did not end have failed.
-    private func settleLeftovers() async throws -> [UnfinishedJob] {
+    /// First the cells that go on, since they hold what they hold; then everybody who waits, in the order of submission.
+    private func takeUp(_ left: [UnfinishedJob], _ runner: JobRunner) async throws {
+        let handedOver = left.filter { $0.job.state != .queued }
+        let held = await executor.recover(handedOver.map(\.attempt.id))
         var waiting: [UnfinishedJob] = []
-        for left in try await store.unfinishedJobs() {
-            guard left.job.state != .queued else {
-                waiting.append(left)
-                continue
+        for job in left {
+            if job.job.state == .queued {
+                waiting.append(job)
+            } else if held.contains(job.attempt.id) {
+                try await runner.takeOver(job, of: try await manifest(of: job), demand: demand(of: job))
+            } else if let again = try await runner.settleLost(job) {
+                waiting.append(again)
             }
-            let output = StreamState(bytes: try await blobs.stream(.output, of: left.job.id).size)
-            let error = StreamState(bytes: try await blobs.stream(.error, of: left.job.id).size)
-            let now = clock.now()
-            let changes = JobEnding.stopped(output: output, error: error).changes(endedAt: now, now: now)
-            _ = try await store.change(left.job.id, from: left.job.state, changes)
         }
-        return waiting
+        for job in waiting {
+            let manifest = try await manifest(of: job)
+            let refusal = await runner.submit(job.attempt, of: manifest, demand: demand(of: job), order: job.order)
+            if let refusal { try await fail(job.job, because: refusal.reason) }
+        }
+    }
+
+    private func manifest(of left: UnfinishedJob) async throws -> Manifest {
+        guard let program = try await store.program(named: left.job.programName, version: left.job.version) else {
+            throw StoreError.damaged("version \(left.job.version) of program \(left.job.programName) is gone")
+        }
+        return try manifests.manifest(of: program.version)
+    }
+
+    private func demand(of left: UnfinishedJob) -> JobDemand {
+        demand(left.attempt.limits, owner: left.job.owner, priority: left.job.priority)
+    }
+
+    func demand(_ limits: CellLimits, owner: UserID, priority: PriorityClass) -> JobDemand {
+        JobDemand(limits, user: owner.text, priority: priority)
     }
 
     private func fail(_ job: Job, because reason: String) async throws {

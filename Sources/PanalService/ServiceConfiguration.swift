@@ -1,7 +1,17 @@
+package import PanalCore
+package import PanalScheduler
+
 /// What an operator may set. Sizes in bytes.
 package struct ServiceConfiguration: Hashable, Sendable {
-    /// Jobs that may wait for cores and memory; the next one is refused with `overloaded`.
-    package var queueLimit: Int
+    /// The queue's length, its order, and what users and groups may have; a job beyond these is refused with `overloaded`.
+    package var schedule: ScheduleSettings
+    /// How long a job may be in each state.
+    package var deadlines: StateDeadlines
+    /// Attempts at a job that fails through Panal's fault; 1 for no second one.
+    package var attempts: Int
+    /// The cores of this host as they are near to each other, and what it gives to opportunistic jobs; nil for what the executor
+    /// says.
+    package var host: HostDescription?
     /// Bytes of one uploaded file.
     package var maximumUploadBytes: Int
     /// What a program's archive may unpack to: bytes, and files and folders.
@@ -16,12 +26,18 @@ package struct ServiceConfiguration: Hashable, Sendable {
     package var defaultProfile: String
 
     package init(
-        queueLimit: Int = 1_000, maximumUploadBytes: Int = 1 << 30, maximumProgramBytes: Int = 1 << 30,
+        queueLimit: Int = 1_000, schedule: ScheduleSettings = ScheduleSettings(),
+        deadlines: StateDeadlines = StateDeadlines(), attempts: Int = 3, host: HostDescription? = nil,
+        maximumUploadBytes: Int = 1 << 30, maximumProgramBytes: Int = 1 << 30,
         maximumProgramFiles: Int = 10_000, sessionLifetime: Duration = .seconds(12 * 3_600),
         minimumPasswordLength: Int = 10, passwordCost: PasswordCost = .standard, throttle: ThrottleRule = .standard,
         defaultProfile: String = "small"
     ) {
-        self.queueLimit = queueLimit
+        self.schedule = schedule
+        self.schedule.queueLimit = max(0, queueLimit)
+        self.deadlines = deadlines
+        self.attempts = max(1, attempts)
+        self.host = host
         self.maximumUploadBytes = maximumUploadBytes
         self.maximumProgramBytes = maximumProgramBytes
         self.maximumProgramFiles = maximumProgramFiles
@@ -31,6 +47,11 @@ package struct ServiceConfiguration: Hashable, Sendable {
         self.throttle = throttle
         self.defaultProfile = defaultProfile
     }
+}
+
+extension ServiceConfiguration {
+    /// Jobs that may wait for cores and memory; the next one is refused with `overloaded`.
+    package var queueLimit: Int { schedule.queueLimit }
 }
 
 /// Parameters of scrypt (RFC 7914). The standard ones are OWASP's: 128 MiB and about a third of a second for each password.

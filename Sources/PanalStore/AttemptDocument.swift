@@ -60,7 +60,7 @@ struct AttemptDocument: Codable {
         var content: ContentHash
     }
 
-    private var nonce: UInt64
+    var nonce: UInt64
     private var rootfs: String
     private var seccomp: String
     /// Missing in rows of before there were networks: none.

@@ -3,22 +3,26 @@ package import PanalCore
 
 private let jobColumns = """
     id, owner, program, program_name, version, profile, state, submitted, started, ended, fields, outcome, usage, cores, message,
-    output_bytes, output_truncated, error_bytes, error_truncated
+    output_bytes, output_truncated, error_bytes, error_truncated, priority, attempt
     """
 
 extension SQLiteStore {
     package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
         let fields = try JSONText.of(job.fields)
         let specification = try JSONText.of(AttemptDocument(attempt, hasSecrets: hasSecrets))
-        return try await write { database in
+        return try await write { [self] database in
+            try checkLease(database)
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO jobs (id, owner, program, program_name, version, profile, state, submitted, fields, message)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO jobs (
+                        id, owner, program, program_name, version, profile, state, submitted, fields, message, priority,
+                        attempt)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(arguments: [
                 job.id.text, job.owner.text, job.program.text, job.programName, job.version, job.profile,
-                job.state.rawValue, job.submitted.microseconds, fields, job.message,
+                job.state.rawValue, job.submitted.microseconds, fields, job.message, job.priority.rawValue,
+                attempt.id.number,
             ])
             let position = database.lastInsertedRowID
             try Self.insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
@@ -93,17 +97,21 @@ extension SQLiteStore {
                     """
             ).map { row in
                 let job = try Job(row: row)
-                let document: AttemptDocument = try row.document(20)
+                let document: AttemptDocument = try row.document(22)
                 return UnfinishedJob(
-                    job: job, attempt: try document.attempt(job: job.id, number: try row.integer(19)),
-                    order: Int64(try row.integer(21)))
+                    job: job, attempt: try document.attempt(job: job.id, number: try row.integer(21)),
+                    order: Int64(try row.integer(23)))
             }
         }
     }
 
-    package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+    package func change(
+        _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
+    ) async throws -> Job? {
         let isEnd = changes.contains(where: \.state.isFinal)
-        return try await write(isEnd ? .synchronized : .written) { database in
+        return try await write(isEnd ? .synchronized : .written) { [self] database in
+            try checkLease(database)
+            if let attempt, try !Self.isNewest(attempt, database) { return nil }
             let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
             guard let row = try Row.fetchOne(statement, arguments: [job.text]) else { return nil }
             var state: JobState = try row.word(0)
@@ -128,6 +136,30 @@ extension SQLiteStore {
         }
     }
 
+    private static func isNewest(_ attempt: AttemptID, _ database: Database) throws -> Bool {
+        let statement = try database.cachedStatement(
+            sql: "SELECT number, specification FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
+        guard let row = try Row.fetchOne(statement, arguments: [attempt.job.text]) else { return false }
+        let document: AttemptDocument = try row.document(1)
+        return try row.integer(0) == attempt.number && document.nonce == attempt.nonce
+    }
+
+    /// The newest attempt's work, under another number and nonce.
+    private static func insertRetry(_ attempt: AttemptID, _ database: Database) throws {
+        let newest = try database.cachedStatement(
+            sql: "SELECT specification FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
+        guard let row = try Row.fetchOne(newest, arguments: [attempt.job.text]) else {
+            throw StoreError.damaged("job \(attempt.job) has no attempt")
+        }
+        var document: AttemptDocument = try row.document(0)
+        document.nonce = attempt.nonce
+        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
+            attempt.job.text, attempt.number, try JSONText.of(document),
+        ])
+        try database.cachedStatement(sql: "UPDATE jobs SET attempt = ?, started = NULL, cores = NULL WHERE id = ?")
+            .execute(arguments: [attempt.number, attempt.job.text])
+    }
+
     private static func apply(_ change: JobChange, to job: JobID, _ database: Database) throws {
         try database.cachedStatement(
             sql: """
@@ -140,6 +172,7 @@ extension SQLiteStore {
             job.text,
         ])
         if let result = change.result { try store(result, of: job, database) }
+        if let retry = change.retry { try insertRetry(retry, database) }
         try insertEvent(change, job, database)
     }
 
@@ -200,7 +233,7 @@ extension Job {
         self.init(
             id: try row.identifier(0), owner: try row.identifier(1), program: try row.identifier(2),
             programName: try row.text(3), version: try row.integer(4), profile: try row.text(5),
-            state: try row.word(6), submitted: try row.moment(7), started: try row.optional(8, row.moment),
+            priority: try row.word(19), attempt: try row.integer(20), state: try row.word(6), submitted: try row.moment(7), started: try row.optional(8, row.moment),
             ended: try row.optional(9, row.moment), fields: try row.document(10),
             outcome: try row.optional(11, row.document), usage: try row.optional(12, row.document),
             cores: try row.optional(13, row.document), message: try row.optional(14, row.text),

@@ -17,6 +17,8 @@ package final class SQLiteStore: Sendable {
     let pool: DatabasePool
     /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
     private let durability = Mutex<Durability?>(nil)
+    /// This process's place among those that have claimed the store; nil before it has.
+    private let epoch = Mutex<Int64?>(nil)
 
     /// Opens or makes the database and brings its tables up to date. `path` is a file in a folder that is there.
     package init(path: String) throws {
@@ -54,6 +56,24 @@ package final class SQLiteStore: Sendable {
             guard let value else { throw StoreError.damaged("a transaction ended without its value") }
             return value
         }
+    }
+
+    package func claim() async throws {
+        let taken = try await write { database in
+            try database.execute(sql: "UPDATE lease SET epoch = epoch + 1")
+            guard let epoch = try Int64.fetchOne(database, sql: "SELECT epoch FROM lease") else {
+                throw StoreError.damaged("the lease is gone")
+            }
+            return epoch
+        }
+        epoch.withLock { $0 = taken }
+    }
+
+    /// Throws `superseded` where another process has claimed the store since.
+    func checkLease(_ database: Database) throws {
+        guard let epoch = epoch.withLock({ $0 }) else { return }
+        let statement = try database.cachedStatement(sql: "SELECT epoch FROM lease")
+        guard try Int64.fetchOne(statement) == epoch else { throw StoreError.superseded }
     }
 
     /// The pool itself sets `NORMAL` when it opens the file, so the level is set and read back here.

@@ -11,8 +11,22 @@ enum Schema {
             try database.execute(sql: programs)
             try database.execute(sql: jobs)
         }
+        migrator.registerMigration("2 priorities, attempts, lease") { database in
+            try database.execute(sql: lease)
+        }
         return migrator
     }
+
+    /// `lease.epoch` counts the processes that have claimed the store.
+    private static let lease = """
+        ALTER TABLE jobs ADD COLUMN priority TEXT NOT NULL DEFAULT 'normal';
+        ALTER TABLE jobs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+        CREATE TABLE lease (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            epoch INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO lease VALUES (1, 0);
+        """
 
     private static let accounts = """
         CREATE TABLE users (

@@ -89,6 +89,10 @@ import Testing
             route: "GET /api/v1/jobs/{id}/files/**", uri: { "/api/v1/jobs/\(try await withFile($0))/files/a/b.txt" },
             statuses: [401, 404, 200, 200]),
 
+        Row(route: "GET /api/v1/queue", uri: { _ in "/api/v1/queue" }, statuses: [401, 200, 200, 200]),
+        Row(route: "GET /api/v1/states", uri: { _ in "/api/v1/states" }, statuses: [401, 200, 200, 200]),
+        Row(route: "GET /metrics", uri: { _ in "/metrics" }, statuses: [401, 403, 403, 200]),
+
         Row(route: "GET /api/v1/account", uri: { _ in "/api/v1/account" }, statuses: [401, 200, 200, 200]),
         Row(route: "GET /api/v1/keys", uri: { _ in "/api/v1/keys" }, statuses: [401, 200, 200, 200]),
         Row(

@@ -49,11 +49,11 @@ final class ServiceFixture: Sendable {
     }
 
     /// What a service finds that is started after `other` was killed in this moment.
-    init(afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int) async throws {
+    init(afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int, attempts: Int = 3) async throws {
         path = other.path + "-copy"
         try FileManager.default.copyItem(atPath: other.path, toPath: path)
         executor = DirectedExecutor(mode: .answers, cores: cores)
-        configuration = ServiceConfiguration(queueLimit: queueLimit, passwordCost: Self.cheap)
+        configuration = ServiceConfiguration(queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap)
         (store, stubborn, blobs, panal) = try Self.open(path, executor, clock, configuration)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)

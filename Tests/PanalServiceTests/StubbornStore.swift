@@ -19,15 +19,18 @@ final class StubbornStore: Store {
 
     var refusals: Int { state.withLock(\.refusals) }
 
-    func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+    func change(
+        _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
+    ) async throws -> Job? {
         let isRefused = state.withLock { state in
             if state.isFull { state.refusals += 1 }
             return state.isFull
         }
         guard !isRefused else { throw DiskFull() }
-        return try await store.change(job, from: expected, changes)
+        return try await store.change(job, attempt: attempt, from: expected, changes)
     }
 
+    func claim() async throws { try await store.claim() }
     func users() async throws -> [User] { try await store.users() }
     func user(_ id: UserID) async throws -> User? { try await store.user(id) }
     func user(named name: String) async throws -> User? { try await store.user(named: name) }

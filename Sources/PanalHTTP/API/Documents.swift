@@ -27,7 +27,9 @@ enum Documents {
         let path = "\(base)/jobs/\(job.id)"
         return object([
             "id": .string(job.id.text), "program": .string(job.programName), "version": .integer(job.version),
-            "profile": .string(job.profile), "state": .string(job.state.rawValue), "final": .boolean(job.state.isFinal),
+            "profile": .string(job.profile), "priority": .string(job.priority.rawValue),
+            "attempt": .integer(job.attempt), "state": .string(job.state.rawValue), "final": .boolean(job.state.isFinal),
+            "estimatedStart": job.estimatedStart.map(time),
             "submitted": time(job.submitted), "started": job.started.map(time), "ended": job.ended.map(time),
             "message": job.message.map(JSONValue.string), "outcome": job.outcome.map(outcome),
             "usage": job.usage.map(usage), "cores": job.cores.map { .array($0.map(JSONValue.integer)) },
@@ -78,6 +80,7 @@ enum Documents {
             "voluntaryContextSwitches": .integer(Int(usage.voluntaryContextSwitches)),
             "forcedContextSwitches": .integer(Int(usage.forcedContextSwitches)),
             "throttledSeconds": seconds(usage.throttledMicroseconds),
+            "frozenSeconds": usage.frozenMicroseconds.map(seconds),
             "bytesRead": usage.bytesRead.map { .integer(Int($0)) },
             "bytesWritten": usage.bytesWritten.map { .integer(Int($0)) },
             "maxResidentBytes": usage.maxResidentBytes.map { .integer(Int($0)) },

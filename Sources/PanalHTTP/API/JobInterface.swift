@@ -25,8 +25,8 @@ struct JobInterface: Sendable {
         ]
     }
 
-    /// A JSON object of field ids and values, or a form with files. Profile and version stand in the query or as
-    /// `_profile` and `_version` among the fields.
+    /// A JSON object of field ids and values, or a form with files. Profile, version and priority stand in the query or as
+    /// `_profile`, `_version` and `_priority` among the fields.
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let name = try context.parameter("name")
@@ -39,7 +39,8 @@ struct JobInterface: Sendable {
         }
         let job = try await panal.submit(
             principal, program: name, version: try query.integer("version", in: 1...Int.max) ?? order.version,
-            profile: try query.text("profile") ?? order.profile, submission: order.submission)
+            profile: try query.text("profile") ?? order.profile,
+            priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission)
         return try await answer(job, request, principal)
     }
 
@@ -137,8 +138,9 @@ struct JobOrder: Sendable {
     var submission: Submission
     var profile: String?
     var version: Int?
+    var priority: String?
 
-    private static let own: Set<String> = ["_profile", "_version", "_csrf"]
+    private static let own: Set<String> = ["_profile", "_version", "_priority", "_csrf"]
 
     init(form: Form) throws {
         let unknown = form.values.keys.filter { $0.hasPrefix("_") && !Self.own.contains($0) }.sorted()
@@ -146,6 +148,7 @@ struct JobOrder: Sendable {
         submission = form.submission
         profile = try form.text("_profile").flatMap { $0.isEmpty ? nil : $0 }
         version = try form.text("_version").flatMap { $0.isEmpty ? nil : try Self.version($0) }
+        priority = try form.text("_priority").flatMap { $0.isEmpty ? nil : $0 }
     }
 
     init(members: [String: JSONValue]) throws {
@@ -153,6 +156,7 @@ struct JobOrder: Sendable {
         guard unknown.isEmpty else { throw Self.unknown(unknown) }
         profile = try JSONBody.text("_profile", in: members)
         version = try JSONBody.integer("_version", in: members)
+        priority = try JSONBody.text("_priority", in: members)
         submission = Submission()
         for (name, value) in members where !name.hasPrefix("_") {
             switch value {
@@ -161,6 +165,17 @@ struct JobOrder: Sendable {
             default: submission.values[name] = [.text(value.submittedText)]
             }
         }
+    }
+
+    static func priority(_ text: String?) throws -> PriorityClass {
+        guard let text else { return .normal }
+        guard let priority = PriorityClass(rawValue: text) else {
+            let known = PriorityClass.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ServiceError(
+                .invalid, "a field is wrong",
+                mistakes: [Mistake(pointer: "/priority", detail: "‘\(text)’ is no priority; there are \(known)")])
+        }
+        return priority
     }
 
     private static func version(_ text: String) throws -> Int {
@@ -175,6 +190,6 @@ struct JobOrder: Sendable {
     private static func unknown(_ names: [String]) -> ServiceError {
         ServiceError(
             .invalid, "there are fields that nobody would read",
-            mistakes: names.map { Mistake(pointer: "/\($0)", detail: "unknown; known are _profile and _version") })
+            mistakes: names.map { Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version and _priority") })
     }
 }

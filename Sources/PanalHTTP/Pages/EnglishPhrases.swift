@@ -55,6 +55,7 @@ let englishPhrases: [Phrase: String] = [
     .submission: "What was submitted", .usage: "What it used", .notYet: "Known when the program has ended.",
     .history: "History", .jobNumber: "Job",
     .queued: "waiting", .configuring: "being prepared", .deploying: "entering its cell", .running: "running",
+    .reconnecting: "being taken up again", .copyRequested: "copy asked for", .copying: "being copied",
     .finishing: "being collected", .finished: "finished", .failed: "failed", .cancelled: "cancelled",
     .endedWell: "The program ended well.", .endedWithCode: "The program ended with exit code %1.",
     .signalled: "The program was ended by signal %1.", .notStarted: "The program could not be started: %1",

@@ -147,6 +147,9 @@ struct Wording: Sendable {
             case .configuring: .configuring
             case .deploying: .deploying
             case .running: .running
+            case .reconnecting: .reconnecting
+            case .copyRequested: .copyRequested
+            case .copying: .copying
             case .finishing: .finishing
             case .finished: .finished
             case .failed: .failed
@@ -159,7 +162,7 @@ struct Wording: Sendable {
     static func tone(_ state: JobState, isSuccess: Bool?) -> String {
         switch state {
         case .queued: ""
-        case .configuring, .deploying, .running, .finishing: "busy"
+        case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing: "busy"
         case .finished: isSuccess == false ? "bad" : "good"
         case .failed: "bad"
         case .cancelled: ""

@@ -25,7 +25,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case state, program, anyState, filter, noJobs, choosePrograms, submitted, duration, outcome, older, onlyMine
     case everyones, cancel, results, noFiles, download, nothingWritten, whole, truncated, lastPart, standardOutput
     case standardError, submission, usage, notYet, history, jobNumber
-    case queued, configuring, deploying, running, finishing, finished, failed, cancelled
+    case queued, configuring, deploying, running, reconnecting, copyRequested, copying, finishing, finished, failed
+    case cancelled
     case endedWell, endedWithCode, signalled, notStarted, cpuTimeExceeded, wallTimeExceeded, memoryExceeded
     case outputExceeded, syscallDenied, wasCancelled, systemError
     case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled

@@ -38,6 +38,7 @@ package struct Web: Sendable {
         routes =
             ProgramInterface(panal: panal).routes
             + JobInterface(panal: panal, longestWait: configuration.longestWait).routes
+            + QueueInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes

@@ -1,0 +1,34 @@
+import PanalScheduler
+import Synchronization
+
+/// What a started job holds of the machine. It goes back when this ends, whichever way that comes about: there is no path out of a
+/// job's run that could keep it.
+struct CoreLease: ~Copyable {
+    let ticket: Ticket
+    private let end: @Sendable (Ticket) -> Void
+    private let isGivenBack = Mutex(false)
+
+    init(_ ticket: Ticket, end: @escaping @Sendable (Ticket) -> Void) {
+        self.ticket = ticket
+        self.end = end
+    }
+
+    /// Somebody has given it back already, and the ticket may hold something else since.
+    borrowing func noteGivenBack() { isGivenBack.withLock { $0 = true } }
+
+    deinit { if !isGivenBack.withLock({ $0 }) { end(ticket) } }
+}
+
+/// The moment at which an attempt's program began, told by the executor's thread and stored on the side.
+final class StartNotice: Sendable {
+    private let task = Mutex<Task<Bool, Never>?>(nil)
+
+    func set(_ task: Task<Bool, Never>) {
+        self.task.withLock { $0 = task }
+    }
+
+    /// Whether `running` was stored; false when the program was never started.
+    func isStored() async -> Bool {
+        await task.withLock { $0 }?.value ?? false
+    }
+}

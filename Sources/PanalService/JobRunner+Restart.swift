@@ -1,0 +1,88 @@
+import Logging
+import PanalCore
+import PanalManifest
+import PanalScheduler
+import Synchronization
+
+/// What an earlier process left: cells that go on, attempts that are lost, jobs that wait.
+extension JobRunner {
+    /// Takes up an attempt that the executor holds. The job is `reconnecting` until the executor says how it stands.
+    func takeOver(_ left: UnfinishedJob, of manifest: Manifest, demand: JobDemand) async throws {
+        let job = left.job.id
+        let now = clock.now()
+        if left.job.state != .reconnecting {
+            let change = JobChange(to: .reconnecting, at: now, message: "the server was away")
+            guard try await store.change(job, from: left.job.state, [change]) != nil else { return }
+        }
+        var attempt = left.attempt
+        attempt.cores = left.job.cores ?? []
+        let ticket = Ticket(number: left.order)
+        note(attempt, of: manifest, demand, ticket, .reconnecting)
+        let reservation = Self.reservation(of: attempt)
+        carryOut(
+            await scheduler.apply(.adopt(ticket, demand, [reservation], started: left.job.started ?? now)))
+        state.withLock { state in
+            state.live[job]?.isHandedOver = true
+            state.live[job]?.task = Task { [attempt] in
+                await self.resume(attempt, self.lease(ticket))
+            }
+        }
+        // The schedule has it computing; it will say so when that is to end.
+        if demand.priority == .opportunistic { try? await executor.thaw(attempt.id) }
+    }
+
+    /// What an attempt held, out of what is stored of it.
+    private static func reservation(of attempt: AttemptSpec) -> Reservation {
+        switch attempt.limits.cpu {
+        case .exclusive: Reservation(cores: attempt.cores, millicores: 0, memory: attempt.limits.memory)
+        case .shared(let millicores):
+            Reservation(
+                cores: [], millicores: millicores, memory: attempt.limits.memory, sharedCores: attempt.cores)
+        }
+    }
+
+    private func resume(_ attempt: AttemptSpec, _ lease: consuming CoreLease) async {
+        let job = attempt.id.job
+        var isAgain = false
+        do {
+            let sink = try await blobs.sink(for: attempt.id, resuming: true) { [signals] in
+                signals.post(.output, about: job)
+            }
+            let start = StartNotice()
+            let result = await executor.resume(attempt, sink: sink) { [self] ago in
+                let moment = clock.now() + .microseconds(-ago.wholeMicroseconds)
+                start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .reconnecting) })
+            }
+            isAgain = try await close(attempt, sink, result, start, before: .reconnecting)
+        } catch {
+            logger.error("a job's state could not be stored", metadata: ["job": "\(job)", "error": "\(error)"])
+        }
+        await leave(job, lease, isAgain: isAgain)
+    }
+
+    /// An attempt that is nowhere any more: nothing of it has left its cell, so it is made again, up to the usual number. Answers
+    /// the job as it waits for that; nil when it has failed.
+    func settleLost(_ left: UnfinishedJob) async throws -> UnfinishedJob? {
+        let output = StreamState(bytes: try await blobs.stream(.output, of: left.job.id).size)
+        let error = StreamState(bytes: try await blobs.stream(.error, of: left.job.id).size)
+        let ending = JobEnding.lost(output: output, error: error)
+        let now = clock.now()
+        guard left.attempt.id.number < mostAttempts, left.job.state.next.contains(.queued) else {
+            let changes = ending.changes(endedAt: now, now: now)
+            if try await store.change(left.job.id, from: left.job.state, changes) != nil {
+                state.withLock { $0.ends[.failed, default: 0] += 1 }
+            }
+            return nil
+        }
+        let retry = nextAttempt(after: left.attempt.id)
+        guard try await store.change(left.job.id, from: left.job.state, [ending.again(retry, at: now)]) != nil else {
+            return nil
+        }
+        state.withLock { $0.retries += 1 }
+        var again = left
+        again.job.state = .queued
+        again.attempt.id = retry
+        again.attempt.cores = []
+        return again
+    }
+}

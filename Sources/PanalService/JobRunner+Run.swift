@@ -1,0 +1,189 @@
+import Logging
+import PanalCore
+import PanalScheduler
+import Synchronization
+
+/// One job's way from its start to its end.
+extension JobRunner {
+    func run(_ attempt: AttemptSpec, _ lease: consuming CoreLease) async {
+        let job = attempt.id.job
+        var isAgain = false
+        do {
+            if try await prepare(attempt) { isAgain = try await carry(attempt) }
+        } catch {
+            // The service stops and the store still takes no changes: the next start finds the job in a state that is not final.
+            logger.error("a job's state could not be stored", metadata: ["job": "\(job)", "error": "\(error)"])
+        }
+        await leave(job, lease, isAgain: isAgain)
+    }
+
+    /// Gives back what the job held; queued again where it has to begin again.
+    func leave(_ job: JobID, _ lease: consuming CoreLease, isAgain: Bool) async {
+        let live = state.withLock { state in
+            let live = state.live[job]
+            Self.forget(job, in: &state)
+            return live
+        }
+        signals.post(.state, about: job)
+        guard isAgain, let live else { return }
+        // The scheduler forgets a ticket before it takes it again, so this end is not left to the lease's own time.
+        lease.noteGivenBack()
+        carryOut(await scheduler.finished(live.ticket))
+        guard !isStopping else { return }
+        let refusal = await submit(live.attempt, of: live.manifest, demand: live.demand, order: live.ticket.number)
+        guard let refusal else { return }
+        let cause = SystemError(step: "scheduler.retry", detail: refusal.reason)
+        let change = JobChange(
+            to: .failed, at: clock.now(), message: refusal.reason, result: JobResult(outcome: .systemError(cause)))
+        _ = try? await store.change(job, from: .queued, [change])
+        signals.post(.state, about: job)
+    }
+
+    /// Out of the queue; false when somebody cancelled the job first.
+    private func prepare(_ attempt: AttemptSpec) async throws -> Bool {
+        let now = clock.now()
+        let changes = [
+            JobChange(to: .configuring, at: now, cores: attempt.cores), JobChange(to: .deploying, at: now),
+        ]
+        let changed = try await patiently(attempt.id.job) { [store] in
+            try await store.change(attempt.id.job, from: .queued, changes) != nil
+        }
+        guard changed else { return false }
+        noteState(.deploying, of: attempt.id.job, since: now)
+        return true
+    }
+
+    /// From `deploying` to the end; true when the job is queued again.
+    private func carry(_ attempt: AttemptSpec) async throws -> Bool {
+        let job = attempt.id.job
+        let sink: any JobSink
+        do {
+            sink = try await blobs.sink(for: attempt.id) { [signals] in signals.post(.output, about: job) }
+        } catch {
+            return try await end(attempt, from: .deploying, streamsFailure(job, error))
+        }
+        guard handOver(job) else {
+            _ = try? await sink.close()
+            return try await end(
+                attempt, from: .deploying, AttemptResult(outcome: .cancelled, usage: ResourceUsage()))
+        }
+        let start = StartNotice()
+        let result = await executor.run(attempt, sink: sink) { [self] in
+            let moment = clock.now()
+            start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .deploying) })
+        }
+        return try await close(attempt, sink, result, start, before: .deploying)
+    }
+
+    func streamsFailure(_ job: JobID, _ error: any Error) -> AttemptResult {
+        logger.error(
+            "a job's streams cannot be made", metadata: ["job": "\(job)", "error": .string(String(reflecting: error))])
+        let cause = SystemError(step: "store.streams", detail: "\(error)")
+        return AttemptResult(outcome: .systemError(cause), usage: ResourceUsage())
+    }
+
+    /// The executor is done with an attempt; `before` is the state that is stored while the program has not been started.
+    func close(
+        _ attempt: AttemptSpec, _ sink: any JobSink, _ result: AttemptResult, _ start: StartNotice,
+        before: JobState
+    ) async throws -> Bool {
+        let ended = clock.now()
+        var result = result
+        do {
+            let stored = try await sink.close()
+            result.output.bytes = stored.output
+            result.error.bytes = stored.error
+        } catch {
+            result.outcome = .systemError(SystemError(step: "store.streams", detail: "\(error)"))
+        }
+        let isStored = await start.isStored()
+        return try await end(attempt, from: isStored ? .running : before, result, at: ended)
+    }
+
+    /// Marks the attempt as the executor's; false when the job was cancelled before.
+    func handOver(_ job: JobID) -> Bool {
+        state.withLock { state in
+            guard state.live[job]?.isCancelled == false else { return false }
+            state.live[job]?.isHandedOver = true
+            return true
+        }
+    }
+
+    /// Stores that the program runs; false when that could not be stored, which the end makes good.
+    func noteStart(of attempt: AttemptID, at moment: Timestamp, from expected: JobState) async -> Bool {
+        // A cancel that came before the executor knew the attempt was ignored there: repeat it.
+        if state.withLock({ $0.live[attempt.job]?.isCancelled == true }) { await executor.cancel(attempt) }
+        let change = JobChange(to: .running, at: moment, started: moment)
+        guard let changed = try? await store.change(attempt.job, from: expected, [change]), changed.state == .running
+        else { return false }
+        noteState(.running, of: attempt.job, since: moment)
+        return true
+    }
+
+    func noteState(_ jobState: JobState, of job: JobID, since moment: Timestamp) {
+        state.withLock { state in
+            state.live[job]?.state = jobState
+            state.live[job]?.since = moment
+        }
+        signals.post(.state, about: job)
+    }
+
+    /// Stores what an attempt came to; true when the job is queued again, because the fault was Panal's.
+    func end(
+        _ attempt: AttemptSpec, from expected: JobState, _ result: AttemptResult, at ended: Timestamp? = nil
+    ) async throws -> Bool {
+        let job = attempt.id.job
+        let (live, isStopping) = state.withLock { ($0.live[job], $0.isStopping) }
+        let ending = JobEnding(
+            of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, isEvicted: live?.isEvicted == true,
+            overdue: live?.overdue, manifest: live?.manifest)
+        let mayRepeat = ending.isPanals && (ending.isTakenBack || attempt.id.number < mostAttempts)
+        let retry = mayRepeat ? nextAttempt(after: attempt.id) : nil
+        let isStored = try await patiently(job) { [store, clock] in
+            let now = clock.now()
+            let changes =
+                retry.map { [ending.again($0, at: now)] } ?? ending.changes(endedAt: ended ?? now, now: now)
+            return try await store.change(job, attempt: attempt.id, from: expected, changes) != nil
+        }
+        // Until here an executor that outlives this process holds the result for the next one.
+        await executor.settle(attempt.id)
+        guard isStored else {
+            logger.error("a job's state moved on without its runner", metadata: ["job": "\(job)"])
+            return false
+        }
+        state.withLock { state in
+            if let retry {
+                state.retries += 1
+                state.live[job]?.attempt.id = retry
+                state.live[job]?.attempt.cores = []
+            } else {
+                state.ends[ending.state, default: 0] += 1
+            }
+        }
+        return retry != nil
+    }
+
+    func nextAttempt(after attempt: AttemptID) -> AttemptID {
+        var generator = SystemRandomNumberGenerator()
+        return AttemptID(job: attempt.job, number: attempt.number + 1, nonce: generator.next())
+    }
+
+    /// Repeats what the store does not take until it does: a disk that is full is emptied some time, and until then the result is
+    /// kept and the reservation with it, so that no more is started than can be stored. A service that stops gives up after a moment, and so does what no rule of
+    /// the store allows.
+    func patiently<Value: Sendable>(
+        _ job: JobID, _ step: @Sendable () async throws -> Value
+    ) async throws -> Value {
+        var tries = 0
+        while true {
+            do {
+                return try await step()
+            } catch  where tries < 5 || !(isStopping || error is StoreError) {
+                tries += 1
+                let metadata: Logger.Metadata = ["job": "\(job)", "error": "\(error)", "tries": "\(tries)"]
+                logger.warning("a job's state is not stored yet", metadata: metadata)
+                try? await Task.sleep(for: .milliseconds(min(100 << min(tries, 5), 2_000)))
+            }
+        }
+    }
+}
