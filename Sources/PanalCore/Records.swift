@@ -175,7 +175,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
 
     package init(
         id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,
-        priority: PriorityClass = .normal, attempt: Int = 1, state: JobState, submitted: Timestamp, started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
+        priority: PriorityClass = .normal, attempt: Int = 1, state: JobState, submitted: Timestamp,
+        started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
         outcome: Outcome? = nil,
         usage: ResourceUsage? = nil, cores: [Int]? = nil, message: String? = nil, output: StreamState = StreamState(),
         error: StreamState = StreamState(), files: [JobFile] = []

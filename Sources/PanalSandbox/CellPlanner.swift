@@ -30,7 +30,8 @@ struct CellPlanner {
         let quota: Int
         switch limits.cpu {
         case .exclusive(let count):
-            guard attempt.cores.count == count else {
+            // More where a core has several threads: all of them are the cell's.
+            guard attempt.cores.count >= count else {
                 throw SystemError(
                     step: "plan.cores", detail: "\(count) cores were to be reserved, \(attempt.cores.count) were")
             }

@@ -110,8 +110,13 @@ extension ScheduleState {
     /// once.
     package func refusalNow(of demand: JobDemand) -> Refusal? {
         if let reason = refusal(of: demand) { return Refusal(kind: .impossible, reason: reason) }
-        for (kind, account) in [("user", accounts.users.account(named: demand.user)), ("group", accounts.groups.account(named: demand.group))] {
-            guard let account, let most = account.limits.queuedJobs, most > 0, account.queuedJobs >= most else { continue }
+        for (kind, account) in [
+            ("user", accounts.users.account(named: demand.user)),
+            ("group", accounts.groups.account(named: demand.group)),
+        ] {
+            guard let account, let most = account.limits.queuedJobs, most > 0, account.queuedJobs >= most else {
+                continue
+            }
             return Refusal(kind: .full, reason: Self.accountFull(kind, account, most), retryAfter: soonest)
         }
         guard settings.queueLimit > 0, load.waiting >= settings.queueLimit else { return nil }

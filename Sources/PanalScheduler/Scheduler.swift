@@ -124,7 +124,8 @@ struct DecisionLog {
             waitTime += waited
             var reason = "after \(Words.seconds(waited)), on " + Words.places(reservations)
             if let promised, promised.ticket < ticket {
-                reason += "; it ends before \(Words.clock(promised.moment.microseconds)), or leaves what is promised to the head then"
+                reason +=
+                    "; it ends before \(Words.clock(promised.moment.microseconds)), or leaves what is promised to the head then"
             }
             add(Decision(at: now, ticket: ticket, kind: .started, reason: reason))
         case .refuse(let ticket, let refusal):

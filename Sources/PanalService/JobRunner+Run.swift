@@ -133,7 +133,9 @@ extension JobRunner {
         _ attempt: AttemptSpec, from expected: JobState, _ result: AttemptResult, at ended: Timestamp? = nil
     ) async throws -> Bool {
         let job = attempt.id.job
-        let (live, isStopping) = state.withLock { ($0.live[job], $0.isStopping) }
+        let (live, isStopping, isLeaving) = state.withLock { ($0.live[job], $0.isStopping, $0.isLeaving) }
+        // It goes on without this process; the next one takes it up in the state that is stored.
+        if isLeaving, case .systemError(let error) = result.outcome, error.step == "launcher.detached" { return false }
         let ending = JobEnding(
             of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, isEvicted: live?.isEvicted == true,
             overdue: live?.overdue, manifest: live?.manifest)

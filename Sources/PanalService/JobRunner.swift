@@ -38,6 +38,8 @@ final class JobRunner: Sendable {
         var live: [JobID: LiveJob] = [:]
         var jobs: [Ticket: JobID] = [:]
         var isStopping = false
+        /// What runs goes on without this process, and its jobs stay as they are stored.
+        var isLeaving = false
         var ends: [JobState: Int] = [:]
         var retries = 0
     }
@@ -129,15 +131,19 @@ final class JobRunner: Sendable {
     }
 
     /// Starts nothing more, ends what runs, and returns when all of it is stored: it is queued again, and runs at the next start.
-    /// What waits stays `queued` in the store.
-    func stop() async {
+    /// What waits stays `queued` in the store. With `leavingCells` nothing is ended: `detach` has every run come back.
+    func stop(leavingCells: Bool, detach: @Sendable () async -> Void) async {
         let (running, tasks) = state.withLock { state in
             state.isStopping = true
-            for job in state.live.keys { state.live[job]?.isCancelled = true }
+            state.isLeaving = leavingCells
+            if !leavingCells {
+                for job in state.live.keys { state.live[job]?.isCancelled = true }
+            }
             let handedOver = state.live.values.filter(\.isHandedOver).map(\.attempt.id)
-            return (handedOver, state.live.values.compactMap(\.task))
+            return (leavingCells ? [] : handedOver, state.live.values.compactMap(\.task))
         }
         for attempt in running { await executor.cancel(attempt) }
+        await detach()
         for task in tasks { await task.value }
     }
 

@@ -23,7 +23,8 @@ extension Panal {
         if let refusal = await runner.scheduler.refusal(of: demand) { throw Self.refused(refusal) }
         if priority == .opportunistic, !executor.canFreeze {
             throw ServiceError(
-                .invalid, mistake: "/priority", "this host cannot freeze programs, which opportunistic jobs have to bear")
+                .invalid, mistake: "/priority",
+                "this host cannot freeze programs, which opportunistic jobs have to bear")
         }
         let invocation: Invocation
         do {
@@ -177,11 +178,11 @@ extension Panal {
         }
         let smallest = manifest.resources.smallest.flatMap { name in profileList.first { $0.name == name } }
         let refusal =
-            executor.capacity.refusal(of: profile.limits)
+            capacity.refusal(of: profile.limits)
             ?? manifest.resources.refusal(of: profile, smallest: smallest)
         guard let refusal else { return profile }
         let fitting = profileList.filter {
-            executor.capacity.refusal(of: $0.limits) == nil
+            capacity.refusal(of: $0.limits) == nil
                 && manifest.resources.refusal(of: $0, smallest: smallest) == nil
         }
         let advice =

@@ -88,15 +88,15 @@ package final class Panal: Sendable {
         }
     }
 
-    /// Takes no more jobs, ends what runs (those jobs fail with a message), keeps what waits for the next start. Harmless when
-    /// called twice.
-    package func shutdown() async {
+    /// Takes no more jobs. What runs is ended, and queued for the next start like what waits; or it is left to go on without a
+    /// server, in the state in which it is stored: `detach` then makes the executor let go of it. Harmless when called twice.
+    package func shutdown(leavingCells: Bool = false, detach: @Sendable () async -> Void = {}) async {
         let runner = phase.withLock { phase -> JobRunner? in
             guard case .running(let runner) = phase else { return nil }
             phase = .stopped(runner)
             return runner
         }
-        await runner?.stop()
+        await runner?.stop(leavingCells: leavingCells, detach: detach)
     }
 
     package func health() async -> Health {
@@ -112,9 +112,15 @@ package final class Panal: Sendable {
             waitingJobs: await runner?.scheduler.waiting ?? 0)
     }
 
+    /// What this host can give to cells: a core with several threads counts once.
+    var capacity: HostCapacity {
+        guard let host = configuration.host else { return executor.capacity }
+        return HostCapacity(cores: host.cores.compactMap(\.threads.first), memory: host.memory)
+    }
+
     /// The profiles in the operator's order, and which of them this host is too small for.
     package func profiles() -> [ProfileAvailability] {
-        let capacity = executor.capacity
+        let capacity = capacity
         return profileList.map { ProfileAvailability(profile: $0, refusal: capacity.refusal(of: $0.limits)) }
     }
 

@@ -6,6 +6,7 @@ import PanalHTTP
 import PanalLinux
 import PanalProfiles
 import PanalSandbox
+import PanalScheduler
 import PanalSeccomp
 import PanalService
 import PanalStore
@@ -26,6 +27,8 @@ struct Service: Sendable {
     let executor: LocalExecutor
     let web: Web
     let demos: [Demo]
+    /// Whether running jobs go on while the service is stopped.
+    let leavesCells: Bool
 
     static func build(_ settings: Settings, logger: Logger) throws -> Service {
         try Host.requireRoot()
@@ -39,7 +42,7 @@ struct Service: Sendable {
             LauncherSettings(
                 executable: settings.launcher, instance: settings.instance, dataFolder: settings.data,
                 seccomp: policies, userRange: settings.cellUsers, reservedCores: settings.reservedCores,
-                reservedMemory: settings.reservedMemory)
+                reservedMemory: settings.reservedMemory, keepsCells: settings.deadlines.reconnecting)
         ) { () throws(SystemError) in
             do throws(StepFailure) {
                 try Privileges.drop(toUser: settings.user)
@@ -50,10 +53,27 @@ struct Service: Sendable {
         let store = try SQLiteStore(path: "\(settings.data)/panal.sqlite")
         let panal = Panal(
             store: store, blobs: try DirectoryBlobStore(path: settings.data), executor: executor, profiles: profiles,
-            clock: SystemClock(), configuration: settings.service, logger: logger)
+            clock: SystemClock(), configuration: settings.service(on: try host(executor.capacity, settings)),
+            logger: logger)
         return Service(
             panal: panal, store: store, executor: executor,
-            web: try Web(panal: panal, configuration: web(settings)), demos: demos)
+            web: try Web(panal: panal, configuration: web(settings)), demos: demos, leavesCells: settings.leavesCells)
+    }
+
+    /// This machine as the scheduler sees it.
+    private static func host(_ capacity: HostCapacity, _ settings: Settings) throws -> HostDescription {
+        let memory = capacity.memory - settings.opportunisticMemory
+        guard memory >= 64 << 20 else {
+            throw StartRefusal(
+                reason:
+                    "with \(ByteCount.text(settings.opportunisticMemory)) for opportunistic jobs too little is left for others",
+                mend: "panald --opportunistic-memory \(ByteCount.text(capacity.memory / 4))")
+        }
+        let cores = HostTopology.sites(of: capacity.cores).map {
+            CoreDescription(threads: $0.threads, cache: $0.cache, node: $0.node)
+        }
+        return HostDescription(
+            name: "local", cores: cores, memory: memory, opportunisticMemory: settings.opportunisticMemory)
     }
 
     /// Strangers may hold half of the descriptors that this process may have: the others are for jobs and the store.
@@ -116,7 +136,10 @@ struct Service: Sendable {
         // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server
         // goes.
         var configuration = ServiceGroupConfiguration(
-            services: [application, Work(panal: panal), LauncherWatch(executor: executor)],
+            services: [
+                application, Work(panal: panal, executor: executor, leavesCells: leavesCells),
+                LauncherWatch(executor: executor),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)
@@ -137,8 +160,8 @@ struct Service: Sendable {
     }
 
     private func end(logger: Logger) async {
-        await panal.shutdown()
-        await executor.stop()
+        await panal.shutdown(leavingCells: leavesCells)
+        if leavesCells { await executor.detach() } else { await executor.stop() }
         do {
             try store.close()
         } catch {
@@ -151,13 +174,20 @@ struct Service: Sendable {
 /// Housekeeping while the service runs, and the end of its work when it is told to stop.
 private struct Work: ServiceLifecycle.Service {
     let panal: Panal
+    let executor: LocalExecutor
+    let leavesCells: Bool
 
     func run() async throws {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await panal.run() }
             group.addTask {
                 try? await gracefulShutdown()
-                await panal.shutdown()
+                // Detached first: every run then comes back, and its job stays as it is stored.
+                if leavesCells {
+                    await panal.shutdown(leavingCells: true) { await executor.detach() }
+                } else {
+                    await panal.shutdown()
+                }
             }
             // Housekeeping ends only when it is cancelled.
             await group.next()

@@ -1,3 +1,5 @@
+import PanalScheduler
+
 /// One thing that an operator may set: by flag, by variable, or in the file; declared once, in the table below.
 /// Reading, `--help` and the refusal of what is unknown or wrong all follow from it.
 struct Setting: Sendable {
@@ -7,6 +9,8 @@ struct Setting: Sendable {
         case integer(ClosedRange<Int>)
         /// A number with KiB, MiB, GiB or TiB.
         case bytes
+        /// A number with ms, s, min, h or d.
+        case duration
         case boolean
         /// One of these words.
         case word([String])
@@ -19,6 +23,7 @@ struct Setting: Sendable {
             case .path: "PATH"
             case .integer: "N"
             case .bytes: "SIZE"
+            case .duration: "TIME"
             case .boolean: "true|false"
             case .word(let words): words.joined(separator: "|")
             case .range: "FIRST-LAST"
@@ -61,6 +66,49 @@ struct Setting: Sendable {
         Setting(
             key: "queue-limit", kind: .integer(1...1_000_000), standard: "1000",
             help: "jobs that may wait; the next one is refused"),
+        Setting(
+            key: "policy", kind: .word(SchedulingPolicy.named.map(\.name)), standard: "panal",
+            help: "who comes next and where; ‘panal simulate’ compares them on a recorded load"),
+        Setting(
+            key: "usage-half-life", kind: .duration, standard: "7d",
+            help: "after this time half of what somebody has used no longer counts against the next job"),
+        Setting(
+            key: "promotion", kind: .duration, standard: "1d",
+            help: "a job that waits so long goes up into the next class of priority; 0s for never"),
+        Setting(
+            key: "user-cores", kind: .integer(0...1_000_000), standard: "0",
+            help: "cores that one user may use at a time; 0 for all"),
+        Setting(
+            key: "user-jobs", kind: .integer(0...1_000_000), standard: "0",
+            help: "jobs that one user may run at a time; 0 for any number"),
+        Setting(
+            key: "user-queue", kind: .integer(0...1_000_000), standard: "0",
+            help: "jobs of one user that may wait; 0 for as many as the queue takes"),
+        Setting(
+            key: "opportunistic-memory", kind: .bytes, standard: "0B",
+            help:
+                "memory for opportunistic jobs, which run on idle cores and stand still when these are needed; it is taken off "
+                + "what other jobs get. Without it there are none"),
+        Setting(
+            key: "attempts", kind: .integer(1...100), standard: "3",
+            help: "how often a job is begun that fails through Panal's own fault"),
+        Setting(
+            key: "on-stop", kind: .word(["end", "leave"]), standard: "end",
+            help:
+                "what a stop of the service does to running jobs: ‘end’ has them begin again at the next start, ‘leave’ lets them "
+                + "go on meanwhile"),
+        Setting(
+            key: "deadline-queued", kind: .duration, standard: "2min",
+            help: "a job may wait so long for a host that could take it"),
+        Setting(key: "deadline-turn", kind: .duration, standard: "30d", help: "a job may wait so long for its turn"),
+        Setting(
+            key: "deadline-configuring", kind: .duration, standard: "30min", help: "files are to be together by then"),
+        Setting(key: "deadline-deploying", kind: .duration, standard: "8min", help: "a cell is to stand by then"),
+        Setting(
+            key: "deadline-reconnecting", kind: .duration, standard: "10min",
+            help: "cells go on so long without a server, and wait so long for the one that takes them up"),
+        Setting(
+            key: "deadline-finishing", kind: .duration, standard: "8min", help: "results are to be collected by then"),
         Setting(key: "max-upload", kind: .bytes, standard: "1GiB", help: "largest file that may be uploaded"),
         Setting(
             key: "reserved-cores", kind: .integer(0...4_096), standard: "0",

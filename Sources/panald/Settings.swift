@@ -1,7 +1,9 @@
 import FoundationEssentials
 import Logging
+import PanalCore
 import PanalHTTP
 import PanalSandbox
+import PanalScheduler
 import PanalService
 
 /// Everything that an operator has set, read and checked.
@@ -14,7 +16,12 @@ struct Settings: Sendable {
     var launcher: String
     var user: String
     var instance: String
-    var queueLimit: Int
+    var schedule: ScheduleSettings
+    var deadlines: StateDeadlines
+    var attempts: Int
+    var opportunisticMemory: Int
+    /// Whether running jobs go on while the service is stopped.
+    var leavesCells: Bool
     var maximumUploadBytes: Int
     var reservedCores: Int
     var reservedMemory: Int
@@ -41,7 +48,16 @@ struct Settings: Sendable {
         guard (1...32).contains(instance.utf8.count), instance.utf8.allSatisfy(letters.contains) else {
             throw SettingsMistake(detail: "instance ‘\(instance)’ is not 1 to 32 of a-z, 0-9 and -")
         }
-        queueLimit = try reader.integer("queue-limit")
+        schedule = try Self.schedule(reader)
+        deadlines = StateDeadlines(
+            queued: try reader.duration("deadline-queued"), turn: try reader.duration("deadline-turn"),
+            configuring: try reader.duration("deadline-configuring"),
+            deploying: try reader.duration("deadline-deploying"),
+            reconnecting: try reader.duration("deadline-reconnecting"),
+            finishing: try reader.duration("deadline-finishing"))
+        attempts = try reader.integer("attempts")
+        opportunisticMemory = try reader.bytes("opportunistic-memory")
+        leavesCells = try reader.word("on-stop") == "leave"
         maximumUploadBytes = try reader.bytes("max-upload")
         reservedCores = try reader.integer("reserved-cores")
         reservedMemory = try reader.bytes("reserved-memory")
@@ -52,8 +68,28 @@ struct Settings: Sendable {
         logLevel = Logger.Level(rawValue: try reader.word("log-level")) ?? .info
     }
 
-    var service: ServiceConfiguration {
-        ServiceConfiguration(queueLimit: queueLimit, maximumUploadBytes: maximumUploadBytes)
+    /// `host` is what the launcher may give to cells.
+    func service(on host: HostDescription) -> ServiceConfiguration {
+        ServiceConfiguration(
+            queueLimit: schedule.queueLimit, schedule: schedule, deadlines: deadlines, attempts: attempts, host: host,
+            maximumUploadBytes: maximumUploadBytes)
+    }
+
+    private static func schedule(_ reader: SettingsReader) throws -> ScheduleSettings {
+        func limit(_ key: String) throws -> Int? {
+            let value = try reader.integer(key)
+            return value == 0 ? nil : value
+        }
+        let policy = try reader.word("policy")
+        let promotion = try reader.duration("promotion", shortest: .zero)
+        return ScheduleSettings(
+            policy: SchedulingPolicy.named.first { $0.name == policy }?.policy ?? .standard,
+            queueLimit: try reader.integer("queue-limit"),
+            usageHalfLife: try reader.duration("usage-half-life", shortest: .seconds(60)),
+            promotion: promotion > .zero ? promotion : nil,
+            users: AccountLimits(
+                runningCores: try limit("user-cores"), runningJobs: try limit("user-jobs"),
+                queuedJobs: try limit("user-queue")))
     }
 
     var web: WebConfiguration { WebConfiguration(secureCookies: secureCookies) }

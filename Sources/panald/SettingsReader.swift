@@ -76,6 +76,19 @@ struct SettingsReader {
         }
     }
 
+    /// `shortest` at least.
+    func duration(_ key: String, shortest: Duration = .seconds(1)) throws -> Duration {
+        do {
+            let span = try Quantity.duration(try text(key))
+            guard span >= shortest else {
+                throw try wrong(try Self.setting(key), "at least \(Quantity.text(shortest))")
+            }
+            return span
+        } catch let mistake as QuantityMistake {
+            throw SettingsMistake(detail: "\(origin(try Self.setting(key))): \(mistake.detail)")
+        }
+    }
+
     func boolean(_ key: String) throws -> Bool {
         switch try text(key) {
         case "true", "yes", "1": return true

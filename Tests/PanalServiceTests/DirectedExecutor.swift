@@ -27,6 +27,12 @@ final class DirectedExecutor: Executor {
         var running = 0
         var isLost = false
         var mostRunning = 0
+        /// What an earlier process left here, and what was asked for of it.
+        var kept: Set<AttemptID> = []
+        var settled: [AttemptID] = []
+        /// `freeze` and `thaw` with the job, `start` with that of an attempt, in their order.
+        var log: [String] = []
+        var cannotFreeze = false
     }
 
     let capacity: HostCapacity
@@ -46,8 +52,9 @@ final class DirectedExecutor: Executor {
         for continuation in held { continuation.resume(returning: .systemError(error)) }
     }
 
-    init(mode: Mode, cores: Int) {
+    init(mode: Mode, cores: Int, keeping kept: [AttemptID] = []) {
         self.mode = mode
+        state.withLock { $0.kept = Set(kept) }
         capacity = HostCapacity(cores: Array(0..<cores), memory: 8 << 30)
     }
 
@@ -56,6 +63,7 @@ final class DirectedExecutor: Executor {
     {
         state.withLock { state in
             state.order.append(attempt)
+            state.log.append("start \(attempt.id.job)")
             state.running += 1
             state.mostRunning = max(state.mostRunning, state.running)
         }
@@ -76,6 +84,50 @@ final class DirectedExecutor: Executor {
             return result(outcome, writing: "held\n", to: sink)
         }
     }
+
+    func held() async -> Set<AttemptID> { state.withLock(\.kept) }
+
+    func recover(_ attempts: [AttemptID]) async -> Set<AttemptID> {
+        state.withLock { state in
+            state.kept.formIntersection(attempts)
+            return state.kept
+        }
+    }
+
+    func resume(
+        _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable (Duration) -> Void
+    ) async -> AttemptResult {
+        started(.seconds(3))
+        let outcome = await withCheckedContinuation { continuation in
+            state.withLock { state in
+                state.held[attempt.id] = Held(attempt: attempt, sink: sink, continuation: continuation)
+            }
+        }
+        return result(outcome, writing: "resumed\n", to: sink)
+    }
+
+    func settle(_ attempt: AttemptID) async { state.withLock { $0.settled.append(attempt) } }
+
+    var canFreeze: Bool { true }
+
+    func freeze(_ attempt: AttemptID) async throws(SystemError) {
+        let fails = state.withLock { state in
+            state.log.append("freeze \(attempt.job)")
+            return state.cannotFreeze
+        }
+        if fails { throw SystemError(step: "cell.freeze", detail: "as the test wants it") }
+    }
+
+    func thaw(_ attempt: AttemptID) async throws(SystemError) {
+        state.withLock { $0.log.append("thaw \(attempt.job)") }
+    }
+
+    var cannotFreeze: Bool {
+        get { state.withLock(\.cannotFreeze) }
+        set { state.withLock { $0.cannotFreeze = newValue } }
+    }
+    var log: [String] { state.withLock(\.log) }
+    var settled: [AttemptID] { state.withLock(\.settled) }
 
     func cancel(_ attempt: AttemptID) async {
         let held = state.withLock { state in

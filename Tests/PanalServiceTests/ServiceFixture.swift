@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import PanalCore
 import PanalManifest
+import PanalScheduler
 import PanalService
 import PanalStore
 import Synchronization
@@ -34,12 +35,17 @@ final class ServiceFixture: Sendable {
 
     init(
         cores: Int = 2, queueLimit: Int = 100, executor: DirectedExecutor.Mode = .answers,
-        throttle: ThrottleRule = .standard
+        throttle: ThrottleRule = .standard, schedule: ScheduleSettings = ScheduleSettings(),
+        deadlines: StateDeadlines = StateDeadlines(), opportunisticMemory: Int = 0
     ) async throws {
         path = NSTemporaryDirectory() + "panal-test-" + UUID().uuidString
         self.executor = DirectedExecutor(mode: executor, cores: cores)
         configuration = ServiceConfiguration(
-            queueLimit: queueLimit, maximumUploadBytes: 1 << 20, passwordCost: Self.cheap, throttle: throttle)
+            queueLimit: queueLimit, schedule: schedule, deadlines: deadlines,
+            host: HostDescription(
+                name: "test", cores: (0..<cores).map { CoreDescription(threads: [$0]) }, memory: 8 << 30,
+                opportunisticMemory: opportunisticMemory), maximumUploadBytes: 1 << 20, passwordCost: Self.cheap,
+            throttle: throttle)
         (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
         let first = try #require(try await panal.start())
         let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal
@@ -49,12 +55,15 @@ final class ServiceFixture: Sendable {
     }
 
     /// What a service finds that is started after `other` was killed in this moment.
-    init(afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int, attempts: Int = 3) async throws {
+    init(
+        afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int, attempts: Int = 3,
+        executor: DirectedExecutor? = nil
+    ) async throws {
         path = other.path + "-copy"
         try FileManager.default.copyItem(atPath: other.path, toPath: path)
-        executor = DirectedExecutor(mode: .answers, cores: cores)
+        self.executor = executor ?? DirectedExecutor(mode: .answers, cores: cores)
         configuration = ServiceConfiguration(queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap)
-        (store, stubborn, blobs, panal) = try Self.open(path, executor, clock, configuration)
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)
     }
@@ -106,9 +115,11 @@ final class ServiceFixture: Sendable {
             principal ?? ana, manifest: Array(manifest.utf8), upload: upload, isPublic: isPublic)
     }
 
-    func submit(as principal: Principal? = nil, profile: String? = nil, value: String = "3") async throws -> Job {
+    func submit(
+        as principal: Principal? = nil, profile: String? = nil, priority: PriorityClass = .normal, value: String = "3"
+    ) async throws -> Job {
         try await panal.submit(
-            principal ?? ana, program: "filter", profile: profile,
+            principal ?? ana, program: "filter", profile: profile, priority: priority,
             submission: Submission(values: ["tamano_de_filtro": [.text(value)]]))
     }
 

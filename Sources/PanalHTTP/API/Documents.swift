@@ -28,7 +28,8 @@ enum Documents {
         return object([
             "id": .string(job.id.text), "program": .string(job.programName), "version": .integer(job.version),
             "profile": .string(job.profile), "priority": .string(job.priority.rawValue),
-            "attempt": .integer(job.attempt), "state": .string(job.state.rawValue), "final": .boolean(job.state.isFinal),
+            "attempt": .integer(job.attempt), "state": .string(job.state.rawValue),
+            "final": .boolean(job.state.isFinal),
             "estimatedStart": job.estimatedStart.map(time),
             "submitted": time(job.submitted), "started": job.started.map(time), "ended": job.ended.map(time),
             "message": job.message.map(JSONValue.string), "outcome": job.outcome.map(outcome),

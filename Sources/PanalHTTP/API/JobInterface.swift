@@ -190,6 +190,8 @@ struct JobOrder: Sendable {
     private static func unknown(_ names: [String]) -> ServiceError {
         ServiceError(
             .invalid, "there are fields that nobody would read",
-            mistakes: names.map { Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version and _priority") })
+            mistakes: names.map {
+                Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version and _priority")
+            })
     }
 }

@@ -62,7 +62,7 @@ struct RequestScope: RouterMiddleware {
 
     /// Addresses for programs, whose answers are never pages.
     static func isInterface(_ path: String) -> Bool {
-        path.hasPrefix("/api/") || path == "/api" || path == "/healthz" || path == "/readyz"
+        path.hasPrefix("/api/") || path == "/api" || path == "/healthz" || path == "/readyz" || path == "/metrics"
     }
 
     private func protect(_ response: inout Response, path: String) {
