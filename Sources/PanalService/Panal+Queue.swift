@@ -31,6 +31,17 @@ package struct QueueReport: Hashable, Sendable {
     package var decisions: [QueueDecision]
 }
 
+/// A machine that runs cells.
+package struct HostEntry: Hashable, Sendable {
+    package var name: String
+    package var pool: String
+    /// Whole cores for cells.
+    package var cores: Int
+    /// Bytes for jobs, and for opportunistic ones beside them.
+    package var memory: Int
+    package var opportunisticMemory: Int
+}
+
 /// What has happened since the start, for monitoring.
 package struct ServiceFigures: Hashable, Sendable {
     package var waiting: Int
@@ -71,6 +82,15 @@ extension Panal {
 
     /// How long a job may be in each state, and what follows: the settings of this service.
     package var deadlines: StateDeadlines { configuration.deadlines }
+
+    package var hosts: [HostEntry] {
+        let host = configuration.host ?? HostDescription(executor.capacity)
+        return [
+            HostEntry(
+                name: host.name, pool: host.pool, cores: host.cores.count, memory: host.memory,
+                opportunisticMemory: host.opportunisticMemory)
+        ]
+    }
 
     package func figures() async -> ServiceFigures {
         guard let runner else {

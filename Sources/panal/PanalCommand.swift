@@ -11,7 +11,7 @@ struct PanalCommand: AsyncParsableCommand {
             """,
         subcommands: [
             RunCommand.self, DoctorCommand.self, AuditCommand.self, SimulateCommand.self, ProfileCommand.self,
-            ProgramCommand.self, ServeCommand.self,
+            ProgramCommand.self, QueueCommand.self, TraceCommand.self, ServeCommand.self,
         ])
 }
 

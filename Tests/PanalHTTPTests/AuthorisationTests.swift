@@ -91,6 +91,7 @@ import Testing
 
         Row(route: "GET /api/v1/queue", uri: { _ in "/api/v1/queue" }, statuses: [401, 200, 200, 200]),
         Row(route: "GET /api/v1/states", uri: { _ in "/api/v1/states" }, statuses: [401, 200, 200, 200]),
+        Row(route: "GET /api/v1/hosts", uri: { _ in "/api/v1/hosts" }, statuses: [401, 200, 200, 200]),
         Row(route: "GET /metrics", uri: { _ in "/metrics" }, statuses: [401, 403, 403, 200]),
 
         Row(route: "GET /api/v1/account", uri: { _ in "/api/v1/account" }, statuses: [401, 200, 200, 200]),

@@ -3,7 +3,7 @@ import Hummingbird
 import PanalCore
 import PanalService
 
-/// `/api/v1/queue`, `/api/v1/states` and `/metrics`: who waits and why, how long a job may be where, and figures for monitoring.
+/// `/api/v1/queue`, `/api/v1/states`, `/api/v1/hosts` and `/metrics`: who waits and why, how long a job may be where, and figures for monitoring.
 struct QueueInterface: Sendable {
     let panal: Panal
 
@@ -11,6 +11,7 @@ struct QueueInterface: Sendable {
         [
             Route(.get, "/api/v1/queue", .interface, queue),
             Route(.get, "/api/v1/states", .interface, states),
+            Route(.get, "/api/v1/hosts", .interface, hosts),
             Route(.get, "/metrics", .administratorInterface, metrics),
         ]
     }
@@ -62,6 +63,16 @@ struct QueueInterface: Sendable {
             ])
         }
         return try .json(.object(["states": .array(rows)]), unlessKnownTo: request)
+    }
+
+    @Sendable private func hosts(_ request: Request, _ context: WebContext) async throws -> Response {
+        let hosts = panal.hosts.map { host in
+            JSONValue.object([
+                "name": .string(host.name), "pool": .string(host.pool), "cores": .integer(host.cores),
+                "memoryBytes": .integer(host.memory), "opportunisticMemoryBytes": .integer(host.opportunisticMemory),
+            ])
+        }
+        return try .json(.object(["hosts": .array(hosts)]), unlessKnownTo: request)
     }
 
     /// The text format of Prometheus, version 0.0.4.
