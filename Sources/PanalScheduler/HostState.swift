@@ -119,10 +119,12 @@ struct HostState: Sendable {
         guard isOpen else { return nil }
         if fits(request) { return now }
         var later = HostRoom(self)
-        let ending = grants.indices.filter { grants[$0].end < limit }
-        for index in ending.sorted(by: { grants[$0].end < grants[$1].end }) {
+        var ending: [(end: Int64, index: Int)] = []
+        for (index, grant) in grants.enumerated() where grant.end < limit { ending.append((grant.end, index)) }
+        ending.sort { $0.end < $1.end }
+        for (end, index) in ending {
             later.release(grants[index])
-            if later.fits(request) { return max(now, grants[index].end) }
+            if later.fits(request) { return max(now, end) }
         }
         return nil
     }

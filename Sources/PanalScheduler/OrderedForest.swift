@@ -119,7 +119,27 @@ struct OrderedForest<Key: Comparable & Sendable, Summary: ForestSummary>: Sendab
         _ root: Root, after bound: Key? = nil, budget: inout Int, may: (Summary) -> Bool,
         visit: (Key, inout Int) -> Found?
     ) -> Found? {
-        search(below: root.node, bound, &budget, may, visit)
+        // By a stack of its own: with a recursive function each level would take what the closures hold anew. A node is there twice,
+        // first for what is before it, then (negative, less one) for itself and what is after it.
+        var path: [Int32] = root.node < 0 ? [] : [root.node]
+        while budget > 0, let next = path.popLast() {
+            let isPassed = next < 0
+            let index = Int(isPassed ? -1 - next : next)
+            if isPassed {
+                if may(nodes[index].own), let found = visit(nodes[index].key, &budget) { return found }
+                if nodes[index].right >= 0 { path.append(nodes[index].right) }
+                continue
+            }
+            guard may(nodes[index].total) else { continue }
+            budget -= 1
+            if let bound, nodes[index].key <= bound {
+                if nodes[index].right >= 0 { path.append(nodes[index].right) }
+                continue
+            }
+            path.append(-1 - next)
+            if nodes[index].left >= 0 { path.append(nodes[index].left) }
+        }
+        return nil
     }
 
     /// Every key, ascending.
@@ -141,22 +161,6 @@ struct OrderedForest<Key: Comparable & Sendable, Summary: ForestSummary>: Sendab
 // MARK: - The trees
 
 extension OrderedForest {
-    private func search<Found>(
-        below at: Int32, _ bound: Key?, _ budget: inout Int, _ may: (Summary) -> Bool,
-        _ visit: (Key, inout Int) -> Found?
-    ) -> Found? {
-        guard at >= 0, budget > 0 else { return nil }
-        let index = Int(at)
-        guard may(nodes[index].total) else { return nil }
-        budget -= 1
-        if let bound, nodes[index].key <= bound {
-            return search(below: nodes[index].right, bound, &budget, may, visit)
-        }
-        if let found = search(below: nodes[index].left, bound, &budget, may, visit) { return found }
-        if budget > 0, may(nodes[index].own), let found = visit(nodes[index].key, &budget) { return found }
-        return search(below: nodes[index].right, nil, &budget, may, visit)
-    }
-
     /// xorshift64*: the same in every run.
     private mutating func nextPriority() -> UInt32 {
         seed ^= seed >> 12

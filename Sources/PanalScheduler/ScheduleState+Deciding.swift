@@ -306,7 +306,8 @@ extension ScheduleState {
     }
 
     private mutating func index(of allocator: Allocator) -> Int {
-        if let index = indexes.firstIndex(where: { $0.allocator == allocator }) { return index }
+        // By number: an element that a closure is given would be a copy of all that an index holds.
+        for index in indexes.indices where indexes[index].allocator == allocator { return index }
         indexes.append(HostIndex(allocator, hosts: hosts))
         return indexes.count - 1
     }

@@ -70,7 +70,7 @@ package struct ScheduleState: Sendable {
     /// Places of the line that are looked at for one decision.
     static let backfillBudget = 256
     /// Jobs that go up a class at one event.
-    static let promotionsOfAnEvent = 8
+    static let promotionsOfAnEvent = 4
 
     package init(hosts: [HostDescription], settings: ScheduleSettings = ScheduleSettings()) {
         precondition(Set(hosts.map(\.pool)).count <= 64, "at most 64 pools")

@@ -27,7 +27,8 @@ enum Documents {
         let path = "\(base)/jobs/\(job.id)"
         return object([
             "id": .string(job.id.text), "program": .string(job.programName), "version": .integer(job.version),
-            "owner": .string(job.owner.text), "profile": .string(job.profile), "priority": .string(job.priority.rawValue),
+            "owner": .string(job.owner.text), "profile": .string(job.profile),
+            "priority": .string(job.priority.rawValue),
             "attempt": .integer(job.attempt), "state": .string(job.state.rawValue),
             "final": .boolean(job.state.isFinal),
             "estimatedStart": job.estimatedStart.map(time),
