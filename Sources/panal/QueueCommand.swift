@@ -28,7 +28,7 @@ struct QueueCommand: AsyncParsableCommand {
         guard case .object(let fields) = answer, case .array(let entries)? = fields["queue"] else {
             throw CommandFailure("the server's answer is not understood")
         }
-        let used = if case .number(let part)? = fields["utilisation"] { Int((part * 100).rounded()) } else { 0 }
+        let used = Int(((fields["utilisation"]?.decimal ?? 0) * 100).rounded())
         print(
             "\(Self.count("running", of: fields)) running, \(Self.count("waiting", of: fields)) waiting, \(used)% of the cores given out"
         )

@@ -153,7 +153,7 @@ struct SimulateCommand: ParsableCommand {
         } else if csv == "-" {
             print(report.csv, terminator: "")
         } else {
-            print("\(trace.jobs.count) jobs, \(hosts.count) hosts, \(cores) cores")
+            print("jobs: \(trace.jobs.count), hosts: \(hosts.count), cores: \(cores)")
             print(report.table, terminator: "")
         }
         if let csv, csv != "-" { try write(report.csv, to: csv) }

@@ -144,7 +144,7 @@ private struct JobDocument {
 
 extension JSONValue {
     /// A number, whole or not.
-    fileprivate var decimal: Double? {
+    var decimal: Double? {
         switch self {
         case .integer(let value): Double(value)
         case .number(let value): value

@@ -44,6 +44,7 @@ struct PublishFormJobOutputTests {
             let job = try await submitForm(browser)
             try await readResult(browser, client, job: job)
             try await submitByInterface(client)
+            try takeTheLoadAway(server, key: try #require(client.key))
         } catch {
             try? await browser.close()
             try? await client.close()
@@ -142,6 +143,37 @@ struct PublishFormJobOutputTests {
     }
 
     /// The same by one request that waits for its answer.
+    /// The queue by the command line, and the jobs so far as a trace that can be replayed.
+    private func takeTheLoadAway(_ server: RunningServer, key: String) throws {
+        func panal(_ arguments: [String]) throws -> (code: Int32, output: String) {
+            let process = Process()
+            process.executableURL = RunningServer.products.appending(path: "panal")
+            process.arguments = arguments
+            process.environment = ["PANAL_SERVER": server.address, "PANAL_KEY": key]
+            let output = Pipe()
+            process.standardOutput = output
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let text = try output.fileHandleForReading.readToEnd() ?? Data()
+            process.waitUntilExit()
+            return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+        }
+        let queue = try panal(["queue"])
+        #expect(queue.code == 0)
+        #expect(queue.output.hasPrefix("0 running, 0 waiting, 0% of the cores given out"))
+        #expect(queue.output.contains("started"), "an administrator sees the last decisions")
+        let trace = try panal(["trace", "export"])
+        #expect(trace.code == 0)
+        #expect(trace.output.split(separator: "\n").count == 3, "a head and two jobs: \(trace.output)")
+        let file = FileManager.default.temporaryDirectory.appending(path: "panal-trace-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(trace.output.utf8).write(to: file)
+        let replay = try panal(["simulate", file.path(), "--policy", "all"])
+        #expect(replay.code == 0)
+        #expect(replay.output.contains("jobs: 2, hosts: 1") && replay.output.contains("singleton"))
+        #expect(try panal(["trace", "export", "--since", "yesterday"]).code == 64)
+    }
+
     private func submitByInterface(_ client: Browser) async throws {
         let answer = try await client.post(
             "/api/v1/programs/contar-letras/jobs", fields: ["a_quien": "Luz"],
