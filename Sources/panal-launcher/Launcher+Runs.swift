@@ -65,7 +65,7 @@ extension Launcher {
         for run in waiting { take(run) }
     }
 
-    /// False when no cell is ready.
+    /// False when no cell is ready, or results that are kept have the memory.
     private func start(_ run: ParkedRun) throws(StepFailure) -> Bool {
         let request = run.request
         let kinds = run.streams.map(Self.kind)
@@ -79,6 +79,11 @@ extension Launcher {
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
         }
+        // Results take memory until the server has stored them; one that never says so gets no more by that.
+        let kept = held.values.reduce(0) { sum, run in
+            sum + (run.end?.results == nil ? 0 : min(run.request.scratchBytes, run.request.memory))
+        }
+        guard given + kept + request.memory <= table.memory else { return false }
         guard pool.hasCell else { return false }
         try cores.take(request)
         guard let slot = pool.next() else { return false }

@@ -353,6 +353,26 @@ extension LiveCells {
         }
 
         /// Cancelled between two servers.
+        /// A server that never says that it has stored results gets no memory by that.
+        @Test func resultsThatAreNotStoredCountAsMemory() async throws {
+            let server = try KeptCells("unsettled")
+            let large = server.executor.capacity.memory / 5 * 3 / 4_096 * 4_096
+            let limits = CellLimits.kept.with(\.memory, large).with(\.scratchBytes, large)
+            let first = try server.sink(1)
+            let kept = await server.executor.run(
+                server.attempt(1, "echo result > r", limits: limits), sink: first, started: {})
+            #expect(kept.files.map(\.path) == ["r"])
+            let second = try server.sink(2)
+            let waiting = server.start(server.attempt(2, "echo ran", limits: limits), second)
+            // Long enough for one that does not wait, on a host that is not busy.
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(second.starts.isEmpty)
+            await server.executor.settle(KeptCells.id(1))
+            #expect(await waiting.value.outcome == .exited(code: 0))
+            #expect(second.text(.output) == "ran\n")
+            await server.end()
+        }
+
         @Test func aCancelledOneComesBackAsCancelled() async throws {
             let server = try KeptCells("cancel")
             let sink = try server.sink(1)
