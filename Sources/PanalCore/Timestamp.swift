@@ -76,4 +76,7 @@ extension Duration {
 /// Where the present moment comes from: the system's clock in the service, a manual one in tests.
 package protocol WallClock: Sendable {
     func now() -> Timestamp
+    /// Time since some moment before, which goes on while the machine sleeps and which nobody can set: by this it is known for
+    /// how long something has lasted.
+    func elapsed() -> Duration
 }

@@ -10,7 +10,7 @@ extension JobRunner {
     /// shortest of all.
     func watchDeadlines() async {
         while !Task.isCancelled, !isStopping {
-            let now = clock.now()
+            let now = clock.elapsed()
             for (job, state) in overdue(now) { await pass(job, state) }
             await passQueue(now)
             carryOut(await scheduler.apply(.tick))
@@ -19,7 +19,9 @@ extension JobRunner {
                 guard let limit = limit(of: live) else { continue }
                 pause = min(pause, max(.milliseconds(10), live.since + limit - now))
             }
-            if let next = await scheduler.nextDeadline { pause = min(pause, max(.milliseconds(10), next - now)) }
+            if let next = await scheduler.nextDeadline {
+                pause = min(pause, max(.milliseconds(10), next - clock.now()))
+            }
             try? await Task.sleep(for: pause)
         }
     }
@@ -39,7 +41,7 @@ extension JobRunner {
         }
     }
 
-    private func overdue(_ now: Timestamp) -> [(JobID, JobState)] {
+    private func overdue(_ now: Duration) -> [(JobID, JobState)] {
         state.withLock { state in
             state.live.compactMap { job, live in
                 guard live.overdue == nil, let limit = limit(of: live), now - live.since >= limit else { return nil }
@@ -62,7 +64,7 @@ extension JobRunner {
     }
 
     /// Jobs that no open host could take, and those that have waited for their turn for too long.
-    private func passQueue(_ now: Timestamp) async {
+    private func passQueue(_ now: Duration) async {
         let hostless = Set(await scheduler.waitingWithoutHost())
         let late = state.withLock { state in
             state.live.compactMap { job, live -> (JobID, Duration)? in
@@ -75,7 +77,7 @@ extension JobRunner {
             let message = "it waited for longer than \(Int(limit.inSeconds.rounded(.up))) s"
             let cause = SystemError(step: "scheduler.deadline", detail: message)
             let change = JobChange(
-                to: .failed, at: now, message: message, result: JobResult(outcome: .systemError(cause)))
+                to: .failed, at: clock.now(), message: message, result: JobResult(outcome: .systemError(cause)))
             guard (try? await store.change(job, from: .queued, [change])) != nil else { continue }
             state.withLock { $0.ends[.failed, default: 0] += 1 }
             if let ticket = state.withLock({ $0.live[job]?.ticket }) { carryOut(await scheduler.withdraw(ticket)) }

@@ -49,7 +49,7 @@ extension JobRunner {
             try await store.change(attempt.id.job, from: .queued, changes) != nil
         }
         guard changed else { return false }
-        noteState(.deploying, of: attempt.id.job, since: now)
+        noteState(.deploying, of: attempt.id.job)
         return true
     }
 
@@ -116,11 +116,12 @@ extension JobRunner {
         let change = JobChange(to: .running, at: moment, started: moment)
         guard let changed = try? await store.change(attempt.job, from: expected, [change]), changed.state == .running
         else { return false }
-        noteState(.running, of: attempt.job, since: moment)
+        noteState(.running, of: attempt.job)
         return true
     }
 
-    func noteState(_ jobState: JobState, of job: JobID, since moment: Timestamp) {
+    func noteState(_ jobState: JobState, of job: JobID) {
+        let moment = clock.elapsed()
         state.withLock { state in
             state.live[job]?.state = jobState
             state.live[job]?.since = moment

@@ -17,9 +17,9 @@ final class JobRunner: Sendable {
         var demand: JobDemand
         /// What the author says about exit codes and results.
         var manifest: Manifest
-        /// The state that is stored, and since when, as far as deadlines need it.
+        /// The state that is stored, and since when (`WallClock.elapsed`), as far as deadlines need it.
         var state: JobState
-        var since: Timestamp
+        var since: Duration
         /// Set when the attempt was handed to the executor; from then on a cancel goes there.
         var isHandedOver = false
         var isCancelled = false
@@ -84,7 +84,7 @@ final class JobRunner: Sendable {
     func note(
         _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState
     ) {
-        let now = clock.now()
+        let now = clock.elapsed()
         state.withLock { state in
             state.live[attempt.id.job] = LiveJob(
                 ticket: ticket, attempt: attempt, demand: demand, manifest: manifest, state: jobState, since: now)

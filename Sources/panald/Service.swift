@@ -199,6 +199,9 @@ private struct Work: ServiceLifecycle.Service {
 /// The machine's own clock.
 private struct SystemClock: WallClock {
     func now() -> Timestamp { Timestamp(Date()) }
+    func elapsed() -> Duration { ContinuousClock.now - Self.began }
+
+    private static let began = ContinuousClock.now
 }
 
 /// Ends the service when its launcher is gone: a new one needs root, which this process has given up. What waits stays

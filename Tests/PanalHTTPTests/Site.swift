@@ -86,6 +86,9 @@ final class ScriptedExecutor: Executor {
 
 struct SystemClock: WallClock {
     func now() -> Timestamp { Timestamp(Date()) }
+    func elapsed() -> Duration { ContinuousClock.now - Self.began }
+
+    private static let began = ContinuousClock.now
 }
 
 /// Somebody who comes to the site.

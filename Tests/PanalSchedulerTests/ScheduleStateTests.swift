@@ -242,6 +242,7 @@ private func words(_ actions: [ScheduleAction]) -> [String] {
 @Suite struct SchedulerTests {
     private struct FixedClock: WallClock {
         func now() -> Timestamp { Timestamp(microseconds: 1) }
+        func elapsed() -> Duration { .zero }
     }
 
     @Test func theActorCarriesEventsToTheState() async {

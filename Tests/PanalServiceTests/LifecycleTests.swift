@@ -118,6 +118,25 @@ import Testing
         keeper.cancel()
     }
 
+    /// Somebody sets the clock while jobs are on their way: nothing has lasted longer by that, and nobody waits for ever.
+    @Test(arguments: [-400 * 86_400, 400 * 86_400]) func theClockIsSet(seconds: Int) async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holdsBeforeStart)
+        try await fixture.publish()
+        let keeper = Task { await fixture.panal.run() }
+        let first = try await fixture.submit()
+        let second = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs == [first.id] }
+        fixture.clock.step(.seconds(seconds))
+        let third = try await fixture.submit(as: fixture.ana, priority: .low)
+        for job in [first, second, third] {
+            try await eventually { fixture.executor.heldJobs == [job.id] }
+            fixture.executor.finish(job.id)
+            #expect(try await fixture.end(of: job.id).state == .finished)
+        }
+        #expect(fixture.executor.cancels.isEmpty)
+        keeper.cancel()
+    }
+
     /// Waiting in vain has an end too; the place in the queue goes with it.
     @Test func aTurnThatNeverComesHasAnEnd() async throws {
         let fixture = try await ServiceFixture(

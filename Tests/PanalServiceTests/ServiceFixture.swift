@@ -9,10 +9,18 @@ import Synchronization
 import Testing
 
 final class ManualClock: WallClock {
-    private let moment = Mutex(Timestamp(Date(timeIntervalSinceNow: 0)))
+    private let state = Mutex((moment: Timestamp(Date(timeIntervalSinceNow: 0)), elapsed: Duration.zero))
 
-    func now() -> Timestamp { moment.withLock { $0 } }
-    func advance(_ span: Duration) { moment.withLock { $0 = $0 + span } }
+    func now() -> Timestamp { state.withLock(\.moment) }
+    func elapsed() -> Duration { state.withLock(\.elapsed) }
+
+    /// Time passes.
+    func advance(_ span: Duration) {
+        state.withLock { $0 = ($0.moment + span, $0.elapsed + span) }
+    }
+
+    /// Somebody sets the clock.
+    func step(_ span: Duration) { state.withLock { $0.moment = $0.moment + span } }
 }
 
 /// A service on a real store in a folder of its own, with an executor that the test directs.
