@@ -5,31 +5,6 @@ import Testing
 
 /// Taking over, standing still, deadlines, priorities, and what is told of the queue.
 @Suite struct LifecycleTests {
-    /// The table of states is whole: every way leads to an end, and what is final stays.
-    @Test func everyStateLeadsToAnEnd() {
-        for state in JobState.allCases {
-            let rule = state.rule
-            #expect(rule.state == state)
-            #expect(state.isFinal == (rule.deadline == .none))
-            #expect((rule.passed == nil) == state.isFinal)
-            #expect(rule.next.contains(state) == false)
-            guard !state.isFinal else { continue }
-            var reached: Set<JobState> = [state]
-            while let more = reached.map(\.next).reduce(reached, { $0.union($1) }) as Set<JobState>?, more != reached {
-                reached = more
-            }
-            #expect(!reached.filter(\.isFinal).isEmpty)
-            if let passed = rule.passed { #expect(rule.next.contains(passed)) }
-        }
-        // UnaCloud's figures.
-        let deadlines = StateDeadlines()
-        let minutes: [StateDeadlines.Kind: Int] = [
-            .queued: 2, .configuring: 30, .deploying: 8, .reconnecting: 10, .copyRequested: 4, .copying: 30,
-            .finishing: 8,
-        ]
-        for (kind, count) in minutes { #expect(deadlines[kind] == .seconds(60 * count)) }
-    }
-
     /// Killed while a job runs whose cell goes on: the next server takes it up, its cores are not given to anybody meanwhile, and it
     /// ends once.
     @Test func aCellThatGoesOnIsTakenUp() async throws {
