@@ -78,13 +78,16 @@ package protocol CgroupDriver {
     func sweep() throws(StepFailure)
 }
 
-/// One cell's group, its files open. `begin` and `usage` belong to one run; a kept group goes through many.
+/// One cell's group, its files open. `begin`, `limit` and `usage` belong to one run; a kept group goes through many.
 package protocol CellGroup: AnyObject {
     /// Becomes readable when the group runs out of memory; -1 where the kernel itself kills the whole group.
     var outOfMemory: Int32 { get }
 
-    /// Gives the group its limits, each read back, and starts counting.
-    func begin(_ limits: GroupLimits) throws(StepFailure)
+    /// Starts counting.
+    func begin() throws(StepFailure)
+
+    /// Gives the group its limits, each read back.
+    func limit(_ limits: GroupLimits) throws(StepFailure)
 
     /// How long something in the group has waited since it was last told that a cell stands ready; nil where the kernel does
     /// not say.

@@ -90,17 +90,7 @@ final class HybridGroup: CellGroup {
     var pressure: GroupPressure? { gauge?.sinceReset }
     func noteReady() { gauge?.reset() }
 
-    func begin(_ limits: GroupLimits) throws(StepFailure) {
-        self.limits = limits
-        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
-        try setMemory(limits.memory)
-        // The spawner is one more, and no part of the cell.
-        try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")
-        try quota.set(limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
-        if limits.burst > 0 {
-            guard let burst else { throw .noBurst }
-            try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
-        }
+    func begin() throws(StepFailure) {
         before = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
             // What an earlier cell's last moments added to the event's count is none of this run's.
             var count: UInt64 = 0
@@ -111,6 +101,19 @@ final class HybridGroup: CellGroup {
             counters.memory = try memory.number()
             counters.outOfMemoryKills = try memoryControl.entry("oom_kill")
             return counters
+        }
+    }
+
+    func limit(_ limits: GroupLimits) throws(StepFailure) {
+        self.limits = limits
+        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
+        try setMemory(limits.memory)
+        // The spawner is one more, and no part of the cell.
+        try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")
+        try quota.set(limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+        if limits.burst > 0 {
+            guard let burst else { throw .noBurst }
+            try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
         }
     }
 

@@ -48,9 +48,13 @@ final class UnifiedGroup: CellGroup {
     var pressure: GroupPressure? { gauge?.sinceReset }
     func noteReady() { gauge?.reset() }
 
-    func begin(_ limits: GroupLimits) throws(StepFailure) {
+    func begin() throws(StepFailure) {
         // A cell that was born elsewhere would run without any of the limits.
         guard try !isEmpty() else { throw StepFailure(step: "cgroup.attach", detail: "the group is empty", errno: 0) }
+        before = try usage()
+    }
+
+    func limit(_ limits: GroupLimits) throws(StepFailure) {
         try limitCores(CoreList.text(limits.cores))
         try memoryLimit.set(String(limits.memory), step: "cgroup.memory.limit")
         try processesLimit.set(String(limits.processes), step: "cgroup.pids")
@@ -60,7 +64,6 @@ final class UnifiedGroup: CellGroup {
             guard let burst else { throw .noBurst }
             try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
         }
-        before = try usage()
     }
 
     /// The file says what was written to it, even where a group above does not have these cores and others are used instead.

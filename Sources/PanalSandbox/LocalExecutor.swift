@@ -62,7 +62,7 @@ package final class LocalExecutor: Executor, Sendable {
         loop = try CellLoop(launcher, keepsCells: keepsCells)
     }
 
-    package func run(
+    nonisolated(nonsending) package func run(
         _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable () -> Void
     ) async -> AttemptResult {
         await run(
@@ -72,7 +72,7 @@ package final class LocalExecutor: Executor, Sendable {
 
     /// The command line's form: the program's folder is named below the data folder (`.` for all of it), and standard input
     /// may be a descriptor.
-    package func run(
+    nonisolated(nonsending) package func run(
         _ attempt: AttemptSpec, programFolder: String?, input: StandardInput, sink: any AttemptSink,
         started: @escaping @Sendable () -> Void
     ) async -> AttemptResult {

@@ -18,7 +18,7 @@ struct BenchCells: Sendable {
 
     /// Runs a command that must end well, and answers what it wrote.
     @discardableResult
-    func run(_ arguments: [String], worker: Int = 0) async throws -> String {
+    nonisolated(nonsending) func run(_ arguments: [String], worker: Int = 0) async throws -> String {
         var limits = profile.limits
         limits.collectedFiles = 0
         limits.collectedBytes = 0

@@ -17,6 +17,27 @@ struct CellOrder {
         }
     }
 
+    private static let word: [UInt8] = [1]
+
+    /// Tells the process that has its order to execute the program: every limit is set and read back. When it is gone already,
+    /// its report says why.
+    static func sendWord(to line: borrowing Descriptor) throws(StepFailure) {
+        guard MessageSocket.send(line, word, descriptors: [], waiting: false) != .full else {
+            throw .mismatch("cell.order", "the cell does not take the word to go")
+        }
+    }
+
+    /// Waits for that word; false when the launcher has let this cell go.
+    static func awaitWord(from line: borrowing Descriptor) throws(StepFailure) -> Bool {
+        let message = try StepFailure.naming("cell.order") { () throws(SystemCallFailure) in
+            try MessageSocket.wait(line)
+        }
+        guard message.bytes.isEmpty || message.bytes == word else {
+            throw .mismatch("cell.order", "something else came instead of the word to go")
+        }
+        return !message.bytes.isEmpty
+    }
+
     /// Waits for the order; nil when the launcher has let this cell go.
     static func receive(from line: borrowing Descriptor) throws(StepFailure) -> CellOrder? {
         let message = try StepFailure.naming("cell.order") { () throws(SystemCallFailure) in

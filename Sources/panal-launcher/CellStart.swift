@@ -2,8 +2,9 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// Gives a run to a cell that stands ready: its limits, its streams, the order that lets it go on. When a step fails the cell is
-/// not to be used any more, since it may hold half of what was set.
+/// Gives a run to a cell that stands ready: its streams, the order, its limits, the word to go. While the program's process does
+/// what the order asks for, the limits are set; it does not execute before it has the word. When a step fails the cell is not
+/// to be used any more, since it may hold half of what was set.
 struct CellStart {
     let request: RunRequest
     let streams: [Int32]
@@ -14,11 +15,13 @@ struct CellStart {
 
     func run(in slot: Slot) throws(StepFailure) -> RunningCell {
         guard let cell = slot.cell else { throw .mismatch("cell.order", "the slot has no cell") }
-        try cell.group.begin(limits)
         try giveStreams()
         slot.hurry()
+        try cell.group.begin()
         try CellOrder(request: request, streams: streams).send(to: cell.line)
         if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
+        try cell.group.limit(limits)
+        try CellOrder.sendWord(to: cell.line)
         return RunningCell(request: request, slot: slot, cell: cell)
     }
 

@@ -49,6 +49,7 @@ final class Launcher {
             takeBackVacated()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
             isOrderDue = !isStopping && !pool.order(waiting: parked.count, isIdle: cells.isEmpty)
+            if isStopping || !parked.isEmpty { for run in leaving { run.slot.hurry() } }
             wait()
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now) }
@@ -86,7 +87,7 @@ final class Launcher {
     /// Waits until something happens or the next deadline, and deals with it.
     private func wait() {
         let running = Array(cells.values)
-        let slots = pool.watched
+        let slots = pool.watched(isIdle: cells.isEmpty)
         var polled: [pollfd] = [
             pollfd(
                 fd: isStopping ? -1 : server.serverEnd,

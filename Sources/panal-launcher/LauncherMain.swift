@@ -1,3 +1,4 @@
+internal import CPanalSyscalls
 internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
@@ -20,10 +21,10 @@ internal import PanalLinux
 ///
 /// ## In this order
 ///
-/// At start: close what was inherited · without root, a user namespace (`UserNamespace`) · take the instance's lock and a block
-/// of user ids that no other Panal on this host uses · a mount namespace of its own · the root file system for cells · the
-/// control groups, swept of what an earlier launcher of this instance left · the groups of other instances whose launchers were
-/// killed · `ready`.
+/// At start: its own code to large pages, where the kernel has some · close what was inherited · without root, a user namespace
+/// (`UserNamespace`) · take the instance's lock and a block of user ids that no other Panal on this host uses · a mount
+/// namespace of its own · the root file system for cells · the control groups, swept of what an earlier launcher of this
+/// instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
 /// A *slot* is a place for cells that is kept: two user ids, a network namespace without any interface up, its own view of the
 /// files that cells share, a spawner, and with v1 controllers a control group. `SlotMaker`, a process beside the launcher, makes
@@ -36,17 +37,19 @@ internal import PanalLinux
 /// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
 /// namespace · scratch, proc, `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will be the
 /// program, which stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its
-/// own rights · opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all, reads back that
-/// nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run waits for it.
+/// own rights · opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all,
+/// reads back that nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run
+/// waits for it; while one runs and none waits, a cell that has been made is not even taken.
 ///
 /// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
-/// set its group's limits and read them back, start counting (`CellGroup.begin`) · send the order to the program's process. That
-/// takes its streams, the size of its scratch, the read-only views of its program and inputs from the spawner
-/// (`CellRoot.complete`), its limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads
-/// each back, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails before that is
-/// reported with its step, and the program has not run; its slot is made anew, since what failed may be the spawner's. When the
-/// program has executed, a pipe ends that only its process held; the launcher looks at it after 2 ms, since only the server
-/// wants to know.
+/// start counting (`CellGroup.begin`) · send the order to the program's process · set the group's limits and read them back
+/// (`CellGroup.limit`) · send the word to go, without which nothing is executed. Meanwhile the program's process takes its
+/// streams, the size of its scratch, the read-only views of its program and inputs from the spawner (`CellRoot.complete`), its
+/// limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads each back, waits for the
+/// word, reads back its cores, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails
+/// before that is reported with its step, and the program has not run; its slot is made anew, since what failed may be the
+/// spawner's. When the program has executed, a pipe ends that only its process held; the launcher looks at it after 2 ms, since
+/// only the server wants to know.
 ///
 /// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
 /// launcher waits for the end of init, with which the kernel ends everything in the cell. Either way the usage is read, the
@@ -123,6 +126,8 @@ struct LauncherMain {
     }
 
     private static func start() throws(StepFailure) -> Launcher {
+        // A kernel without large pages has the file's.
+        _ = panal_code_to_large_pages()
         try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in
             try Processes.closeAll(from: UInt32(tableNumber) + 1)
         }

@@ -74,6 +74,8 @@ struct ProgramStart {
             try giveUpRights()
             let arguments = CStrings(order.request.arguments)
             let environment = CStrings(order.request.environment)
+            guard try CellOrder.awaitWord(from: line) else { panal_exit(0) }
+            try checkCores(order.request)
             var used = [Int64](repeating: 0, count: 7)
             _ = unsafe panal_usage_of_self(&used)
             let start = Descriptor(owning: start)
@@ -173,6 +175,9 @@ struct ProgramStart {
             // Of the slot's user, whom another slot may have to share: the control group is the one that counts.
             Limit("nproc", panal_rlimit_nproc(), max(4_096, UInt64(request.processes))),
         ])
+    }
+
+    private func checkCores(_ request: RunRequest) throws(StepFailure) {
         let cores = try StepFailure.naming("read-back.cores") { () throws(SystemCallFailure) in
             try HostTopology.affinity()
         }

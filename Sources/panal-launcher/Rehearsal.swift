@@ -43,6 +43,10 @@ enum Rehearsal {
             throw .mismatch("rehearsal.order", "an order does not arrive")
         }
         for stream in order.streams { close(stream) }
+        try CellOrder.sendWord(to: ours)
+        guard try CellOrder.awaitWord(from: theirs) else {
+            throw .mismatch("rehearsal.order", "the word to go does not arrive")
+        }
         let arguments = CStrings(order.request.arguments)
         _ = unsafe arguments.pointers
     }

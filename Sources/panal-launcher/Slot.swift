@@ -68,7 +68,7 @@ final class Slot {
         isMaking = true
     }
 
-    /// A run waits: what is being made is made like everything else.
+    /// A run waits: what is being made, or ends, is like everything else.
     func hurry() {
         guard spareTime else { return }
         if isMaking { SpareTime.set(spawner, false) }

@@ -37,11 +37,15 @@ final class SlotPool {
 
     var makerLine: Int32 { maker.raw }
     /// Of slots without a run: the spawner, whose answer or end matters, and the cell that stands ready, whose failure does.
-    /// That a spawner has ended beside a run shows when its next cell is ordered.
-    var watched: [(slot: Slot, line: Int32)] {
-        slots.values.filter { !$0.isRunning }.flatMap { slot -> [(slot: Slot, line: Int32)] in
-            [(slot, slot.line.raw)] + (slot.cell.map { [(slot, $0.line.raw)] } ?? [])
+    /// That a spawner has ended beside a run shows when its next cell is ordered. While a cell runs and nobody waits for another,
+    /// a cell that has been made can be taken later: to wake for it would take the time of the one that runs.
+    func watched(isIdle: Bool) -> [(slot: Slot, line: Int32)] {
+        var found: [(slot: Slot, line: Int32)] = []
+        for slot in slots.values where !slot.isRunning {
+            if isIdle || isWaitedFor { found.append((slot, slot.line.raw)) }
+            if let cell = slot.cell { found.append((slot, cell.line.raw)) }
         }
+        return found
     }
 
     // MARK: Runs

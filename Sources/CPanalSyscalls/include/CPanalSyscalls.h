@@ -17,7 +17,13 @@ int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
 /// Writes one byte to `descriptor`, where it is not negative, then reaps every child, as panal_wait_with_usage, until `pid` has
 /// ended. It allocates nothing and holds nothing: `pid` may be at work in the same memory.
 int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]);
+/// Moves this program's code, as far as it fills pages of 2 MiB, into such pages of its own memory, at the same addresses:
+/// processes that are forked then need neither faults for it nor page tables. Returns their number; -errno where the kernel has
+/// none, and then nothing has changed. Only for a static executable, of one thread.
+int panal_code_to_large_pages(void);
 int panal_unshare(uint64_t namespaces);
+/// Goes into another namespace of this kind, CLONE_NEWNS and the like.
+int panal_enter(int namespace_descriptor, uint64_t kind);
 int panal_pidfd_kill(int pidfd, int signal);
 /// Blocks until the child ends. *status as wait(2) gives it; usage: user µs, system µs, voluntary and forced switches,
 /// largest resident KiB, bytes read from storage and written to it.
