@@ -6,8 +6,8 @@ internal import PanalLinux
 /// The first process of a cell: sets the cell up around itself, makes the process that will be the program, and reaps. It
 /// runs in the copy of the spawner's memory that `clone3` made; the spawner has one thread, so ordinary Swift is safe here.
 struct CellInit {
-    /// The root's folder in the spawner's namespace.
-    let root: String
+    /// See `CellRoot.prepare`.
+    let folder: String?
     let filters: [LauncherTable.Filter]
     let users: UserBlock
     let slot: Int
@@ -28,7 +28,7 @@ struct CellInit {
                 try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
             try setUpNamespaces()
-            try CellRoot.prepare(root, scratch: scratch, ofOrdinaryUser: users.isOrdinary)
+            try CellRoot.prepare(inside: folder, scratch: scratch)
             try readBackNamespace()
             let (program, gate) = try startProgram(line)
             try dropRights()

@@ -6,21 +6,30 @@ internal import PanalLinux
 /// The file system of one cell, put together in its own mount namespace: by its init before there is a run for it, and by the
 /// program's process, still root, for what only the run knows.
 enum CellRoot {
-    /// In this order: scratch, proc, the pivot; then each mount is read back. `root` is the prepared root that this namespace
-    /// has a copy of.
-    static func prepare(_ root: String, scratch: Int32, ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
+    /// In this order: scratch, proc; then all that is mounted is read back. This namespace is a copy of one that has the root's
+    /// view and nothing else. An ordinary user may mount proc only where another is in sight: then the view is the folder `inside`
+    /// of a copy of the whole stage, which a pivot leaves at last.
+    ///
+    /// Without a pivot the whole scratch has no other place than `/tmp`, where its own `tmp` covers it: to take it away again
+    /// would cost what the pivot does. Nothing is kept from the program by that: what is covered holds the same two folders that
+    /// the cell has as `/tmp` and `/work`, with the same owners and flags. It is out of reach all the same: each way to `/tmp`
+    /// ends in what stands on top, `..` from there leads below both, and nobody in the cell may unmount.
+    static func prepare(inside folder: String?, scratch: Int32) throws(StepFailure) {
         try StepFailure.naming("mount.root") { () throws(SystemCallFailure) in
-            try SystemCallFailure.checkErrno(unsafe chdir("/\(root)"), "chdir(\(root))")
+            try SystemCallFailure.checkErrno(unsafe chdir("/\(folder ?? "")"), "chdir(\(folder ?? ""))")
         }
         try StepFailure.naming("mount.scratch") { () throws(SystemCallFailure) in
-            // Outside of the cell's root: it goes with everything else there when the pivot has been made.
-            try Mounts.attach(scratch, at: "/\(Stage.scratch)")
-            try Mounts.bind("/\(Stage.scratch)/tmp", "tmp")
-            try Mounts.bind("/\(Stage.scratch)/work", "work")
+            let place = folder == nil ? "tmp" : "/\(Stage.scratch)"
+            try Mounts.attach(scratch, at: place)
+            try Mounts.bind("\(place)/work", "work")
+            // At last, since from here on `tmp` is this.
+            try Mounts.bind("\(place)/tmp", "tmp")
         }
         try StepFailure.naming("mount.proc") { () throws(SystemCallFailure) in try Mounts.process(at: "proc") }
-        try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
-        try readBackAll(ofOrdinaryUser: isOrdinary)
+        if folder != nil {
+            try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
+        }
+        try readBackAll(folder == nil ? mounts : mountsOfOrdinaryUser)
         // The program's process begins where init is.
         try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
@@ -31,36 +40,41 @@ enum CellRoot {
         guard place == "/work" else { throw .mismatch("program.work-folder", "init is not in /work") }
     }
 
-    /// Holds every mount that is in sight against what must be.
-    private static func readBackAll(ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
+    /// Holds every mount that is in sight against what must be; a pivot that did not leave shows, since what it leaves is in sight
+    /// until it is taken away.
+    private static func readBackAll(_ expected: [ExpectedMount]) throws(StepFailure) {
         let list = try StepFailure.naming(readBack) { () throws(SystemCallFailure) in
             try KernelFile.read("/proc/self/mountinfo")
         }
-        if let found = difference(of: list, ofOrdinaryUser: isOrdinary) { throw .mismatch(readBack, found) }
+        if let found = MountList.difference(of: list, from: expected) { throw .mismatch(readBack, found) }
     }
 
-    /// What of a cell's `mountinfo` is not as it must be; nil when all is: no mount is missing, none more is there (what a pivot
-    /// leaves stays below the new root until it is taken away), and each has the flags that it must have.
-    static func difference(of list: String, ofOrdinaryUser isOrdinary: Bool) -> String? {
-        var missing = ["/", "/usr", "/dev", "/proc", "/tmp", "/work"]
-        if isOrdinary { missing += HostRootfs.nodes.map { "/dev/\($0.name)" } }
-        for line in list.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count > 6, let index = missing.firstIndex(where: { $0 == words[4] }) else {
-                return "this mount is none of the cell's: \(line)"
-            }
-            let place = missing.remove(at: index)
-            let flags = words[5].split(separator: ",")
-            let isWritable = place == "/proc" || place == "/tmp" || place == "/work"
-            guard flags.contains("nosuid"), flags.contains("nodev") || place.hasPrefix("/dev"),
-                isWritable || flags.contains("ro")
-            else { return "\(place) has only the flags \(words[5])" }
-            if place == "/proc", !line.hasSuffix(" - proc proc rw,hidepid=invisible,subset=pid") {
-                return "/proc is not as it was asked for: \(line)"
-            }
+    private static let sealed = [
+        ExpectedMount("/", system: "overlay ", flags: ["ro", "nosuid", "nodev"], below: nil),
+        ExpectedMount("/usr", system: "overlay ", flags: ["ro", "nosuid", "nodev"]),
+        ExpectedMount("/dev", system: "overlay ", flags: ["ro", "nosuid", "noexec"]),
+        ExpectedMount(
+            "/proc", system: "proc proc rw,hidepid=invisible,subset=pid", flags: ["nosuid", "nodev", "noexec"]),
+    ]
+    private static let scratchFlags = ["rw", "nosuid", "nodev"]
+
+    /// Everything that is mounted in a cell of root's before its run: 4 is the whole scratch, and 5 covers it.
+    static let mounts =
+        sealed + [
+            ExpectedMount("/tmp", folder: "/", system: "tmpfs ", flags: scratchFlags),
+            ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags, below: 4, same: 4),
+            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 4),
+        ]
+
+    /// The same of an ordinary user's cell, where nothing is covered and 2 has the host's nodes.
+    static let mountsOfOrdinaryUser =
+        sealed + [
+            ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags),
+            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 4),
+        ]
+        + HostRootfs.nodes.map {
+            ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 2)
         }
-        return missing.isEmpty ? nil : "nothing is mounted at \(missing)"
-    }
 
     /// What the run asks for: the size of its scratch, its program and its inputs, each read back.
     static func complete(_ request: RunRequest, trees: borrowing Descriptor) throws(StepFailure) {

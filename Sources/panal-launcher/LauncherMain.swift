@@ -31,12 +31,14 @@ internal import PanalLinux
 /// slots: the group · a spawner, which is the launcher's child · its move into the group, read back. A `Spawner` first goes into
 /// namespaces of its own, out of the host's file system, and drops what no program may have; then it makes the slot's cells,
 /// each for one run, and each before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it
-/// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing. What the language's
-/// runtime looks up at first use it has looked up before (`Rehearsal`), for all that it forks.
+/// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing. It leaves the stage
+/// for a mount namespace that has the view of the root alone, which is what a cell gets a copy of; to open a run's program and
+/// inputs it goes back for a moment. (Without root it stays: the kernel lets an ordinary user mount proc only where a whole one
+/// is in sight.) What the language's runtime looks up at first use it has looked up before (`Rehearsal`), for all that it forks.
 ///
 /// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
-/// namespace · scratch, proc, `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will be the
-/// program, which stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its
+/// namespace · scratch, proc, without root `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will
+/// be the program, which stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its
 /// own rights · opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all,
 /// reads back that nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run
 /// waits for it; while one runs and none waits, a cell that has been made is not even taken.

@@ -5,8 +5,9 @@ internal import PanalLinux
 
 /// The process that makes the cells of one slot, one after the other, each for one run. It is root and has one thread; it
 /// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it; its network
-/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another), and its mount namespace has nothing
-/// but the `Stage`.
+/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another). Its mount namespace has nothing but
+/// the view of the root that its cells get a copy of, and the one that it goes to for a run's trees nothing but the `Stage`; where
+/// it is an ordinary user's, the latter is both.
 final class Spawner {
     private let slot: Int
     private let groups: any CgroupDriver
@@ -17,6 +18,11 @@ final class Spawner {
     /// The host's `/proc`, to take hold of a new cell's mount namespace by.
     private var processes: Int32 = -1
     private var isSetUp = false
+
+    /// The mount namespaces of the stage, in which trees are opened, and of the root's view, of which each cell gets a copy; -1
+    /// where there is only one.
+    private var stageNamespace: Int32 = -1
+    private var viewNamespace: Int32 = -1
 
     /// The mount namespace of the last cell: held, so that taking it down is no part of a run.
     private var namespace: Int32 = -1
@@ -85,11 +91,30 @@ final class Spawner {
             try Mounts.pivotHere()
         }
         try stage.makeViews(ofOrdinaryUser: users.isOrdinary)
+        if !users.isOrdinary { try enterView() }
         // For everything that is born here: what no program may have.
         try Privileges.dropInheritance(leavingGroups: !users.isOrdinary)
         if let found = Privileges.inheritance() { throw .mismatch("slot.rights", found) }
         try Rehearsal.run()
         isSetUp = true
+    }
+
+    /// Leaves the stage for a namespace that has nothing but the root's view: so a cell has little to copy and nothing to leave.
+    /// What is mounted there is read back in each cell.
+    private func enterView() throws(StepFailure) {
+        let folder = "/\(Stage.view(of: stage.roots[0]))"
+        try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
+            stageNamespace = try mountNamespace()
+            try SystemCallFailure.check(panal_unshare(panal_clone_newns()), "unshare(CLONE_NEWNS)")
+            try SystemCallFailure.checkErrno(unsafe chdir(folder), "chdir(\(folder))")
+            try Mounts.pivotHere()
+            viewNamespace = try mountNamespace()
+        }
+    }
+
+    private func mountNamespace() throws(SystemCallFailure) -> Int32 {
+        try SystemCallFailure.checkErrno(
+            unsafe openat(processes, "\(getpid())/ns/mnt", O_RDONLY | O_CLOEXEC), "open(ns/mnt)")
     }
 
     /// Signals as programs expect them, for everything that is born here: none is ignored or held back.
@@ -147,8 +172,8 @@ final class Spawner {
         }
         if process == 0 {
             CellInit(
-                root: Stage.view(of: stage.roots[0]), filters: table.seccomp, users: users, slot: slot,
-                line: lineInside.release(), trees: treesInside.release(),
+                folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil, filters: table.seccomp, users: users,
+                slot: slot, line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
             ).run()
         }
@@ -192,12 +217,19 @@ final class Spawner {
     private func handTrees(program: String, inputs: [String]) {
         let line = Descriptor(owning: trees)
         trees = -1
+        if viewNamespace >= 0 { go(to: stageNamespace) }
+        defer { if viewNamespace >= 0 { go(to: viewNamespace) } }
         do throws(StepFailure) {
             if !program.isEmpty { try hand(program, isFolder: true, step: "program.open", to: line) }
             for input in inputs { try hand(input, isFolder: false, step: "input.open", to: line) }
         } catch {
             CellReport(error).send(to: line)
         }
+    }
+
+    /// In the wrong one no cell could be made, nor a tree be opened: this process rather ends.
+    private func go(to namespace: Int32) {
+        if panal_enter(namespace, panal_clone_newns()) < 0 { panal_exit(1) }
     }
 
     private func hand(
