@@ -22,7 +22,9 @@ import Testing
     }
 
     private static func failInTurn(seconds: Int) async throws {
-        let reference = try #require(await session(nil))
+        // The shorter one: a run that had to wait for its core, which another Panal had, makes calls that no later one makes.
+        let references = [await session(nil), await session(nil)].compactMap(\.self)
+        let reference = try #require(references.min { $0.log.count < $1.log.count })
         let sites = FaultSite.all(listing: reference.log)
         #expect(reference.runs.first?.protection.inside.contains("Seccomp:\t2") == true, "\(reference.runs)")
         #expect(reference.runs.first?.protection.outside.contains("pids.max") == true, "\(reference.runs)")

@@ -38,8 +38,8 @@ extension LiveCells {
             let refused = await #expect(throws: SystemError.self) { try await server.executor.thaw(KeptCells.id(1)) }
             #expect(refused?.step == "core.lock")
             #expect(await other.task.value.outcome == .exited(code: 3))
-            try await server.executor.thaw(KeptCells.id(1))
-            try await server.executor.thaw(KeptCells.id(1))
+            try await server.thaw(1)
+            try await server.thaw(1)
             #expect(await KeptCells.eventually { sink.bytes(of: .output) > before })
             let result = await task.value
             #expect(result.outcome == .wallTimeExceeded)
@@ -90,7 +90,7 @@ extension LiveCells {
             let attempt = next.attempt(1, "")
             let task = Task { await next.resume(attempt, again) }
             #expect(await KeptCells.eventually { !again.starts.isEmpty })
-            try await next.executor.thaw(KeptCells.id(1))
+            try await next.thaw(1)
             let result = await task.value
             #expect(result.outcome == .exited(code: 0))
             #expect(again.text(.output) == (0..<3_000).map { "\($0)\n" }.joined())
@@ -107,7 +107,7 @@ extension LiveCells {
             var count = 0
             while (try? await server.executor.freeze(KeptCells.id(1))) != nil {
                 count += 1
-                guard (try? await server.executor.thaw(KeptCells.id(1))) != nil else { break }
+                try await server.thaw(1)
                 try await Task.sleep(for: .milliseconds(2))
             }
             let result = await task.value

@@ -56,6 +56,25 @@ struct KeptCells: Sendable {
         Task { [executor] in await executor.run(attempt, sink: sink, started: { sink.noteStart(.zero) }) }
     }
 
+    /// Whoever has taken its core meanwhile, another Panal on this host, is waited for.
+    func thaw(_ number: UInt64) async throws {
+        for _ in 0..<6_000 {
+            guard let failure = await refusal(ofThawing: number) else { return }
+            guard failure.step == "core.lock" else { throw failure }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        try await executor.thaw(Self.id(number))
+    }
+
+    private func refusal(ofThawing number: UInt64) async -> SystemError? {
+        do throws(SystemError) {
+            try await executor.thaw(Self.id(number))
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     func resume(_ attempt: AttemptSpec, _ sink: FileSink) async -> AttemptResult {
         await executor.resume(attempt, sink: sink, started: { sink.noteStart($0) })
     }
