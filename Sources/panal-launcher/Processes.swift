@@ -30,6 +30,8 @@ enum Processes {
         try SystemCallFailure.check(panal_set_dumpable(0), "prctl(PR_SET_DUMPABLE)")
         clearenv()
         umask(0)
+        // Each call answers what the one before has set. With another mask a cell's `/tmp` would not be everybody's.
+        guard umask(0) == 0 else { throw SystemCallFailure(call: "umask", errno: EBADMSG) }
         try SystemCallFailure.checkErrno(unsafe chdir("/"), "chdir(/)")
         // 0 and 1 are open. A parent whose error stream is closed hands on a hole that the next file opened would fill.
         if fcntl(2, F_GETFD) < 0 { _ = try Descriptor.open("/dev/null", O_WRONLY).release() }
