@@ -54,6 +54,7 @@ let englishPhrases: [Phrase: String] = [
     .lastPart: "The last %1 of %2.", .standardOutput: "Standard output", .standardError: "Standard error",
     .submission: "What was submitted", .usage: "What it used", .notYet: "Known when the program has ended.",
     .history: "History", .jobNumber: "Job",
+    .startsBy: "It starts by %1, or earlier as the work before it ends.",
     .queued: "waiting", .configuring: "being prepared", .deploying: "entering its cell", .running: "running",
     .reconnecting: "being taken up again", .copyRequested: "copy asked for", .copying: "being copied",
     .finishing: "being collected", .finished: "finished", .failed: "failed", .cancelled: "cancelled",

@@ -125,6 +125,7 @@ struct JobPages: Sendable {
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": isSuccess == true ? "good" : "bad",
             "message": PageFrame.optional(job.message == meaning?.message ? nil : job.message),
+            "estimate": PageFrame.optional(job.estimatedStart.map { t(.startsBy, Wording.moment($0)) }),
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
             "hasFiles": !files.isEmpty, "files": files, "noFiles": job.state == .finished && files.isEmpty,
             "streams": [

@@ -58,7 +58,7 @@ let spanishPhrases: [Phrase: String] = [
     .whole: "Texto completo", .truncated: "se escribió más de lo que se guarda", .lastPart: "Lo último, %1 de %2.",
     .standardOutput: "Salida estándar", .standardError: "Error estándar", .submission: "Lo que se envió",
     .usage: "Lo que ha usado", .notYet: "Se sabe cuando el programa termina.", .history: "Historia",
-    .jobNumber: "Trabajo",
+    .jobNumber: "Trabajo", .startsBy: "Empieza el %1, o antes según termine lo anterior.",
     .queued: "en espera", .configuring: "en preparación", .deploying: "entrando en su celda",
     .running: "en ejecución", .reconnecting: "retomándose", .copyRequested: "copia pedida", .copying: "copiándose",
     .finishing: "recogiendo", .finished: "terminado", .failed: "fallido",
