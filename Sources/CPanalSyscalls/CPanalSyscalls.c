@@ -148,6 +148,9 @@ int panal_set_idle(int pid, int idle) {
     struct sched_param none = {0};
     return result(sched_setscheduler(pid, idle ? SCHED_IDLE : SCHED_OTHER, &none));
 }
+int panal_sched_idle(void) { return SCHED_IDLE; }
+int panal_set_io_priority(int priority) { return result(syscall(SYS_ioprio_set, 1 /* a process */, 0, priority)); }
+int panal_get_io_priority(void) { return result(syscall(SYS_ioprio_get, 1 /* a process */, 0)); }
 int panal_setsid(void) { return result(setsid()); }
 int panal_affinity(uint8_t *mask, size_t bytes) { return result(syscall(SYS_sched_getaffinity, 0, bytes, mask)); }
 

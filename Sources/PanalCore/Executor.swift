@@ -23,6 +23,8 @@ package struct AttemptSpec: Hashable, Sendable {
     package var explain: Bool
     /// Whether the result is to say how far its times can be trusted.
     package var graded: Bool
+    /// Whether it gets processor time only when nobody else on the host wants it.
+    package var isIdle: Bool
     package var limits: CellLimits
     /// Numbers of the cores that the scheduler reserved: the cell's own for an exclusive grant, shared ones for a shared one.
     /// Never empty.
@@ -41,7 +43,7 @@ package struct AttemptSpec: Hashable, Sendable {
     package init(
         id: AttemptID, rootfs: String, seccomp: String, network: CellNetwork = .none, limits: CellLimits, cores: [Int],
         program: ContentHash?, arguments: [String], environment: [String], inputs: [InputFile],
-        standardInput: ContentHash?, explain: Bool = false, graded: Bool = false
+        standardInput: ContentHash?, explain: Bool = false, graded: Bool = false, isIdle: Bool = false
     ) {
         self.id = id
         self.rootfs = rootfs
@@ -49,6 +51,7 @@ package struct AttemptSpec: Hashable, Sendable {
         self.network = network
         self.explain = explain
         self.graded = graded
+        self.isIdle = isIdle
         self.limits = limits
         self.cores = cores
         self.program = program

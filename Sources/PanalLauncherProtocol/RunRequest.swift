@@ -12,6 +12,8 @@ package struct RunRequest: Hashable, Sendable {
     /// on them.
     package var cores: [UInt16]
     package var exclusive: Bool
+    /// Whether the run gets processor time only when nobody else on the host wants it.
+    package var isIdle: Bool
     /// Microseconds of processor time in each 100 ms; 0 for whole cores.
     package var quota: UInt32
     /// Microseconds that may be saved up of the quota and used beyond it in one period; at most the quota.
@@ -56,7 +58,7 @@ package struct RunRequest: Hashable, Sendable {
 
     package init(
         id: UInt64, label: [UInt8] = [], rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16],
-        exclusive: Bool,
+        exclusive: Bool, isIdle: Bool = false,
         quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
         cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
@@ -70,6 +72,7 @@ package struct RunRequest: Hashable, Sendable {
         self.network = network
         self.cores = cores
         self.exclusive = exclusive
+        self.isIdle = isIdle
         self.quota = quota
         self.burst = burst
         self.memory = memory
@@ -105,6 +108,7 @@ package struct RunRequest: Hashable, Sendable {
         writer.put(UInt32(cores.count))
         for core in cores { writer.put(core) }
         writer.put(UInt8(exclusive ? 1 : 0))
+        writer.put(UInt8(isIdle ? 1 : 0))
         writer.put(quota)
         writer.put(burst)
         writer.put(memory)
@@ -140,6 +144,7 @@ package struct RunRequest: Hashable, Sendable {
         cores = []
         for _ in 0..<coreCount { cores.append(try reader.number()) }
         exclusive = try reader.number(UInt8.self) == 1
+        isIdle = try reader.number(UInt8.self) == 1
         quota = try reader.number()
         burst = try reader.number()
         memory = try reader.number()

@@ -57,25 +57,39 @@ package protocol CgroupDriver {
     func prepare() throws(StepFailure)
 
     /// Makes an empty group, without limits but for what is the same for every cell (no swap, whole cell killed at its
-    /// memory limit). A group that cannot be made whole is removed again.
-    func create(_ name: String) throws(StepFailure)
+    /// memory limit, its weight). A group that cannot be made whole is removed again.
+    func create(_ name: GroupName) throws(StepFailure)
 
     /// Opens everything of a group that runs need.
-    func open(_ name: String) throws(StepFailure) -> any CellGroup
+    func open(_ name: GroupName) throws(StepFailure) -> any CellGroup
 
     /// Moves a process into the group and reads its membership back (v1).
-    func attach(_ name: String, process: Int32) throws(StepFailure)
+    func attach(_ name: GroupName, process: Int32) throws(StepFailure)
 
     /// The group's folder for `clone3(CLONE_INTO_CGROUP)` (v2); nil where cells are born where their spawner lives.
-    func birthplace(_ name: String) throws(StepFailure) -> Descriptor?
+    func birthplace(_ name: GroupName) throws(StepFailure) -> Descriptor?
 
     /// Nil where groups are not kept.
-    func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner?
+    func cleaner(_ name: GroupName) throws(StepFailure) -> GroupCleaner?
 
-    func remove(_ name: String) throws(StepFailure)
+    func remove(_ name: GroupName) throws(StepFailure)
 
     /// Ends and removes all that is left of this instance, its own group too.
     func sweep() throws(StepFailure)
+}
+
+/// A cell's group. One that is idle gets processor time only when nobody else on the host wants it; it does not live below
+/// the instance's group, beside which it could not have less than the whole of it, but beside that group.
+package struct GroupName: Hashable, Sendable, ExpressibleByStringLiteral {
+    package var text: String
+    package var isIdle: Bool
+
+    package init(_ text: String, isIdle: Bool) {
+        self.text = text
+        self.isIdle = isIdle
+    }
+
+    package init(stringLiteral text: String) { self.init(text, isIdle: false) }
 }
 
 /// One cell's group, its files open. `begin`, `limit` and `usage` belong to one run; a kept group goes through many.
@@ -104,6 +118,13 @@ package protocol CellGroup: AnyObject {
 
     /// Whether nothing of the cell is left in it but its init.
     func hasOnlyInit() throws(StepFailure) -> Bool
+
+    /// Throws where the kernel does not say that this group is what it was made as, idle or like any other.
+    func checkWeight(isIdle: Bool) throws(StepFailure)
+
+    /// An idle group is to end, or to stand still: for that it gets more time than anybody, since otherwise who wants its cores
+    /// would wait for the little that they leave to it, for seconds. With false it is idle again. Nothing for other groups.
+    func setUrgent(_ isUrgent: Bool) throws(StepFailure)
 
     /// Between runs: takes limits away that would hold up the spawner (v1).
     func relax() throws(StepFailure)

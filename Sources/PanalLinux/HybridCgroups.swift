@@ -41,11 +41,12 @@ package struct HybridCgroups: CgroupDriver {
     }
 
     package func prepare() throws(StepFailure) {
-        for root in roots {
-            try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
+        try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
+            for root in roots {
                 try Folders.ensure(root, mode: 0o755)
                 try sweepCells(in: root)
             }
+            try sweepIdleCells()
         }
         let parent = GroupFolder(
             path: String(cpuset.path.prefix(upTo: cpuset.path.lastIndex(of: "/") ?? cpuset.path.endIndex)))
@@ -55,6 +56,7 @@ package struct HybridCgroups: CgroupDriver {
     }
 
     package func sweep() throws(StepFailure) {
+        try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in try sweepIdleCells() }
         for root in roots {
             try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
                 guard try Folders.isThere(root) else { return }
@@ -62,6 +64,10 @@ package struct HybridCgroups: CgroupDriver {
                 try Folders.removeSettling(root)
             }
         }
+    }
+
+    private func sweepIdleCells() throws(SystemCallFailure) {
+        for left in try IdleGroups.folders(beside: cpu.path) { try sweep(left) }
     }
 
     private func sweepCells(in root: String) throws(SystemCallFailure) {
@@ -79,13 +85,14 @@ package struct HybridCgroups: CgroupDriver {
         }
     }
 
-    package func create(_ name: String) throws(StepFailure) {
+    package func create(_ name: GroupName) throws(StepFailure) {
+        let folders = folders(of: name)
         do throws(StepFailure) {
-            for root in roots {
+            for folder in folders {
                 try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
                     // One that could not be removed when its slot was given up.
-                    if try Folders.isThere("\(root)/\(name)") { try sweep("\(root)/\(name)") }
-                    try Folders.make("\(root)/\(name)", mode: 0o755)
+                    if try Folders.isThere(folder) { try sweep(folder) }
+                    try Folders.make(folder, mode: 0o755)
                 }
             }
             let cpuset = cell(cpuset, name)
@@ -97,48 +104,56 @@ package struct HybridCgroups: CgroupDriver {
             try cell(memory, name).set("memory.swappiness", "0", step: "cgroup.memory.swap")
             try cell(cpu, name).set("cpu.cfs_period_us", String(GroupLimits.period), step: "cgroup.cpu")
         } catch {
-            for root in roots { try? Folders.removeSettling("\(root)/\(name)") }
+            for folder in folders { try? Folders.removeSettling(folder) }
             throw error
         }
     }
 
-    package func open(_ name: String) throws(StepFailure) -> any CellGroup {
+    package func open(_ name: GroupName) throws(StepFailure) -> any CellGroup {
         let cores = try cpuset.read("cpuset.cpus", step: "cgroup.cpuset")
         return try HybridGroup(
             cpu: cell(cpu, name).path, accounting: cell(accounting, name).path, cpuset: cell(cpuset, name).path,
             memory: cell(memory, name).path, processes: cell(processes, name).path,
-            pressure: pressure.map { cell($0, name).path }, allCores: cores)
+            pressure: pressure.map { cell($0, name).path }, allCores: cores,
+            weight: try GroupWeight(cell(cpu, name).path, isIdle: name.isIdle, .hybrid))
     }
 
-    private func cell(_ root: GroupFolder, _ name: String) -> GroupFolder {
-        GroupFolder(path: "\(root.path)/\(name)")
+    /// In the hierarchy of processor time an idle group is beside the instance's.
+    private func cell(_ root: GroupFolder, _ name: GroupName) -> GroupFolder {
+        if name.isIdle, root.path == cpu.path { return IdleGroups.folder(name, beside: root) }
+        return GroupFolder(path: "\(root.path)/\(name.text)")
     }
 
-    package func birthplace(_ name: String) throws(StepFailure) -> Descriptor? { nil }
+    private func folders(of name: GroupName) -> [String] {
+        roots.map { cell(GroupFolder(path: $0), name).path }
+    }
 
-    package func attach(_ name: String, process: Int32) throws(StepFailure) {
+    package func birthplace(_ name: GroupName) throws(StepFailure) -> Descriptor? { nil }
+
+    package func attach(_ name: GroupName, process: Int32) throws(StepFailure) {
+        let folders = folders(of: name)
         try StepFailure.naming("cgroup.attach") { () throws(SystemCallFailure) in
-            for root in roots { try KernelFile.write("\(root)/\(name)/cgroup.procs", String(process)) }
+            for folder in folders { try KernelFile.write("\(folder)/cgroup.procs", String(process)) }
         }
-        for root in roots {
-            let found = try GroupFolder(path: "\(root)/\(name)").read("cgroup.procs", step: "cgroup.attach")
+        for folder in folders {
+            let found = try GroupFolder(path: folder).read("cgroup.procs", step: "cgroup.attach")
             guard found == String(process) else {
                 throw StepFailure(
-                    step: "cgroup.attach", detail: "\(root)/\(name) holds ‘\(found)’, not \(process)", errno: 0)
+                    step: "cgroup.attach", detail: "\(folder) holds ‘\(found)’, not \(process)", errno: 0)
             }
         }
     }
 
-    package func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner? {
+    package func cleaner(_ name: GroupName) throws(StepFailure) -> GroupCleaner? {
         try StepFailure.naming("cgroup.memory.clean") { () throws(SystemCallFailure) in
             try GroupCleaner(memory: cell(memory, name).path)
         }
     }
 
-    package func remove(_ name: String) throws(StepFailure) {
-        for root in roots {
+    package func remove(_ name: GroupName) throws(StepFailure) {
+        for folder in folders(of: name) {
             try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in
-                try Folders.removeSettling("\(root)/\(name)")
+                try Folders.removeSettling(folder)
             }
         }
     }

@@ -23,6 +23,7 @@ final class HybridGroup: CellGroup {
     private let userTime: KernelHandle
     private let systemTime: KernelHandle
     private let event: Descriptor
+    private let weight: GroupWeight
     /// The group in the v2 hierarchy; nil where there is none.
     private let unified: String?
     /// Every core that cells of this instance may have.
@@ -49,9 +50,10 @@ final class HybridGroup: CellGroup {
 
     init(
         cpu: String, accounting: String, cpuset: String, memory folder: String, processes counts: String,
-        pressure: String?, allCores: String
+        pressure: String?, allCores: String, weight: GroupWeight
     ) throws(StepFailure) {
         self.allCores = allCores
+        self.weight = weight
         unified = pressure
         func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in try KernelHandle(path, flags) }
@@ -174,7 +176,12 @@ final class HybridGroup: CellGroup {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 2 }
     }
 
+    func checkWeight(isIdle: Bool) throws(StepFailure) { try weight.check(isIdle: isIdle) }
+
+    func setUrgent(_ isUrgent: Bool) throws(StepFailure) { try weight.set(isUrgent: isUrgent) }
+
     func relax() throws(StepFailure) {
+        try weight.set(isUrgent: false)
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
         try quota.set("-1", step: "cgroup.cpu")
         try cores.set(allCores, step: "cgroup.cpuset")

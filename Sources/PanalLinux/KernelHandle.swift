@@ -3,7 +3,7 @@ internal import Glibc
 /// One of the kernel's small files, kept open: a limit that is set again for each run, a counter that is read after it.
 final class KernelHandle {
     private let file: Descriptor
-    private let path: String
+    let path: String
 
     /// Opens `path` for what the kernel allows of it: reading, writing or both.
     init(_ path: String, _ flags: Int32 = O_RDONLY) throws(SystemCallFailure) {

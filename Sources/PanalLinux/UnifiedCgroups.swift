@@ -22,12 +22,14 @@ package struct UnifiedCgroups: CgroupDriver {
         try StepFailure.naming("cgroup.root") { () throws(SystemCallFailure) in
             try Folders.ensure(root.path, mode: 0o755)
             try sweepCells()
+            try sweepIdleCells()
         }
         try enable(in: root)
     }
 
     package func sweep() throws(StepFailure) {
         try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
+            try sweepIdleCells()
             guard try Folders.isThere(root.path) else { return }
             try sweepCells()
             try Folders.removeSettling(root.path)
@@ -35,10 +37,16 @@ package struct UnifiedCgroups: CgroupDriver {
     }
 
     private func sweepCells() throws(SystemCallFailure) {
-        for left in try Folders.children(of: root.path) {
-            try KernelFile.write("\(root.path)/\(left)/cgroup.kill", "1")
-            try Folders.removeSettling("\(root.path)/\(left)", milliseconds: Folders.sweepPatience)
-        }
+        for left in try Folders.children(of: root.path) { try sweep("\(root.path)/\(left)") }
+    }
+
+    private func sweepIdleCells() throws(SystemCallFailure) {
+        for left in try IdleGroups.folders(beside: root.path) { try sweep(left) }
+    }
+
+    private func sweep(_ folder: String) throws(SystemCallFailure) {
+        try KernelFile.write("\(folder)/cgroup.kill", "1")
+        try Folders.removeSettling(folder, milliseconds: Folders.sweepPatience)
     }
 
     private func enable(in folder: GroupFolder) throws(StepFailure) {
@@ -53,9 +61,11 @@ package struct UnifiedCgroups: CgroupDriver {
         }
     }
 
-    private func cell(_ name: String) -> GroupFolder { GroupFolder(path: "\(root.path)/\(name)") }
+    private func cell(_ name: GroupName) -> GroupFolder {
+        name.isIdle ? IdleGroups.folder(name, beside: root) : GroupFolder(path: "\(root.path)/\(name.text)")
+    }
 
-    package func create(_ name: String) throws(StepFailure) {
+    package func create(_ name: GroupName) throws(StepFailure) {
         let cell = cell(name)
         try StepFailure.naming("cgroup.create") { () throws(SystemCallFailure) in
             try Folders.make(cell.path, mode: 0o755)
@@ -76,22 +86,22 @@ package struct UnifiedCgroups: CgroupDriver {
         }
     }
 
-    package func open(_ name: String) throws(StepFailure) -> any CellGroup {
-        try UnifiedGroup(path: cell(name).path)
+    package func open(_ name: GroupName) throws(StepFailure) -> any CellGroup {
+        try UnifiedGroup(path: cell(name).path, isIdle: name.isIdle)
     }
 
-    package func birthplace(_ name: String) throws(StepFailure) -> Descriptor? {
+    package func birthplace(_ name: GroupName) throws(StepFailure) -> Descriptor? {
         try StepFailure.naming("cgroup.attach") { () throws(SystemCallFailure) in
             try Descriptor.open(cell(name).path, O_RDONLY | O_DIRECTORY)
         }
     }
 
     /// Cells are born in their groups.
-    package func attach(_ name: String, process: Int32) throws(StepFailure) {}
+    package func attach(_ name: GroupName, process: Int32) throws(StepFailure) {}
 
-    package func cleaner(_ name: String) throws(StepFailure) -> GroupCleaner? { nil }
+    package func cleaner(_ name: GroupName) throws(StepFailure) -> GroupCleaner? { nil }
 
-    package func remove(_ name: String) throws(StepFailure) {
+    package func remove(_ name: GroupName) throws(StepFailure) {
         try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in
             try Folders.removeSettling(cell(name).path)
         }

@@ -16,11 +16,13 @@ final class UnifiedGroup: CellGroup {
     private let gauge: PressureGauge?
     private let time: KernelHandle
     private let events: KernelHandle
+    private let weight: GroupWeight
     private var before = GroupUsage()
     private let path: String
 
-    init(path: String) throws(StepFailure) {
+    init(path: String, isIdle: Bool) throws(StepFailure) {
         self.path = path
+        weight = try GroupWeight(path, isIdle: isIdle, .unified)
         func handle(_ file: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in
                 try KernelHandle("\(path)/\(file)", flags)
@@ -109,6 +111,10 @@ final class UnifiedGroup: CellGroup {
     func hasOnlyInit() throws(StepFailure) -> Bool {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 1 }
     }
+
+    func checkWeight(isIdle: Bool) throws(StepFailure) { try weight.check(isIdle: isIdle) }
+
+    func setUrgent(_ isUrgent: Bool) throws(StepFailure) { try weight.set(isUrgent: isUrgent) }
 
     func relax() throws(StepFailure) {}
 

@@ -41,7 +41,7 @@ struct CellPlanner {
         let request = RunRequest(
             id: id, label: label, rootfs: UInt16(rootfs), seccomp: UInt16(try filter(for: attempt, seccomp)),
             network: Self.network(attempt.network),
-            cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive,
+            cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive, isIdle: attempt.isIdle,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),
             memory: Self.pages(limits.memory), processes: UInt32(clamping: limits.processes),
             wallMicroseconds: UInt64(clamping: limits.wallTime.wholeMicroseconds),

@@ -42,7 +42,8 @@ extension Panal {
             id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: program.manifest.rootfs,
             seccomp: chosen.seccomp, network: chosen.network, limits: chosen.limits, cores: [],
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
-            inputs: invocation.inputs, standardInput: invocation.standardInput)
+            inputs: invocation.inputs, standardInput: invocation.standardInput,
+            isIdle: priority == .opportunistic)
         return try await uncancelled { [store, logger] in
             let order = try await store.insert(
                 job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)

@@ -71,6 +71,8 @@ struct AttemptDocument: Codable {
     private var environment: [String]
     private var inputs: [Input]
     private var standardInput: ContentHash?
+    /// Missing in rows of before there were idle runs, and for all others: false.
+    private var isIdle: Bool?
     /// Whether `arguments` or `environment` hold what a person submitted in confidence.
     private var hasSecrets: Bool
 
@@ -86,6 +88,7 @@ struct AttemptDocument: Codable {
         environment = attempt.environment
         inputs = attempt.inputs.map { Input(field: $0.field, name: $0.name, content: $0.content) }
         standardInput = attempt.standardInput
+        isIdle = attempt.isIdle ? true : nil
     }
 
     /// Removes what may hold a secret; false when there is nothing of the kind.
@@ -105,6 +108,6 @@ struct AttemptDocument: Codable {
             arguments: arguments,
             environment: environment,
             inputs: inputs.map { InputFile(field: $0.field, name: $0.name, content: $0.content) },
-            standardInput: standardInput)
+            standardInput: standardInput, isIdle: isIdle ?? false)
     }
 }

@@ -20,6 +20,7 @@ struct CellStart {
         try cell.group.begin()
         try CellOrder(request: request, streams: streams).send(to: cell.line)
         if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
+        try cell.group.checkWeight(isIdle: request.isIdle)
         try cell.group.limit(limits)
         try CellOrder.sendWord(to: cell.line)
         return RunningCell(request: request, slot: slot, cell: cell)

@@ -155,6 +155,11 @@ extension Launcher {
             try run.thaw(now: panal_monotonic_ns())
             sendFreezing(id, false)
         } catch {
+            // One that cannot go on keeps nobody from its cores.
+            if run.isFrozen, run.hasCores {
+                cores.giveBack(run.request)
+                run.hasCores = false
+            }
             sendFreezing(id, run.isFrozen, error)
         }
     }

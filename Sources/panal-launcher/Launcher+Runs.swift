@@ -84,9 +84,9 @@ extension Launcher {
             sum + (run.end?.results == nil ? 0 : min(run.request.scratchBytes, run.request.memory))
         }
         guard given + kept + request.memory <= table.memory else { return false }
-        guard pool.hasCell else { return false }
+        guard pool.hasCell(run.kind) else { return false }
         try cores.take(request)
-        guard let slot = pool.next() else { return false }
+        guard let slot = pool.next(run.kind) else { return false }
         do throws(StepFailure) {
             let start = CellStart(
                 request: request, streams: run.streams,

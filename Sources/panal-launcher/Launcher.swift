@@ -48,7 +48,10 @@ final class Launcher {
             server.flush()
             takeBackVacated()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
-            isOrderDue = !isStopping && !pool.order(waiting: parked.count, isIdle: cells.isEmpty)
+            let idleRuns = parked.count { $0.kind == .idle }
+            isOrderDue =
+                !isStopping
+                && !pool.order(waiting: parked.count - idleRuns, idleRuns: idleRuns, isIdle: cells.isEmpty)
             if isStopping || !parked.isEmpty { for run in leaving { run.slot.hurry() } }
             wait()
             let now = panal_monotonic_ns()
@@ -133,7 +136,7 @@ final class Launcher {
             }
         }
         for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
-            if let failure = pool.take(from: watched.slot) { refuseOne(failure) }
+            if let failure = pool.take(from: watched.slot) { refuseOne(failure, watched.slot.kind) }
         }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands() }
@@ -144,7 +147,7 @@ final class Launcher {
     /// Takes the slots that the maker has made.
     private func takeMade() {
         do throws(StepFailure) {
-            while let failure = try pool.takeMade() { refuseOne(failure) }
+            while let (failure, kind) = try pool.takeMade() { refuseOne(failure, kind) }
         } catch {
             // Without the maker no slot can be made any more.
             for run in parked { refuse(run.request, error) }
@@ -153,9 +156,10 @@ final class Launcher {
         }
     }
 
-    /// A cell that could not be made is told to the run that has waited longest, if one waits.
-    private func refuseOne(_ failure: StepFailure) {
-        if !parked.isEmpty { refuse(parked.removeFirst().request, failure) }
+    /// A cell that could not be made is told to the run that has waited longest for one of its kind, if one waits.
+    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind) {
+        guard let index = parked.firstIndex(where: { $0.kind == kind }) else { return }
+        refuse(parked.remove(at: index).request, failure)
     }
 
     func noteStart(of run: RunningCell) {

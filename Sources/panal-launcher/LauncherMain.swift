@@ -90,6 +90,16 @@ internal import PanalLinux
 /// thaw; memory is not. Wall and processor time stand still, and the report tells for how long. A kill comes before its thaw,
 /// so that nothing of the program runs again.
 ///
+/// ## Idle runs
+///
+/// A run that is idle gets processor time only when nobody else on the host wants it (`GroupWeight`). That has to be said of a
+/// group beside those of all others, which the instance's is and a cell's below it is not: so idle groups stand beside the
+/// instance's (`IdleGroups`), and are made as such. A slot is for idle runs or for others, and never changes; each run begins with
+/// reading back that its group is of its kind. Of slots for idle runs none are kept ready. The program has the idle policy besides,
+/// which it has no right to leave, and is last at the disks. For what wants no time of its own but to be over (a freeze, a kill)
+/// the group is heavy for that moment: a cell that is left a thousandth of a core takes seconds to stand still, for which others
+/// would wait. It is idle again before it goes on.
+///
 /// ## Special cases
 ///
 /// A filter that explains (`panal run --explain`) has every refused call ask the server, on a descriptor that the launcher hands

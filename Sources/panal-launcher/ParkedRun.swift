@@ -24,6 +24,8 @@ final class ParkedRun {
         until = now + Self.patience
     }
 
+    var kind: Slot.Kind { request.isIdle ? .idle : .ordinary }
+
     deinit {
         for number in streams { close(number) }
     }

@@ -69,6 +69,7 @@ struct ProgramStart {
             try takeStreams(order.streams)
             try CellRoot.complete(order.request, trees: Descriptor(owning: trees))
             try limit(order.request)
+            if order.request.isIdle { try SpareTime.enterForGood() }
             let filter = filters[Int(order.request.seccomp)]
             try CellNetwork.enter(order.request.network, makesSockets: filter.makesSockets)
             try giveUpRights()

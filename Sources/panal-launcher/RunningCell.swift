@@ -23,8 +23,9 @@ final class RunningCell {
     /// From when on the launcher looks for the start, which only the server wants to know of: sooner, it would take the time of
     /// programs that are done by then.
     let startWatch = panal_monotonic_ns() + 2_000_000
-    /// Until when the program must have been started.
-    private let startDeadline = panal_monotonic_ns() + 30_000_000_000
+    /// For how many seconds the program may take to start; in an idle cell everything takes its time.
+    private let startPatience: Int64
+    private let startDeadline: Int64
     /// On which the program's refused calls are told, until somebody takes it.
     private var listener: Int32 = -1
     /// When the processor time can next have run out.
@@ -45,12 +46,15 @@ final class RunningCell {
 
     init(request: RunRequest, slot: Slot, cell: PreparedCell) {
         self.request = request
+        startPatience = request.isIdle ? 600 : 30
+        startDeadline = panal_monotonic_ns() + startPatience * 1_000_000_000
         self.slot = slot
         self.cell = cell
     }
 
     func kill(_ cause: KillCause) {
         if self.cause == .none, ended == nil { self.cause = cause }
+        try? cell.group.setUrgent(true)
         Processes.kill(pidfd: cell.pidfd.raw)
         // Afterwards, so that nothing of the program runs again.
         noteEnd()
@@ -134,7 +138,9 @@ final class RunningCell {
     func checkDeadlines(now: Int64) {
         guard ended == nil, cause == .none, now >= deadline else { return }
         guard let started else {
-            return give(up: StepReport(step: "cell.start", errno: 0, detail: "the program was not started within 30 s"))
+            return give(
+                up: StepReport(
+                    step: "cell.start", errno: 0, detail: "the program was not started within \(startPatience) s"))
         }
         guard now < wallDeadline(started) else { return kill(.wallTime) }
         let usage: GroupUsage
@@ -180,6 +186,7 @@ final class RunningCell {
             throw .mismatch("cell.freeze", "the program does not run")
         }
         let freezer = try cell.group.freezer()
+        try cell.group.setUrgent(true)
         try freezer.set(true)
         motion = .stopping(freezer, until: now + Self.freezeTime)
     }
@@ -199,6 +206,8 @@ final class RunningCell {
     }
 
     func thaw(now: Int64) throws(StepFailure) {
+        if case .running = motion { return }
+        try cell.group.setUrgent(false)
         switch motion {
         case .running: return
         case .stopping(let freezer, _): try freezer.set(false)

@@ -18,28 +18,35 @@ final class Slot {
     /// Whether cells are made in time that nobody wants; only root can take that back.
     private let spareTime: Bool
 
+    let kind: Kind
     private let groups: any CgroupDriver
     /// The group that is kept; nil where each cell has its own.
     private let kept: (any CellGroup)?
     /// The next cell's own group, and its name.
-    private var fresh: (name: String, group: any CellGroup)?
+    private var fresh: (name: GroupName, group: any CellGroup)?
     private var serial = 0
     /// What the next cell's scratch is made for: what the last run had.
     private var scratchBytes: UInt64 = 16 << 20
     private var scratchFiles: UInt32 = 1_024
 
+    /// Cells are made before there is a run for them, in a group that is idle or not: so a slot is for runs of one kind.
+    enum Kind: Hashable {
+        case ordinary, idle
+    }
+
     /// The name of a slot's kept group.
-    static func group(_ index: Int) -> String { "slot-\(index)" }
+    static func group(_ index: Int, _ kind: Kind) -> GroupName { GroupName("slot-\(index)", isIdle: kind == .idle) }
 
     init(
-        index: Int, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver, spareTime: Bool
+        index: Int, kind: Kind, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver, spareTime: Bool
     ) throws(StepFailure) {
         self.spareTime = spareTime
         self.index = index
+        self.kind = kind
         self.spawner = spawner
         self.line = line
         self.groups = groups
-        kept = groups.keepsGroups ? try groups.open(Self.group(index)) : nil
+        kept = groups.keepsGroups ? try groups.open(Self.group(index, kind)) : nil
     }
 
     /// Has the spawner make the next cell: at once where a run waits for it, else in time that no cell wants.
@@ -49,7 +56,7 @@ final class Slot {
         var birthplace: Descriptor?
         if !groups.keepsGroups {
             serial += 1
-            let name = "cell-\(index)-\(serial)"
+            let name = GroupName("cell-\(index)-\(serial)", isIdle: kind == .idle)
             try groups.create(name)
             do throws(StepFailure) {
                 fresh = (name, try groups.open(name))
@@ -70,7 +77,7 @@ final class Slot {
 
     /// A run waits: what is being made, or ends, is like everything else.
     func hurry() {
-        guard spareTime else { return }
+        guard spareTime, kind == .ordinary else { return }
         if isMaking { SpareTime.set(spawner, false) }
         if let cell { SpareTime.set(cell.process, false) }
     }
@@ -121,6 +128,8 @@ final class Slot {
 
     /// Ends the spawner and whatever is in the slot, and removes its groups.
     func remove() throws(StepFailure) {
+        // What has no time to end would hold up everything else.
+        try? (kept ?? fresh?.group)?.setUrgent(true)
         if let cell { cell.end() }
         cell = nil
         kill(spawner, SIGKILL)
@@ -135,7 +144,7 @@ final class Slot {
             for number in message.descriptors { close(number) }
         }
         if let fresh { try groups.remove(fresh.name) }
-        if kept != nil { try groups.remove(Self.group(index)) }
+        if kept != nil { try groups.remove(Self.group(index, kind)) }
     }
 }
 
@@ -173,12 +182,32 @@ final class PreparedCell {
 }
 
 /// The kernel's policy for what runs only where nobody else wants to: cells are made in it, so that making the next one never
-/// holds up one that runs on the same core. It is a courtesy, no limit.
+/// holds up one that runs on the same core. That is a courtesy, no limit. Programs of idle runs are in it for good.
 enum SpareTime {
     static func set(_ process: Int32, _ isSpare: Bool) {
         // One that has ended needs none.
         _ = panal_set_idle(process, isSpare ? 1 : 0)
     }
+
+    /// The program of an idle run: among its own too it makes way, and at the disk. It cannot leave this again, since it has no
+    /// right to a better nice value; what holds it is its group (`GroupWeight`).
+    static func enterForGood() throws(StepFailure) {
+        try StepFailure.naming("cell.scheduling") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_set_idle(0, 1), "sched_setscheduler")
+            guard sched_getscheduler(0) == panal_sched_idle() else {
+                throw SystemCallFailure(call: "sched_setscheduler", errno: EBADMSG)
+            }
+            // A kernel without disks knows no order at them.
+            let answer = panal_set_io_priority(idleAtDisks)
+            if answer == -ENOSYS { return }
+            try SystemCallFailure.check(answer, "ioprio_set")
+            guard panal_get_io_priority() == idleAtDisks else {
+                throw SystemCallFailure(call: "ioprio_set", errno: EBADMSG)
+            }
+        }
+    }
+
+    private static let idleAtDisks: Int32 = 3 << 13
 
     /// A program is run like any other, and so is its init.
     static func leave() throws(StepFailure) {

@@ -28,6 +28,11 @@ struct SlotMaker {
         return (ours.release(), process)
     }
 
+    /// What it is told of a slot to make is a byte: its number, and whether it is to be for idle runs.
+    static func order(_ slot: Int, _ kind: Slot.Kind) -> UInt8 { UInt8(slot) | (kind == .idle ? idle : 0) }
+
+    private static let idle: UInt8 = 128
+
     private func serve(_ number: Int32) -> Never {
         let line = Descriptor(owning: number)
         guard (try? Processes.closeAll(but: [0, 1, 2, number])) != nil else { panal_exit(1) }
@@ -35,20 +40,22 @@ struct SlotMaker {
         // A cell that is kept must not keep the error stream of a server that has gone.
         if table.keepSeconds > 0 { dup2(1, 2) }
         while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
-            for slot in message.bytes { answer(line, slot: Int(slot)) }
+            for order in message.bytes {
+                answer(line, slot: Int(order & ~Self.idle), order & Self.idle == 0 ? .ordinary : .idle)
+            }
         }
         panal_exit(0)
     }
 
-    private func answer(_ line: borrowing Descriptor, slot: Int) {
+    private func answer(_ line: borrowing Descriptor, slot: Int, _ kind: Slot.Kind) {
         do throws(StepFailure) {
-            let made = try make(slot)
+            let made = try make(slot, kind)
             let answer = MakerAnswer.made(slot: slot, process: made.process)
             let isSent = MessageSocket.send(line, answer.encoded(), descriptors: [made.line], waiting: true) == .sent
             close(made.line)
             if isSent { return }
             // The spawner is the launcher's child: it reads the end of its line.
-            try? remove(slot)
+            try? remove(slot, kind)
             throw .mismatch("slot.line", "the slot could not be handed to the launcher")
         } catch {
             let answer = MakerAnswer.failed(slot: slot, error)
@@ -57,13 +64,13 @@ struct SlotMaker {
         }
     }
 
-    private func remove(_ slot: Int) throws(StepFailure) {
-        if groups.keepsGroups { try groups.remove(Slot.group(slot)) }
+    private func remove(_ slot: Int, _ kind: Slot.Kind) throws(StepFailure) {
+        if groups.keepsGroups { try groups.remove(Slot.group(slot, kind)) }
     }
 
     /// In this order: the group, where it is kept · the spawner, a child of the launcher · its move into the group.
-    private func make(_ slot: Int) throws(StepFailure) -> (process: Int32, line: Int32) {
-        let group = Slot.group(slot)
+    private func make(_ slot: Int, _ kind: Slot.Kind) throws(StepFailure) -> (process: Int32, line: Int32) {
+        let group = Slot.group(slot, kind)
         if groups.keepsGroups { try groups.create(group) }
         do throws(StepFailure) {
             let ends = try StepFailure.naming("slot.line") { () throws(SystemCallFailure) in
@@ -88,7 +95,7 @@ struct SlotMaker {
             }
             return (process, ours.release())
         } catch {
-            try? remove(slot)
+            try? remove(slot, kind)
             throw error
         }
     }

@@ -13,10 +13,10 @@ final class SlotPool {
     private let spareTime: Bool
     private var slots: [Int: Slot] = [:]
     /// Slots that the maker is at work on.
-    private var asked: Set<Int> = []
+    private var asked: [Int: Slot.Kind] = [:]
     /// False from a failure to the next cell that works: then only runs that wait make it try again.
     private var isHealthy = true
-    /// Whether runs wait for cells.
+    /// Whether ordinary runs wait for cells.
     private var isWaitedFor = false
     /// Since when no cell runs, in monotonic nanoseconds.
     private var idleSince: Int64 = .max
@@ -50,12 +50,15 @@ final class SlotPool {
 
     // MARK: Runs
 
-    private var ready: Slot? { slots.values.first { !$0.isRunning && $0.cell != nil } }
-    var hasCell: Bool { ready != nil }
+    private func ready(_ kind: Slot.Kind) -> Slot? {
+        slots.values.first { !$0.isRunning && $0.cell != nil && $0.kind == kind }
+    }
+
+    func hasCell(_ kind: Slot.Kind) -> Bool { ready(kind) != nil }
 
     /// A slot with a cell that stands ready, which is a run's from now on.
-    func next() -> Slot? {
-        let slot = ready
+    func next(_ kind: Slot.Kind) -> Slot? {
+        let slot = ready(kind)
         slot?.isRunning = true
         return slot
     }
@@ -67,7 +70,7 @@ final class SlotPool {
     func takeBack(_ slot: Slot, after request: RunRequest) {
         do throws(StepFailure) {
             try slot.finish(request)
-            try slot.order(isUrgent: isWaitedFor)
+            try slot.order(isUrgent: isUrgent(slot))
         } catch {
             giveUp(slot)
         }
@@ -82,46 +85,58 @@ final class SlotPool {
     // MARK: Making slots
 
     /// Asks for the slots that runs wait for, and fills the reserve while no cell runs: as long as a spawner is being moved
-    /// into its group, every fork, execution and exit on the host waits, those of a cell that runs included.
+    /// into its group, every fork, execution and exit on the host waits, those of a cell that runs included. Idle runs wait until
+    /// their slots are made: of those there is no reserve.
     /// False when the maker could not be told.
-    func order(waiting: Int, isIdle: Bool) -> Bool {
-        idleSince = isIdle && waiting == 0 ? min(idleSince, panal_monotonic_ns()) : .max
+    func order(waiting: Int, idleRuns: Int, isIdle: Bool) -> Bool {
+        idleSince = isIdle && waiting + idleRuns == 0 ? min(idleSince, panal_monotonic_ns()) : .max
         isWaitedFor = waiting > 0
         if isWaitedFor { for slot in slots.values { slot.hurry() } }
         let wanted = isIdle && isHealthy ? reserve + waiting : waiting
-        let coming = slots.values.count { !$0.isRunning } + asked.count
-        guard coming < wanted else { return true }
-        let free = (0..<UserBlock.slots).filter { slots[$0] == nil && !asked.contains($0) }.prefix(wanted - coming)
-        if free.isEmpty { return true }
+        let missing = max(0, wanted - coming(.ordinary))
+        let missingIdle = max(0, idleRuns - coming(.idle))
+        guard missing + missingIdle > 0 else { return true }
+        let free = (0..<UserBlock.slots).filter { slots[$0] == nil && asked[$0] == nil }
+        let orders =
+            free.prefix(missing).map { ($0, Slot.Kind.ordinary) }
+            + free.dropFirst(missing).prefix(missingIdle).map { ($0, .idle) }
+        if orders.isEmpty { return true }
         // A line that is closed shows in the next poll too.
-        guard MessageSocket.send(maker, free.map { UInt8($0) }, descriptors: [], waiting: false) == .sent else {
-            return false
-        }
-        asked.formUnion(free)
+        guard
+            MessageSocket.send(maker, orders.map { SlotMaker.order($0, $1) }, descriptors: [], waiting: false) == .sent
+        else { return false }
+        for (index, kind) in orders { asked[index] = kind }
         return true
     }
 
+    private func coming(_ kind: Slot.Kind) -> Int {
+        slots.values.count { !$0.isRunning && $0.kind == kind } + asked.values.count { $0 == kind }
+    }
+
+    private func isUrgent(_ slot: Slot) -> Bool { isWaitedFor && slot.kind == .ordinary }
+
     /// When `tidy` should next be called; `Int64.max` for not at all.
     func nextTidying() -> Int64 {
-        guard idleSince != .max, idleSlots.contains(where: \.isSpoiled) || idleSlots.count > reserve else {
-            return .max
-        }
-        return idleSince + Self.patience
+        idleSince != .max && surplus != nil ? idleSince + Self.patience : .max
     }
 
     /// Gives up a slot that is one too many, or whose count of processes is spoiled; one at a time, as it costs the host time.
     func tidy(now: Int64) {
         guard idleSince != .max, now >= idleSince + Self.patience else { return }
-        if let slot = idleSlots.first(where: \.isSpoiled) ?? (idleSlots.count > reserve ? idleSlots.first : nil) {
+        if let slot = surplus {
             idleSince = now
             giveUp(slot)
         }
     }
 
-    private var idleSlots: [Slot] { slots.values.filter { !$0.isRunning && $0.cell != nil } }
+    private var surplus: Slot? {
+        let unused = slots.values.filter { !$0.isRunning && $0.cell != nil }
+        if let slot = unused.first(where: { $0.isSpoiled || $0.kind == .idle }) { return slot }
+        return unused.count > reserve ? unused.first : nil
+    }
 
-    /// Takes the slots that have been made; answers a failure, or nil when nothing more is there.
-    func takeMade() throws(StepFailure) -> StepFailure? {
+    /// Takes the slots that have been made; answers a failure and the runs whom it concerns, or nil when nothing more is there.
+    func takeMade() throws(StepFailure) -> (StepFailure, Slot.Kind)? {
         while true {
             let message = try StepFailure.naming("maker.line") { () throws(SystemCallFailure) in
                 try MessageSocket.receive(maker)
@@ -130,16 +145,19 @@ final class SlotPool {
             guard !message.bytes.isEmpty else {
                 throw .mismatch("maker.lost", "the process that makes slots has ended")
             }
+            var kind = Slot.Kind.ordinary
             do throws(StepFailure) {
-                try take(message)
+                try take(message, &kind)
             } catch {
-                isHealthy = false
-                return error
+                if kind == .ordinary { isHealthy = false }
+                return (error, kind)
             }
         }
     }
 
-    private func take(_ message: (bytes: [UInt8], descriptors: [Int32])) throws(StepFailure) {
+    private func take(
+        _ message: (bytes: [UInt8], descriptors: [Int32]), _ kind: inout Slot.Kind
+    ) throws(StepFailure) {
         let answer: MakerAnswer
         do throws(ProtocolError) {
             answer = try MakerAnswer(decoding: message.bytes)
@@ -148,23 +166,23 @@ final class SlotPool {
         }
         switch answer {
         case .failed(let index, let failure):
-            asked.remove(index)
+            kind = asked.removeValue(forKey: index) ?? kind
             throw failure
         case .made(let index, let process):
-            asked.remove(index)
+            kind = asked.removeValue(forKey: index) ?? kind
             guard let number = message.descriptors.first else {
                 throw .mismatch("maker.line", "no line came with the slot")
             }
             let slot: Slot
             do throws(StepFailure) {
                 slot = try Slot(
-                    index: index, spawner: process, line: Descriptor(owning: number), groups: groups,
+                    index: index, kind: kind, spawner: process, line: Descriptor(owning: number), groups: groups,
                     spareTime: spareTime)
             } catch {
                 kill(process, SIGKILL)
                 var status: Int32 = 0
                 _ = unsafe panal_wait(process, &status)
-                if groups.keepsGroups { try? groups.remove(Slot.group(index)) }
+                if groups.keepsGroups { try? groups.remove(Slot.group(index, kind)) }
                 throw error
             }
             slots[index] = slot
@@ -174,7 +192,7 @@ final class SlotPool {
 
     private func order(_ slot: Slot) throws(StepFailure) {
         do throws(StepFailure) {
-            try slot.order(isUrgent: isWaitedFor)
+            try slot.order(isUrgent: isUrgent(slot))
         } catch {
             giveUp(slot)
             throw error
@@ -189,7 +207,7 @@ final class SlotPool {
             if let cell = slot.cell, let failure = CellReport.failure(of: cell) { throw failure }
             return nil
         } catch {
-            isHealthy = false
+            if slot.kind == .ordinary { isHealthy = false }
             giveUp(slot)
             return error
         }

@@ -78,7 +78,7 @@ final class Spawner {
     /// Once, when the spawner lives where it belongs: namespaces of its own, and out of the host's file system.
     private func setUp() throws(StepFailure) {
         try resetSignals()
-        cleaner = try groups.cleaner(Slot.group(slot))
+        cleaner = try groups.cleaner(Slot.group(slot, .ordinary))
         processes = try StepFailure.naming("slot.processes") { () throws(SystemCallFailure) in
             try Descriptor.open("/proc", Descriptor.pathOnly | O_DIRECTORY).release()
         }

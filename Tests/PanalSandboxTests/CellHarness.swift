@@ -73,7 +73,16 @@ final class CellHarness: Sendable {
 
     /// Groups of this instance in any hierarchy.
     var groups: [String] {
-        ((try? CgroupMount.list()) ?? []).map(group).filter { FileManager.default.fileExists(atPath: $0) }
+        ((try? CgroupMount.list()) ?? []).map(group).flatMap { group in
+            idleGroups(beside: group) + (FileManager.default.fileExists(atPath: group) ? [group] : [])
+        }
+    }
+
+    /// Groups of idle cells, which stand beside the instance's.
+    func idleGroups(beside group: String) -> [String] {
+        let folder = URL(filePath: group).deletingLastPathComponent().path
+        return ((try? Folders.children(of: folder)) ?? []).filter { $0.hasPrefix("panal-\(instance).") }
+            .map { "\(folder)/\($0)" }
     }
 
     /// The instance's own group in a hierarchy.
@@ -120,7 +129,8 @@ final class CellHarness: Sendable {
     func run(
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
-        cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, input: StandardInput = .empty,
+        cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, isIdle: Bool = false,
+        input: StandardInput = .empty,
         sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
@@ -128,7 +138,7 @@ final class CellHarness: Sendable {
             id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: "host",
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
-            explain: explain, graded: graded)
+            explain: explain, graded: graded, isIdle: isIdle)
         let result = await executor.run(
             attempt, programFolder: program.map(ContentLayout.program), input: input, sink: sink,
             started: { sink.noteStart() })

@@ -42,9 +42,9 @@ extension LiveCells {
             try body(process)
         }
 
-        private func place(_ process: Int32, in group: String) throws {
+        private func place(_ process: Int32, in group: GroupName) throws {
             if driver.keepsGroups { return try driver.attach(group, process: process) }
-            try KernelFile.write("\(folder(group, ""))/cgroup.procs", String(process))
+            try KernelFile.write("\(folder(group.text, ""))/cgroup.procs", String(process))
         }
 
         private func limits(cores: [Int]) -> GroupLimits {

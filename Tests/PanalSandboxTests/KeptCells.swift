@@ -83,7 +83,14 @@ struct KeptCells: Sendable {
     static func remains(_ instance: String) -> [String] {
         let folder = LockFolder.path(user: geteuid())
         let groups = ((try? CgroupMount.list()) ?? []).map { "\($0.path)/panal-\(instance)" }
-        return (groups + ["\(folder)/locks/instance-\(instance)", LockFolder.launcher(instance, folder: folder)])
+        let idle = groups.flatMap { group in
+            let parent = URL(filePath: group).deletingLastPathComponent().path
+            return ((try? Folders.children(of: parent)) ?? []).map { "\(parent)/\($0)" }.filter {
+                $0.hasPrefix("\(group).")
+            }
+        }
+        return
+            (groups + idle + ["\(folder)/locks/instance-\(instance)", LockFolder.launcher(instance, folder: folder)])
             .filter { FileManager.default.fileExists(atPath: $0) }
     }
 

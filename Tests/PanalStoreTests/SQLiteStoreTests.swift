@@ -50,7 +50,8 @@ struct StoreFixture {
         let attempt = AttemptSpec(
             id: AttemptID(job: job.id, number: 1, nonce: .max), rootfs: "host", seccomp: "default", limits: limits,
             cores: [], program: Self.hash("a"), arguments: ["/program/main", "á\n"], environment: ["A=b"],
-            inputs: [InputFile(field: "image", name: "a.png", content: Self.hash("b"))], standardInput: Self.hash("c"))
+            inputs: [InputFile(field: "image", name: "a.png", content: Self.hash("b"))], standardInput: Self.hash("c"),
+            isIdle: true)
         return (job, attempt)
     }
 }

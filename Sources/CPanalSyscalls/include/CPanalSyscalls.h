@@ -42,6 +42,9 @@ int panal_set_parent_death_signal(int signal);
 int panal_get_parent_death_signal(void);
 /// Lets a process (0: this one) run only where nobody else wants to, or like all others again.
 int panal_set_idle(int pid, int idle);
+/// Of the calling thread, as ioprio_set(2) and ioprio_get(2) write it: class << 13 | level.
+int panal_set_io_priority(int priority);
+int panal_get_io_priority(void);
 int panal_setsid(void);
 int panal_affinity(uint8_t *mask, size_t bytes);
 int64_t panal_monotonic_ns(void);
@@ -145,6 +148,7 @@ int panal_set_hostname(const char *name);
 int panal_exec(const char *path, char *const arguments[], char *const environment[]);
 
 // Numbers that are macros too complex for the importer
+int panal_sched_idle(void);
 uint64_t panal_clone_files(void);
 uint64_t panal_clone_parent(void);
 uint64_t panal_clone_newns(void);
