@@ -42,6 +42,8 @@ final class JobRunner: Sendable {
         var isLeaving = false
         var ends: [JobState: Int] = [:]
         var retries = 0
+        /// Whether somebody is at this machine; nil where nobody watches.
+        var isAttended: Bool?
     }
 
     let state = Mutex(State())
@@ -117,6 +119,12 @@ final class JobRunner: Sendable {
     func waitingReport(of job: JobID) async -> WaitingReport? {
         guard let ticket = state.withLock({ $0.live[job]?.ticket }) else { return nil }
         return await scheduler.waitingReport(ticket)
+    }
+
+    /// Somebody has come to the machine, or gone: opportunistic jobs stand still while somebody is there.
+    func notePresence(_ isThere: Bool) async {
+        state.withLock { $0.isAttended = isThere }
+        carryOut(await scheduler.apply(.presence(HostID(number: 0), isThere)))
     }
 
     /// Whether the job stands still for others.

@@ -54,6 +54,8 @@ package struct ServiceFigures: Hashable, Sendable {
     /// By the final state.
     package var ends: [JobState: Int]
     package var retries: Int
+    /// Whether somebody is at the machine; nil where nobody watches.
+    package var isAttended: Bool?
 }
 
 extension Panal {
@@ -92,6 +94,9 @@ extension Panal {
         ]
     }
 
+    /// Somebody has come to this machine, or gone; before the start, and for a machine that nobody watches, to be left out.
+    package func notePresence(_ isThere: Bool) async { await runner?.notePresence(isThere) }
+
     package func figures() async -> ServiceFigures {
         guard let runner else {
             return ServiceFigures(
@@ -99,11 +104,11 @@ extension Panal {
                 ends: [:], retries: 0)
         }
         let figures = await runner.scheduler.figures
-        let (ends, retries) = runner.state.withLock { ($0.ends, $0.retries) }
+        let (ends, retries, isAttended) = runner.state.withLock { ($0.ends, $0.retries, $0.isAttended) }
         return ServiceFigures(
             waiting: figures.waiting, running: figures.running, utilisation: figures.utilisation,
             decisions: figures.decisions, decisionTime: figures.decisionTime, starts: figures.waits,
-            waitTime: figures.waitTime, ends: ends, retries: retries)
+            waitTime: figures.waitTime, ends: ends, retries: retries, isAttended: isAttended)
     }
 }
 

@@ -73,7 +73,8 @@ struct Service: Sendable {
             CoreDescription(threads: $0.threads, cache: $0.cache, node: $0.node)
         }
         return HostDescription(
-            name: "local", cores: cores, memory: memory, opportunisticMemory: settings.opportunisticMemory)
+            name: "local", cores: cores, memory: memory, opportunisticMemory: settings.opportunisticMemory,
+            isDesk: settings.isDesk)
     }
 
     /// Strangers may hold half of the descriptors that this process may have: the others are for jobs and the store.
@@ -133,13 +134,17 @@ struct Service: Sendable {
             fflush(nil)
             logger.info("listening", metadata: ["port": .stringConvertible(port ?? settings.port)])
         }
+        var services: [any ServiceLifecycle.Service] = [
+            application, Work(panal: panal, executor: executor, leavesCells: leavesCells),
+            LauncherWatch(executor: executor),
+        ]
+        if settings.isDesk {
+            services.append(PresenceWatch(panal: panal, instance: settings.instance, logger: logger))
+        }
         // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server
         // goes.
         var configuration = ServiceGroupConfiguration(
-            services: [
-                application, Work(panal: panal, executor: executor, leavesCells: leavesCells),
-                LauncherWatch(executor: executor),
-            ],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)

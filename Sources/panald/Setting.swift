@@ -90,6 +90,9 @@ struct Setting: Sendable {
                 "memory for opportunistic jobs, which run on idle cores and stand still when these are needed; it is taken off "
                 + "what other jobs get. Without it there are none"),
         Setting(
+            key: "desk", kind: .boolean, standard: "false",
+            help: "true where people work at this machine: opportunistic jobs stand still while somebody does"),
+        Setting(
             key: "attempts", kind: .integer(1...100), standard: "3",
             help: "how often a job is begun that fails through Panal's own fault"),
         Setting(

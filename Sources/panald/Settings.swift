@@ -20,6 +20,8 @@ struct Settings: Sendable {
     var deadlines: StateDeadlines
     var attempts: Int
     var opportunisticMemory: Int
+    /// Whether people work at this machine.
+    var isDesk: Bool
     /// Whether running jobs go on while the service is stopped.
     var leavesCells: Bool
     var maximumUploadBytes: Int
@@ -57,6 +59,7 @@ struct Settings: Sendable {
             finishing: try reader.duration("deadline-finishing"))
         attempts = try reader.integer("attempts")
         opportunisticMemory = try reader.bytes("opportunistic-memory")
+        isDesk = try reader.boolean("desk")
         leavesCells = try reader.word("on-stop") == "leave"
         maximumUploadBytes = try reader.bytes("max-upload")
         reservedCores = try reader.integer("reserved-cores")

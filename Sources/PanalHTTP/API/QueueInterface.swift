@@ -95,6 +95,10 @@ struct QueueInterface: Sendable {
         text.add("panal_decisions_total", .counter, "Decisions of the scheduler.", Double(figures.decisions))
         text.add(
             "panal_decision_seconds_total", .counter, "Time that these took.", figures.decisionTime.inSeconds)
+        if let isAttended = figures.isAttended {
+            text.add(
+                "panal_desk_attended", .gauge, "Whether somebody works at this machine.", isAttended ? 1 : 0)
+        }
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: .init(string: text.text)))
