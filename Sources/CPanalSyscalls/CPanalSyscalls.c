@@ -154,6 +154,10 @@ int panal_get_io_priority(void) { return result(syscall(SYS_ioprio_get, 1 /* a p
 int panal_setsid(void) { return result(setsid()); }
 int panal_affinity(uint8_t *mask, size_t bytes) { return result(syscall(SYS_sched_getaffinity, 0, bytes, mask)); }
 
+int panal_set_affinity(const uint8_t *mask, size_t bytes) {
+    return result(syscall(SYS_sched_setaffinity, 0, bytes, mask));
+}
+
 static int64_t nanoseconds(clockid_t clock) {
     struct timespec now;
     if (clock_gettime(clock, &now) < 0) return -errno;

@@ -111,6 +111,19 @@ enum Report {
         }
     }
 
+    static func print(_ rows: [OwnerRow], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+            return
+        }
+        Swift.print(line("", "loss %", "p50 µs", "p99 µs"))
+        for row in rows {
+            Swift.print(line(row.name, String(row.loss), String(Int(row.median)), String(Int(row.slowest))))
+        }
+    }
+
     static func print(_ rows: [Footprint.Row], json: Bool) throws {
         if json {
             let encoder = JSONEncoder()

@@ -47,6 +47,8 @@ int panal_set_io_priority(int priority);
 int panal_get_io_priority(void);
 int panal_setsid(void);
 int panal_affinity(uint8_t *mask, size_t bytes);
+/// Of the calling thread.
+int panal_set_affinity(const uint8_t *mask, size_t bytes);
 int64_t panal_monotonic_ns(void);
 int64_t panal_process_cpu_ns(void);
 _Noreturn void panal_exit(int code);
