@@ -16,8 +16,9 @@ final class SlotPool {
     private var asked: [Int: Slot.Kind] = [:]
     /// False from a failure to the next cell that works: then only runs that wait make it try again.
     private var isHealthy = true
-    /// Whether ordinary runs wait for cells.
+    /// Whether ordinary runs wait for cells, and whether idle ones do.
     private var isWaitedFor = false
+    private var isWaitedForByIdle = false
     /// Since when no cell runs, in monotonic nanoseconds.
     private var idleSince: Int64 = .max
 
@@ -42,7 +43,7 @@ final class SlotPool {
     func watched(isIdle: Bool) -> [(slot: Slot, line: Int32)] {
         var found: [(slot: Slot, line: Int32)] = []
         for slot in slots.values where !slot.isRunning {
-            if isIdle || isWaitedFor { found.append((slot, slot.line.raw)) }
+            if isIdle || isWaitedFor || isWaitedForByIdle { found.append((slot, slot.line.raw)) }
             if let cell = slot.cell { found.append((slot, cell.line.raw)) }
         }
         return found
@@ -91,6 +92,7 @@ final class SlotPool {
     func order(waiting: Int, idleRuns: Int, isIdle: Bool) -> Bool {
         idleSince = isIdle && waiting + idleRuns == 0 ? min(idleSince, panal_monotonic_ns()) : .max
         isWaitedFor = waiting > 0
+        isWaitedForByIdle = idleRuns > 0
         if isWaitedFor { for slot in slots.values { slot.hurry() } }
         let wanted = isIdle && isHealthy ? reserve + waiting : waiting
         let missing = max(0, wanted - coming(.ordinary))

@@ -102,6 +102,27 @@ extension LiveCells {
             }
         }
 
+        /// Each has to wait until its slot is made, beside those that run.
+        @Test func idleRunsBeginBesideOthers() async throws {
+            try await CellHarness.with { harness in
+                let limits = Self.whole.with(\.cpu, .shared(millicores: 300))
+                let ids = (1...4).map { KeptCells.id($0) }
+                var runs: [(sink: MemorySink, task: Task<AttemptResult, Never>)] = []
+                for (index, id) in ids.enumerated() {
+                    let sink = MemorySink()
+                    let task = Task {
+                        await harness.run(
+                            ["sleep", "600"], limits: limits, isIdle: index != 1, sink: sink, id: id
+                        ).result
+                    }
+                    runs.append((sink, task))
+                    #expect(await KeptCells.eventually { sink.starts > 0 }, "run \(index)")
+                }
+                for id in ids { await harness.executor.cancel(id) }
+                for run in runs { #expect(await run.task.value.outcome == .cancelled) }
+            }
+        }
+
         /// Neither the program nor its children can get more than the idle policy gives.
         @Test func anIdleProgramCannotRaiseItself() async throws {
             let script = """
