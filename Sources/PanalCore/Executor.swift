@@ -212,7 +212,7 @@ package protocol AttemptSink: Sendable {
     func bytes(of stream: OutputStream) -> Int
 
     /// Stores a result file whose bytes are read from `descriptor`, which stays the caller's; at most `limit` bytes are taken.
-    /// Throws `FileTooLong` when there are more.
+    /// Throws `FileTooLong` when there are more. `DiskFull`, here and where a file is made, is to be waited for.
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int)
 }
 

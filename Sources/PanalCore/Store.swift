@@ -61,6 +61,10 @@ package protocol Store: Sendable {
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> Job?
 
+    /// Notes who asked for a job's end that is no longer in the queue, for whoever carries it on after this process. Where the job has
+    /// ended nothing happens.
+    func noteCancel(of job: JobID, by name: String) async throws
+
     /// Makes this process the only one whose changes of jobs the store takes; whoever had it before gets
     /// `StoreError.superseded` from then on. Until the first claim anybody's are taken.
     func claim() async throws
@@ -191,11 +195,14 @@ package struct UnfinishedJob: Hashable, Sendable {
     package var job: Job
     package var attempt: AttemptSpec
     package var order: Int64
+    /// Who asked for its end, where somebody did.
+    package var cancelledBy: String?
 
-    package init(job: Job, attempt: AttemptSpec, order: Int64) {
+    package init(job: Job, attempt: AttemptSpec, order: Int64, cancelledBy: String? = nil) {
         self.job = job
         self.attempt = attempt
         self.order = order
+        self.cancelledBy = cancelledBy
     }
 }
 

@@ -14,15 +14,17 @@ final class ActiveRun {
     private var filesPending = 0
     private var failure: SystemError?
     private var supervisor: CallSupervisor?
+    let patience = DiskPatience()
 
     init(_ run: CellRun, output: Int32, error: Int32) {
         self.run = run
-        self.output = StreamTap(descriptor: output, bytes: run.sink.bytes(of: .output))
-        self.error = StreamTap(descriptor: error, bytes: run.sink.bytes(of: .error))
+        self.output = StreamTap(descriptor: output, bytes: run.sink.bytes(of: .output), patience: patience)
+        self.error = StreamTap(descriptor: error, bytes: run.sink.bytes(of: .error), patience: patience)
     }
 
     var id: UInt64 { run.id }
     var readingEnds: [Int32] { [output.descriptor, error.descriptor] }
+    var waitsForDisk: Bool { output.isPaused || error.isPaused }
     private(set) var hasStarted = false
 
     /// The program was started at `moment` of the monotonic clock, in nanoseconds.
@@ -95,6 +97,9 @@ final class ActiveRun {
         let outcome = OutcomeReading.outcome(
             report, command: run.attempt.arguments.first ?? "",
             isTruncated: output.state.truncated || error.state.truncated)
+        if outcome == .wallTimeExceeded, output.hasWaited || error.hasWaited {
+            failure = failure ?? SystemError(step: "output.store", detail: "\(DiskFull()) while the program ran")
+        }
         return AttemptResult(
             outcome: failure.map { .systemError($0) } ?? outcome,
             usage: OutcomeReading.usage(report), files: files.sorted { $0.path < $1.path }, skipped: skipped,

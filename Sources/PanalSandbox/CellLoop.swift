@@ -213,10 +213,11 @@ final class CellLoop: Sendable {
                 pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0),
             ]
             for run in active {
-                polled.append(pollfd(fd: run.output.descriptor, events: Int16(POLLIN), revents: 0))
-                polled.append(pollfd(fd: run.error.descriptor, events: Int16(POLLIN), revents: 0))
+                polled.append(pollfd(fd: run.output.awaited, events: Int16(POLLIN), revents: 0))
+                polled.append(pollfd(fd: run.error.awaited, events: Int16(POLLIN), revents: 0))
             }
-            guard unsafe poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
+            let isWaiting = active.contains(where: \.waitsForDisk)
+            guard unsafe poll(&polled, nfds_t(polled.count), isWaiting ? 250 : -1) > 0 else { continue }
             if polled[0].revents != 0 { WakeUp.clear(wake) }
             takeLetters(&state)
             if state.isDetached { return detach(&state) }
@@ -342,14 +343,19 @@ final class CellLoop: Sendable {
     /// A cancel that was on its way when the run was sent has found nothing here.
     private func endIfCancelled(_ run: ActiveRun) {
         let isCancelled = mailbox.withLock { $0.cancelledAbsent.contains(run.run.attempt.id) }
-        if isCancelled { send(.kill(id: run.id, cause: .cancelled)) }
+        if isCancelled { end(run) }
+    }
+
+    private func end(_ run: ActiveRun) {
+        run.patience.end()
+        send(.kill(id: run.id, cause: .cancelled))
     }
 
     private func cancel(_ attempt: AttemptID, _ state: inout LoopState) {
         var isHere = false
         for run in state.runs.values where run.run.attempt.id == attempt {
             isHere = true
-            send(.kill(id: run.id, cause: .cancelled))
+            end(run)
         }
         if let id = state.earlier.id(of: attempt) {
             isHere = true
@@ -400,7 +406,7 @@ final class CellLoop: Sendable {
             state.keeper.store(
                 FileKeeper.Work(
                     descriptor: descriptor, path: path, limit: run.run.attempt.limits.collectedBytes,
-                    sink: run.run.sink,
+                    sink: run.run.sink, patience: run.patience,
                     done: { [self] in post(.stored(id, $0)) }))
         case .explaining(let id):
             guard let listener = descriptors.first else { return }

@@ -10,6 +10,7 @@ final class FileKeeper: Sendable {
         var path: String
         var limit: Int
         var sink: any AttemptSink
+        var patience: DiskPatience
         var done: @Sendable (Result<JobFile, SystemError>) -> Void
     }
 
@@ -46,17 +47,25 @@ final class FileKeeper: Sendable {
         while true {
             WakeUp.wait(wake)
             while let work = queue.withLock({ $0.work.isEmpty ? nil : $0.work.removeFirst() }) {
-                let file = Descriptor(owning: work.descriptor)
-                do {
-                    let stored = try work.sink.store(descriptor: file.raw, limit: work.limit)
-                    work.done(.success(JobFile(path: work.path, bytes: stored.bytes, content: stored.content)))
-                } catch {
-                    work.done(
-                        .failure(
-                            SystemError(step: "collect.store", detail: "\(work.path) could not be stored: \(error)")))
-                }
+                work.done(store(work))
             }
             if queue.withLock({ $0.isStopped && $0.work.isEmpty }) { return }
+        }
+    }
+
+    private func store(_ work: Work) -> Result<JobFile, SystemError> {
+        let file = Descriptor(owning: work.descriptor)
+        while true {
+            do {
+                let stored = try work.sink.store(descriptor: file.raw, limit: work.limit)
+                return .success(JobFile(path: work.path, bytes: stored.bytes, content: stored.content))
+            } catch  where work.patience.bears(error) && !queue.withLock(\.isStopped) {
+                usleep(UInt32(DiskPatience.pause / .microseconds(1)))
+                lseek(file.raw, 0, SEEK_SET)
+            } catch {
+                return .failure(
+                    SystemError(step: "collect.store", detail: "\(work.path) could not be stored: \(error)"))
+            }
         }
     }
 }

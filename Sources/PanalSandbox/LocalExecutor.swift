@@ -30,6 +30,8 @@ package final class LocalExecutor: Executor, Sendable {
     private let nothing: Descriptor
     private let keepsCells: Bool
     package let canFreeze: Bool
+    /// Whether an earlier process has left something that was still held when this one came.
+    package let hasInherited: Bool
 
     /// Starts the launcher, as the user that this process is; throws the step that failed. `givingUpPrivileges` is called once it is ready and before
     /// this process has any other thread: what a thread keeps is its own.
@@ -44,6 +46,7 @@ package final class LocalExecutor: Executor, Sendable {
     private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
         capacity = launcher.capacity
         canFreeze = launcher.freezes
+        hasInherited = !launcher.held.isEmpty
         keepsCells = settings.keepsCells > .zero
         planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp, explained: settings.explained.map(\.name))
         dataFolder = settings.dataFolder

@@ -7,14 +7,25 @@ internal import PanalLinux
 struct StreamTap {
     private(set) var descriptor: Int32
     private(set) var state: StreamState
+    private let patience: DiskPatience
+    /// Until when nothing is taken, since the disk is full.
+    private var pause: ContinuousClock.Instant?
+    /// Whether the program may have had to wait for a full disk.
+    private(set) var hasWaited = false
 
     /// `bytes`: what has been passed on before, by an earlier process.
-    init(descriptor: Int32, bytes: Int) {
+    init(descriptor: Int32, bytes: Int, patience: DiskPatience) {
         self.descriptor = descriptor
+        self.patience = patience
         state = StreamState(bytes: bytes)
     }
 
     var isClosed: Bool { descriptor < 0 }
+
+    var isPaused: Bool { pause.map { ContinuousClock.now < $0 } ?? false }
+
+    /// What to wait for until there are bytes to be taken.
+    var awaited: Int32 { isPaused ? -1 : descriptor }
 
     mutating func close() {
         if descriptor >= 0 { Glibc.close(descriptor) }
@@ -51,15 +62,22 @@ struct StreamTap {
                 return .output
             }
         }
-        guard let file = try sink.file(of: stream) else {
-            return try drain(limit: limit, atMost: room) { try sink.append($0, to: stream) }
-        }
-        switch try PipeReading.move(from: descriptor, to: file, atMost: room) {
-        case .nothingNow: break
-        case .ended: close()
-        case .moved(let count):
-            state.bytes += count
-            sink.noteMoved(count, to: stream)
+        pause = nil
+        do {
+            guard let file = try sink.file(of: stream) else {
+                return try drain(limit: limit, atMost: room) { try sink.append($0, to: stream) }
+            }
+            switch try PipeReading.move(from: descriptor, to: file, atMost: room) {
+            case .nothingNow: break
+            case .ended: close()
+            case .moved(let count):
+                state.bytes += count
+                sink.noteMoved(count, to: stream)
+            }
+        } catch  where patience.bears(error) {
+            // The bytes stay in the pipe, and the program waits when that is full.
+            hasWaited = true
+            pause = .now + DiskPatience.pause
         }
         return nil
     }

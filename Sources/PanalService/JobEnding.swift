@@ -33,6 +33,11 @@ struct JobEnding: Hashable, Sendable {
             outcome: attempt.outcome, usage: attempt.usage, output: attempt.output, error: attempt.error,
             files: attempt.files)
         switch attempt.outcome {
+        case .systemError where cancelledBy != nil:
+            // It is not wanted any more, whoever's fault this end is.
+            self = Self.cancelledBeforeStart(by: cancelledBy)
+            result.usage = attempt.usage
+            (result.output, result.error) = (attempt.output, attempt.error)
         case .systemError(let error):
             state = .failed
             message = error.sentence
@@ -99,6 +104,14 @@ struct JobEnding: Hashable, Sendable {
         return JobEnding(
             state: .failed, message: message,
             result: JobResult(outcome: .systemError(cause), output: output, error: error))
+    }
+
+    /// The end of a job that is not begun again.
+    func last(_ attempt: Int, of most: Int) -> JobEnding {
+        guard isPanals, most > 1 else { return self }
+        var ending = self
+        ending.message = "\(message ?? "it failed") (attempt \(attempt) of \(most))"
+        return ending
     }
 
     /// Back into the queue instead of the end.

@@ -27,8 +27,7 @@ extension JobRunner {
                 await self.resume(attempt, self.lease(ticket))
             }
         }
-        // The schedule has it computing; it will say so when that is to end.
-        if demand.priority == .opportunistic { try? await executor.thaw(attempt.id) }
+        if let name = left.cancelledBy { await cancel(job, by: name) }
     }
 
     /// What an attempt held, out of what is stored of it.
@@ -65,10 +64,19 @@ extension JobRunner {
     func settleLost(_ left: UnfinishedJob) async throws -> UnfinishedJob? {
         let output = StreamState(bytes: try await blobs.stream(.output, of: left.job.id).size)
         let error = StreamState(bytes: try await blobs.stream(.error, of: left.job.id).size)
-        let ending = JobEnding.lost(output: output, error: error)
         let now = clock.now()
-        guard left.attempt.id.number < mostAttempts, left.job.state.next.contains(.queued) else {
+        if let name = left.cancelledBy {
+            var ending = JobEnding.cancelledBeforeStart(by: name)
+            (ending.result.output, ending.result.error) = (output, error)
             let changes = ending.changes(endedAt: now, now: now)
+            if try await store.change(left.job.id, from: left.job.state, changes) != nil {
+                state.withLock { $0.ends[.cancelled, default: 0] += 1 }
+            }
+            return nil
+        }
+        let ending = JobEnding.lost(output: output, error: error)
+        guard left.attempt.id.number < mostAttempts, left.job.state.next.contains(.queued) else {
+            let changes = ending.last(left.attempt.id.number, of: mostAttempts).changes(endedAt: now, now: now)
             if try await store.change(left.job.id, from: left.job.state, changes) != nil {
                 state.withLock { $0.ends[.failed, default: 0] += 1 }
             }

@@ -30,12 +30,17 @@ extension JobRunner {
         lease.noteGivenBack()
         carryOut(await scheduler.finished(live.ticket))
         guard !isStopping else { return }
+        if let name = live.cancelledBy {
+            let now = clock.now()
+            let changes = JobEnding.cancelledBeforeStart(by: name).changes(endedAt: now, now: now)
+            if (try? await store.change(job, from: .queued, changes)) != nil { return signals.post(.state, about: job) }
+        }
         let refusal = await submit(live.attempt, of: live.manifest, demand: live.demand, order: live.ticket.number)
         guard let refusal else { return }
         let cause = SystemError(step: "scheduler.retry", detail: refusal.reason)
         let change = JobChange(
             to: .failed, at: clock.now(), message: refusal.reason, result: JobResult(outcome: .systemError(cause)))
-        _ = try? await store.change(job, from: .queued, [change])
+        _ = try? await patiently(job) { [store] in try await store.change(job, from: .queued, [change]) }
         signals.post(.state, about: job)
     }
 
@@ -114,8 +119,10 @@ extension JobRunner {
         // A cancel that came before the executor knew the attempt was ignored there: repeat it.
         if state.withLock({ $0.live[attempt.job]?.isCancelled == true }) { await executor.cancel(attempt) }
         let change = JobChange(to: .running, at: moment, started: moment)
-        guard let changed = try? await store.change(attempt.job, from: expected, [change]), changed.state == .running
-        else { return false }
+        let changed = try? await patiently(attempt.job) { [store] in
+            try await store.change(attempt.job, from: expected, [change])
+        }
+        guard changed?.state == .running else { return false }
         noteState(.running, of: attempt.job)
         return true
     }
@@ -137,12 +144,13 @@ extension JobRunner {
         let (live, isStopping, isLeaving) = state.withLock { ($0.live[job], $0.isStopping, $0.isLeaving) }
         // It goes on without this process; the next one takes it up in the state that is stored.
         if isLeaving, case .systemError(let error) = result.outcome, error.step == "launcher.detached" { return false }
-        let ending = JobEnding(
+        var ending = JobEnding(
             of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, isEvicted: live?.isEvicted == true,
             overdue: live?.overdue, manifest: live?.manifest)
         let mayRepeat = ending.isPanals && (ending.isTakenBack || attempt.id.number < mostAttempts)
         let retry = mayRepeat ? nextAttempt(after: attempt.id) : nil
-        let isStored = try await patiently(job) { [store, clock] in
+        if retry == nil { ending = ending.last(attempt.id.number, of: mostAttempts) }
+        let isStored = try await patiently(job) { [store, clock, ending] in
             let now = clock.now()
             let changes =
                 retry.map { [ending.again($0, at: now)] } ?? ending.changes(endedAt: ended ?? now, now: now)

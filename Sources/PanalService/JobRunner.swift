@@ -155,6 +155,14 @@ final class JobRunner: Sendable {
         for task in tasks { await task.value }
     }
 
+    /// Starts and stores nothing more; for a start that has failed.
+    func leave() {
+        state.withLock { state in
+            state.isStopping = true
+            state.isLeaving = true
+        }
+    }
+
     // MARK: - Actions
 
     /// Answers the refusals by ticket.

@@ -109,20 +109,24 @@ extension Panal {
         return try await store.events(of: id)
     }
 
-    /// Asks for a job's end. A waiting job is cancelled at once, one that runs a moment later (`wait` for it); a job that has ended
-    /// stays as it is. Asking twice is no error.
+    /// Asks for a job's end. A waiting job is cancelled at once, one that runs a moment later (`wait` for it), whatever happens to the
+    /// service meanwhile; a job that has ended stays as it is. Asking twice is no error.
     package func cancel(_ principal: Principal, _ id: JobID) async throws -> Job {
         _ = try await owned(id, principal)
         let ending = JobEnding.cancelledBeforeStart(by: principal.name)
         try await uncancelled { [self] in
-            let now = clock.now()
-            let changes = ending.changes(endedAt: now, now: now)
-            if try await store.change(id, from: .queued, changes) != nil {
-                signals.post(.state, about: id)
-                await runner?.withdraw(id)
-            } else {
+            // One that runs may be on its way back into the queue: until either has met it.
+            repeat {
+                let now = clock.now()
+                let changes = ending.changes(endedAt: now, now: now)
+                if try await store.change(id, from: .queued, changes) != nil {
+                    signals.post(.state, about: id)
+                    await runner?.withdraw(id)
+                    return
+                }
+                try await store.noteCancel(of: id, by: principal.name)
                 await runner?.cancel(id, by: principal.name)
-            }
+            } while try await store.job(id)?.state == .queued
         }
         return try await job(principal, id)
     }

@@ -64,7 +64,13 @@ package final class Panal: Sendable {
             store: store, blobs: blobs, executor: executor,
             scheduler: Scheduler(state: ScheduleState(hosts: [host], settings: settings), clock: clock), clock: clock,
             signals: signals, deadlines: configuration.deadlines, mostAttempts: configuration.attempts, logger: logger)
-        try await takeUp(left, runner)
+        do {
+            try await takeUp(left, runner)
+        } catch {
+            // What goes on is the next start's, in the state that is stored.
+            runner.leave()
+            throw error
+        }
         phase.withLock { $0 = .running(runner) }
         return first
     }
@@ -176,7 +182,7 @@ package final class Panal: Sendable {
         let held = await executor.recover(handedOver.map(\.attempt.id))
         var waiting: [UnfinishedJob] = []
         for job in left {
-            if job.job.state == .queued {
+            if job.job.state == .queued, job.cancelledBy == nil {
                 waiting.append(job)
             } else if held.contains(job.attempt.id) {
                 try await runner.takeOver(job, of: try await manifest(of: job), demand: demand(of: job))

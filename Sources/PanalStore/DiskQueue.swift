@@ -13,7 +13,7 @@ final class DiskQueue: Sendable {
 
     func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result { try body() }) }
+            queue.async { continuation.resume(with: Result { try FullDisk.noticing(body) }) }
         }
     }
 }

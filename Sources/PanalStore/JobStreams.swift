@@ -70,11 +70,13 @@ final class JobStreams: JobSink {
     }
 
     func file(of stream: OutputStream) throws -> Int32? {
-        try streams.withLock { streams in
-            guard streams.isOpen else { throw BlobError.closed }
-            return switch stream {
-            case .output: try streams.output.number { try makeFile(stream) }
-            case .error: try streams.error.number { try makeFile(stream) }
+        try FullDisk.noticing {
+            try streams.withLock { streams in
+                guard streams.isOpen else { throw BlobError.closed }
+                return switch stream {
+                case .output: try streams.output.number { try makeFile(stream) }
+                case .error: try streams.error.number { try makeFile(stream) }
+                }
             }
         }
     }
@@ -94,6 +96,10 @@ final class JobStreams: JobSink {
     }
 
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
+        try FullDisk.noticing { try storeBlob(descriptor, limit) }
+    }
+
+    private func storeBlob(_ descriptor: Int32, _ limit: Int) throws -> (content: ContentHash, bytes: Int) {
         var blob = try BlobFile(in: folder, limit: limit)
         do {
             while true {

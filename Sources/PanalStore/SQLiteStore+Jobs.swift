@@ -90,7 +90,7 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(jobColumns), number, specification, position FROM jobs
+                    SELECT \(jobColumns), number, specification, position, cancelled_by FROM jobs
                     JOIN attempts ON attempts.job = jobs.id
                         AND number = (SELECT max(number) FROM attempts WHERE attempts.job = jobs.id)
                     WHERE state NOT IN ('finished', 'failed', 'cancelled') ORDER BY position
@@ -100,7 +100,7 @@ extension SQLiteStore {
                 let document: AttemptDocument = try row.document(22)
                 return UnfinishedJob(
                     job: job, attempt: try document.attempt(job: job.id, number: try row.integer(21)),
-                    order: Int64(try row.integer(23)))
+                    order: Int64(try row.integer(23)), cancelledBy: try row.optional(24, row.text))
             }
         }
     }
@@ -125,6 +125,17 @@ extension SQLiteStore {
             }
             if state.isFinal { try Self.forgetSecrets(of: job, database) }
             return try Self.job(job, database)
+        }
+    }
+
+    package func noteCancel(of job: JobID, by name: String) async throws {
+        try await write { [self] database in
+            try checkLease(database)
+            try database.cachedStatement(
+                sql: """
+                    UPDATE jobs SET cancelled_by = ? WHERE id = ? AND state NOT IN ('finished', 'failed', 'cancelled')
+                    """
+            ).execute(arguments: [name, job.text])
         }
     }
 

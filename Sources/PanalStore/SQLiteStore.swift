@@ -47,14 +47,16 @@ package final class SQLiteStore: Sendable {
         _ durability: Durability = .synchronized, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         try await pool.writeWithoutTransaction { [self] database in
-            try set(durability, database)
-            var value: Value?
-            try database.inTransaction(.immediate) {
-                value = try body(database)
-                return .commit
+            try FullDisk.noticing {
+                try set(durability, database)
+                var value: Value?
+                try database.inTransaction(.immediate) {
+                    value = try body(database)
+                    return .commit
+                }
+                guard let value else { throw StoreError.damaged("a transaction ended without its value") }
+                return value
             }
-            guard let value else { throw StoreError.damaged("a transaction ended without its value") }
-            return value
         }
     }
 

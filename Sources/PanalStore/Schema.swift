@@ -14,6 +14,9 @@ enum Schema {
         migrator.registerMigration("2 priorities, attempts, lease") { database in
             try database.execute(sql: lease)
         }
+        migrator.registerMigration("3 cancels that are remembered") { database in
+            try database.execute(sql: "ALTER TABLE jobs ADD COLUMN cancelled_by TEXT")
+        }
         return migrator
     }
 

@@ -110,10 +110,12 @@ struct Service: Sendable {
         do {
             try await serve(settings, logger: logger)
         } catch {
-            await end(logger: logger)
+            // What an operator has not told to end goes on: a port that is taken, or a full disk, is nothing of theirs.
+            let isUsed = await panal.health().runningJobs > 0 || executor.hasInherited
+            await end(leavingCells: leavesCells || isUsed, logger: logger)
             throw error
         }
-        await end(logger: logger)
+        await end(leavingCells: leavesCells, logger: logger)
     }
 
     private func serve(_ settings: Settings, logger: Logger) async throws {
@@ -164,9 +166,14 @@ struct Service: Sendable {
             .map { Principal(user: $0.id, name: $0.name, role: $0.role) }
     }
 
-    private func end(logger: Logger) async {
-        await panal.shutdown(leavingCells: leavesCells)
-        if leavesCells { await executor.detach() } else { await executor.stop() }
+    private func end(leavingCells: Bool, logger: Logger) async {
+        if leavingCells {
+            await panal.shutdown(leavingCells: true) { await executor.detach() }
+            await executor.detach()
+        } else {
+            await panal.shutdown()
+            await executor.stop()
+        }
         do {
             try store.close()
         } catch {

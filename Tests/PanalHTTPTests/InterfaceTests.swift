@@ -102,6 +102,12 @@ import Testing
         #expect(Set(statuses).count == statuses.count)
     }
 
+    @Test func aFullDiskIsNamed() throws {
+        let problem = try #require(Problem(DiskFull()))
+        #expect(problem.status.code == 507)
+        #expect(problem.kind == "storage-full")
+    }
+
     // MARK: Jobs
 
     @Test func submittingAnswersWhereTheJobIs() async throws {

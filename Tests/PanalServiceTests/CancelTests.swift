@@ -1,5 +1,6 @@
 import PanalCore
 import PanalService
+import PanalStore
 import Testing
 
 @Suite struct CancelTests {
@@ -41,6 +42,49 @@ import Testing
         let states = try await fixture.panal.history(fixture.ana, job.id).map(\.state)
         #expect(states == [.queued, .configuring] + before + [.cancelled])
         try await eventually { await fixture.panal.health().runningJobs == 0 }
+    }
+
+    /// Acknowledged while the program ran, and then the server was killed, with its launcher or without: it is not made again, nor
+    /// does what goes on come to another end.
+    @Test(arguments: [false, true])
+    func anAcknowledgedCancelOutlivesTheServer(isHeld: Bool) async throws {
+        let killed = try await ServiceFixture(cores: 1, executor: .holds)
+        try await killed.publish()
+        let job = try await killed.submit()
+        try await eventually { try await killed.panal.job(killed.ana, job.id).state == .running }
+        try await killed.store.noteCancel(of: job.id, by: "ana")
+        let kept = isHeld ? killed.executor.attempts.map(\.id) : []
+        let next = try await ServiceFixture(
+            afterCrashOf: killed, cores: 1, queueLimit: 1,
+            executor: DirectedExecutor(mode: .holds, cores: 1, keeping: kept))
+        if isHeld {
+            #expect(next.executor.cancels.contains(kept[0]))
+            // The executor may have been asked before it had taken the attempt up.
+            try await eventually {
+                next.executor.finish(job.id, .cancelled)
+                return try await next.panal.job(next.ana, job.id).state.isFinal
+            }
+        }
+        let ended = try await next.end(of: job.id)
+        #expect(ended.state == .cancelled)
+        #expect(ended.message == "cancelled by ana")
+        #expect(ended.attempt == 1)
+        killed.executor.finish(job.id)
+        await killed.panal.shutdown()
+    }
+
+    /// Its launcher dies before the end that was asked for has come: nobody wants it to begin again.
+    @Test func whatWasCancelledIsNotRepeated() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds)
+        try await fixture.publish()
+        let job = try await fixture.submit()
+        try await eventually { try await fixture.panal.job(fixture.ana, job.id).state == .running }
+        fixture.executor.isDeaf = true
+        _ = try await fixture.panal.cancel(fixture.ana, job.id)
+        fixture.executor.lose()
+        let ended = try await fixture.end(of: job.id)
+        #expect(ended.state == .cancelled)
+        #expect(ended.attempt == 1)
     }
 
     @Test func anEndedJobStaysAsItIs() async throws {

@@ -29,6 +29,7 @@ final class DirectedExecutor: Executor {
         var mostRunning = 0
         /// What an earlier process left here, and what was asked for of it.
         var kept: Set<AttemptID> = []
+        var isDeaf = false
         var settled: [AttemptID] = []
         /// `freeze` and `thaw` with the job, `start` with that of an attempt, in their order.
         var log: [String] = []
@@ -122,6 +123,11 @@ final class DirectedExecutor: Executor {
         state.withLock { $0.log.append("thaw \(attempt.job)") }
     }
 
+    /// Cancels come to nothing.
+    var isDeaf: Bool {
+        get { state.withLock(\.isDeaf) }
+        set { state.withLock { $0.isDeaf = newValue } }
+    }
     var cannotFreeze: Bool {
         get { state.withLock(\.cannotFreeze) }
         set { state.withLock { $0.cannotFreeze = newValue } }
@@ -132,7 +138,7 @@ final class DirectedExecutor: Executor {
     func cancel(_ attempt: AttemptID) async {
         let held = state.withLock { state in
             state.cancels.append(attempt)
-            return state.held.removeValue(forKey: attempt)
+            return state.isDeaf ? nil : state.held.removeValue(forKey: attempt)
         }
         held?.continuation.resume(returning: .cancelled)
     }

@@ -30,6 +30,7 @@ final class StubbornStore: Store {
         return try await store.change(job, attempt: attempt, from: expected, changes)
     }
 
+    func noteCancel(of job: JobID, by name: String) async throws { try await store.noteCancel(of: job, by: name) }
     func claim() async throws { try await store.claim() }
     func users() async throws -> [User] { try await store.users() }
     func user(_ id: UserID) async throws -> User? { try await store.user(id) }

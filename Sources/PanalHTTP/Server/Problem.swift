@@ -35,6 +35,11 @@ struct Problem: Sendable {
         case let error as ServiceError: self.init(error)
         case let error as WebError: self = error.problem
         case let error as MultipartMistake: self.init(ServiceError(.malformed, error.detail))
+        case is DiskFull:
+            self.init(
+                status: .init(code: 507, reasonPhrase: "Insufficient Storage"), kind: "storage-full", title: "No room",
+                detail: "the disk on which this server keeps its data is full; nothing of the request was stored",
+                headers: [.retryAfter: "60"])
         case BlobError.tooLarge(let limit):
             self.init(ServiceError(.tooLarge, "the file is larger than \(ByteCount.text(limit))"))
         case is NIOTooManyBytesError: self.init(ServiceError(.tooLarge, "the body is larger than is taken here"))
