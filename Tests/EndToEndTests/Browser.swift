@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import Testing
 
 /// An HTTP client that keeps cookies and follows no redirect by itself.
 final class Browser {
@@ -25,23 +26,62 @@ final class Browser {
         }
     }
 
-    private let address: String
-    private let client = HTTPClient(
-        eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
+    /// May change with the server.
+    var address: String
+    private let client: HTTPClient
+    private var isClosed = false
     private var cookies: [String: String] = [:]
     /// Sent with each request when set; then no cookies are.
     var key: String?
 
     init(address: String) {
         self.address = address
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        // Where nobody listens any more nobody will.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// A test that fails does not get to its end.
+    deinit {
+        if !isClosed { try? client.syncShutdown() }
     }
 
     func close() async throws {
+        isClosed = true
         try await client.shutdown()
     }
 
     func get(_ path: String) async throws -> Answer {
         try await send(HTTPClientRequest(url: address + path))
+    }
+
+    func delete(_ path: String) async throws -> Answer {
+        var request = HTTPClientRequest(url: address + path)
+        request.method = .DELETE
+        return try await send(request)
+    }
+
+    /// A JSON object.
+    func post(_ path: String, json: [String: String]) async throws -> Answer {
+        var request = HTTPClientRequest(url: address + path)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: json)))
+        return try await send(request)
+    }
+
+    /// Signs in as the page does and makes a key on the account page.
+    func makeKey(password: String) async throws -> String {
+        let token = try #require(try await get("/sign-in").token)
+        let right = try await post(
+            "/sign-in", fields: ["_csrf": token, "name": "admin", "password": password, "return": "/account"])
+        #expect(right.status == 303)
+        #expect(right.location == "/account")
+        let account = try await get("/account")
+        let made = try await post(
+            "/account/keys", fields: ["_csrf": try #require(account.token), "label": "end to end", "days": ""])
+        return try #require(made.text.firstMatch(of: /pnl_[0-9a-z]+_[0-9a-z]+/).map { String($0.0) })
     }
 
     /// A form without files.

@@ -6,109 +6,86 @@ final class RunningServer {
         var reason: String
     }
 
+    let place: ServerPlace
+    /// With the port that it took.
     let address: String
-    /// The first administrator's, as the server printed it.
+    /// The first administrator's, as the server printed it; empty where there was one already.
     let password: String
-    let data: URL
-    let instance = "e2e-\(getpid())"
-    private let process: Process
-    private let folder: URL
+    let process: Process
+    /// Everything that it printed.
+    private let log: URL
 
-    /// Where the test's own executable was built, and panald beside it.
-    static let products = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL
+    static let products = ServerPlace.products
+    static let root = ServerPlace.root
 
-    /// Starts the server and waits until it listens, at most half a minute.
-    init() throws {
-        guard geteuid() == 0 else { throw Failure(reason: "cells need root; run the tests as root") }
-        folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        // The service goes on as another user, who has to reach its data.
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path())
-        data = folder.appending(path: "data")
+    /// Starts the server and waits until it listens, at most a minute. `meanwhile` is called now and then with its process, and
+    /// may end it.
+    init(_ place: ServerPlace, meanwhile: (Process) -> Void = { _ in }) async throws {
+        self.place = place
+        log = place.folder.appending(path: "log-\(UInt64.random(in: 0 ... .max))")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
         process = Process()
         process.executableURL = Self.products.appending(path: "panald")
-        process.arguments = [
-            "--port", "0", "--data", data.path(), "--instance", instance, "--user", "nobody", "--profiles",
-            Self.root.appending(path: "Profiles").path(), "--log-level", "warning",
-        ]
-        let output = Pipe()
+        process.arguments = place.arguments
         process.standardOutput = output
+        process.standardError = output
         try process.run()
-        let lines = try Self.lines(of: output, until: "Panal listens on ", process: process)
-        guard let listens = lines.last?.split(separator: " ").last,
-            let password = lines.first(where: { $0.contains(" with the password ") })?.split(separator: " ").last
-        else { throw Failure(reason: "the server printed \(lines)") }
-        address = listens.hasSuffix("/") ? String(listens.dropLast()) : String(listens)
-        self.password = String(password)
-    }
-
-    /// Reads lines until one begins with `mark`.
-    private static func lines(of pipe: Pipe, until mark: String, process: Process) throws -> [String] {
-        var text = ""
-        let deadline = Date(timeIntervalSinceNow: 30)
-        while Date() < deadline {
-            let data = pipe.fileHandleForReading.availableData
-            if data.isEmpty { break }
-            text += String(decoding: data, as: UTF8.self)
-            let lines = text.split(separator: "\n").map(String.init)
-            if lines.contains(where: { $0.hasPrefix(mark) }), text.hasSuffix("\n") { return lines }
+        try output.close()
+        let limit = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < limit {
+            let isRunning = process.isRunning
+            let lines = Self.text(log).split(separator: "\n").map(String.init)
+            if let listens = lines.first(where: { $0.hasPrefix("Panal listens on ") && $0.hasSuffix("/") }) {
+                address = String(listens.dropLast().split(separator: " ").last ?? "")
+                let sentence = lines.first { $0.contains(" with the password ") }
+                password = sentence?.split(separator: " ").last.map(String.init) ?? ""
+                return
+            }
+            guard isRunning else { break }
+            meanwhile(process)
+            try await Task.sleep(for: .milliseconds(10))
         }
-        process.terminate()
-        throw Failure(reason: "the server did not start: \(text)")
+        let threads = HostProcess(id: process.processIdentifier).threads
+        kill(process.processIdentifier, SIGKILL)
+        throw Failure(reason: "the server did not start: \(Self.text(log))\(threads)")
     }
 
-    /// Ends the server as an operator does; its exit code, or nil when it did not end within half a minute.
+    private static func text(_ file: URL) -> String { (try? String(contentsOf: file, encoding: .utf8)) ?? "" }
+
+    /// What it has printed so far, its warnings among it.
+    var text: String { Self.text(log) }
+
+    /// Ends the server as an operator does; its exit code, or nil when it did not end within a minute.
     func stop() async throws -> Int32? {
         process.terminate()
         return try await end()
     }
 
+    /// The privileged process beside the server, if it is the server's child.
+    var launcher: HostProcess? {
+        HostProcess(id: process.processIdentifier).children.first(where: \.isLauncher)
+    }
+
     /// Kills the privileged process beside the server; the server then ends by itself: its exit code.
     func loseLauncher() async throws -> Int32? {
-        let children = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/task")
-            .compactMap {
-                try? String(
-                    contentsOfFile: "/proc/\(process.processIdentifier)/task/\($0)/children", encoding: .utf8)
-            }
-        let launchers = children.joined(separator: " ").split(separator: " ").compactMap { Int32($0) }.filter {
-            (try? String(contentsOfFile: "/proc/\($0)/comm", encoding: .utf8)) == "panal-launcher\n"
-        }
-        guard launchers.count == 1 else { throw Failure(reason: "the server has \(launchers.count) launchers") }
-        kill(launchers[0], SIGKILL)
+        guard let launcher else { throw Failure(reason: "the server has no launcher") }
+        kill(launcher.id, SIGKILL)
         return try await end()
     }
 
-    private func end() async throws -> Int32? {
-        for _ in 0..<300 {
+    /// Its exit code; nil when it was killed, or does not end.
+    func end() async throws -> Int32? {
+        for _ in 0..<1_200 {
             if !process.isRunning { return process.terminationReason == .exit ? process.terminationStatus : nil }
-            try await Task.sleep(for: .milliseconds(100))
+            try await Task.sleep(for: .milliseconds(50))
         }
         return nil
     }
 
-    /// Takes the data away. The server has to be gone.
+    /// Makes sure that it is gone, and takes the data away.
     func remove() {
         if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        try? FileManager.default.removeItem(at: folder)
-    }
-
-    /// What of the server is still there: control groups, mounts, processes. Read from the kernel, not from Panal.
-    func leftovers() throws -> [String] {
-        var found: [String] = []
-        let groups = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")
-        while let path = groups?.nextObject() as? String {
-            if path.contains("panal-\(instance)") { found.append("group \(path)") }
-        }
-        let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
-        found += mounts.split(separator: "\n").filter { $0.contains(instance) }.map { "mount \($0)" }
-        for entry in try FileManager.default.contentsOfDirectory(atPath: "/proc") where Int(entry) != nil {
-            // A process may end while it is looked at.
-            guard let bytes = FileManager.default.contents(atPath: "/proc/\(entry)/cmdline"),
-                Int(entry) != Int(getpid())
-            else { continue }
-            if String(decoding: bytes, as: UTF8.self).contains(instance) { found.append("process \(entry)") }
-        }
-        return found
+        place.remove()
     }
 }
