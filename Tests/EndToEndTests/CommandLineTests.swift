@@ -10,7 +10,7 @@ struct CommandLineTests {
         var error: String
     }
 
-    /// Small limits, so that running into them takes little.
+    /// Small limits, so that running into them takes little; much more time than processor time, since other work may be on the core.
     private static let profile = """
         profiles:
           tiny:
@@ -18,7 +18,7 @@ struct CommandLineTests {
             cores: 1
             memory: 64MiB
             processes: 16
-            time: 2s
+            time: 8s
             cpu-time: 1s
             scratch: 8MiB
             scratch-files: 100
