@@ -182,9 +182,6 @@ extension ScheduleState {
             estimatedStart: estimate(job, behind: before))
     }
 
-    /// Why `ticket` waits: what it lacks, and how many jobs are ahead of it; nil when it does not wait.
-    package func waitingReason(_ ticket: Ticket) -> String? { waitingReport(ticket)?.reason }
-
     /// The first `limit` of those that wait, in their order.
     package func queue(limit: Int) -> [WaitingReport] {
         var tickets: [Ticket] = []

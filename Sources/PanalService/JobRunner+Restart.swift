@@ -44,19 +44,31 @@ extension JobRunner {
         let job = attempt.id.job
         var isAgain = false
         do {
-            let sink = try await blobs.sink(for: attempt.id, resuming: true) { [signals] in
-                signals.post(.output, about: job)
-            }
-            let start = StartNotice()
-            let result = await executor.resume(attempt, sink: sink) { [self] ago in
-                let moment = clock.now() + .microseconds(-ago.wholeMicroseconds)
-                start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .reconnecting) })
-            }
-            isAgain = try await close(attempt, sink, result, start, before: .reconnecting)
+            isAgain = try await carryOn(attempt)
         } catch {
             logger.error("a job's state could not be stored", metadata: ["job": "\(job)", "error": "\(error)"])
         }
         await leave(job, lease, isAgain: isAgain)
+    }
+
+    /// From `reconnecting` to the end; true when the job is queued again.
+    private func carryOn(_ attempt: AttemptSpec) async throws -> Bool {
+        let job = attempt.id.job
+        let sink: any JobSink
+        do {
+            sink = try await blobs.sink(for: attempt.id, resuming: true) { [signals] in
+                signals.post(.output, about: job)
+            }
+        } catch {
+            // Settling it, as an end does, ends what the executor holds.
+            return try await end(attempt, from: .reconnecting, streamsFailure(job, error))
+        }
+        let start = StartNotice()
+        let result = await executor.resume(attempt, sink: sink) { [self] ago in
+            let moment = clock.now() + .microseconds(-ago.wholeMicroseconds)
+            start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .reconnecting) })
+        }
+        return try await close(attempt, sink, result, start, before: .reconnecting)
     }
 
     /// An attempt that is nowhere any more: nothing of it has left its cell, so it is made again, up to the usual number. Answers

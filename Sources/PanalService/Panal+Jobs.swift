@@ -74,7 +74,7 @@ extension Panal {
         return try await job(principal, id)
     }
 
-    /// A job; while it waits its message says for what, while it runs its streams show what was written so far.
+    /// A job; while it waits or stands still its message says for what, while it runs its streams show what was written so far.
     package func job(_ principal: Principal, _ id: JobID) async throws -> Job {
         var job = try await owned(id, principal)
         switch job.state {
@@ -85,6 +85,7 @@ extension Panal {
         case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing:
             job.output.bytes = try await blobs.stream(.output, of: id).size
             job.error.bytes = try await blobs.stream(.error, of: id).size
+            if runner?.isFrozen(id) == true { job.message = "it stands still while its cores are needed" }
         case .finished, .failed, .cancelled: break
         }
         return job

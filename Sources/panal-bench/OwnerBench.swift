@@ -5,7 +5,6 @@ import Glibc
 import PanalCore
 import PanalProfiles
 import PanalSandbox
-import PanalSeccomp
 import Synchronization
 
 struct OwnerBench: AsyncParsableCommand {
@@ -32,17 +31,7 @@ struct OwnerBench: AsyncParsableCommand {
 
     @MainActor
     func run() async throws {
-        let executor = try LocalExecutor.start(
-            LauncherSettings(
-                executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
-                seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
-        do {
-            try await measure(executor)
-        } catch {
-            await executor.stop()
-            throw error
-        }
-        await executor.stop()
+        try await BenchExecutor.run(launcher: launcher, profiles: profiles, measure)
     }
 
     @MainActor

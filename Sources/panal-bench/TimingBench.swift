@@ -4,7 +4,6 @@ import Glibc
 import PanalCore
 import PanalProfiles
 import PanalSandbox
-import PanalSeccomp
 
 struct TimingBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -34,17 +33,7 @@ struct TimingBench: AsyncParsableCommand {
 
     @MainActor
     func run() async throws {
-        let executor = try LocalExecutor.start(
-            LauncherSettings(
-                executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
-                seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
-        do {
-            try await measure(executor)
-        } catch {
-            await executor.stop()
-            throw error
-        }
-        await executor.stop()
+        try await BenchExecutor.run(launcher: launcher, profiles: profiles, measure)
     }
 
     @MainActor

@@ -67,7 +67,7 @@ struct Service: Sendable {
             throw StartRefusal(
                 reason:
                     "with \(ByteCount.text(settings.opportunisticMemory)) for opportunistic jobs too little is left for others",
-                mend: "panald --opportunistic-memory \(ByteCount.text(capacity.memory / 4))")
+                mend: "panald --opportunistic-memory \((capacity.memory / 4) >> 20)MiB")
         }
         let cores = HostTopology.sites(of: capacity.cores).map {
             CoreDescription(threads: $0.threads, cache: $0.cache, node: $0.node)
@@ -105,7 +105,7 @@ struct Service: Sendable {
         }
     }
 
-    /// Runs until SIGTERM or SIGINT, then takes no more work, ends what runs, and leaves nothing behind.
+    /// Runs until SIGTERM or SIGINT, then takes no more work, ends what runs, and leaves nothing behind, unless cells are to be left.
     func run(_ settings: Settings, logger: Logger) async throws {
         do {
             try await serve(settings, logger: logger)

@@ -71,6 +71,14 @@ final class Browser {
         return try await send(request)
     }
 
+    /// Publishes a script by the programming interface.
+    func publish(_ script: String, manifest: String) async throws {
+        let published = try await post(
+            "/api/v1/programs", fields: [:],
+            files: ["manifest": ("manifest.json", manifest), "program": ("program.sh", script)])
+        #expect(published.status == 201, "\(published.text)")
+    }
+
     /// Signs in as the page does and makes a key on the account page.
     func makeKey(password: String) async throws -> String {
         let token = try #require(try await get("/sign-in").token)

@@ -31,10 +31,7 @@ struct FullDiskTests {
         defer { server.remove() }
         let browser = Browser(address: server.address)
         browser.key = try await browser.makeKey(password: server.password)
-        let published = try await browser.post(
-            "/api/v1/programs", fields: [:],
-            files: ["manifest": ("manifest.json", Self.manifest), "program": ("writes.sh", Self.program)])
-        #expect(published.status == 201, "\(published.text)")
+        try await browser.publish(Self.program, manifest: Self.manifest)
         var jobs: [String: String] = [:]
         for word in ["first", "second"] {
             jobs[try #require(try await submit(word, browser))] = word

@@ -28,10 +28,7 @@ struct ServerKillTests {
         defer { life.endAtOnce() }
         let browser = Browser(address: first.address)
         browser.key = try await browser.makeKey(password: first.password)
-        let published = try await browser.post(
-            "/api/v1/programs", fields: [:],
-            files: ["manifest": ("manifest.json", LoadKind.manifest), "program": ("load.sh", LoadKind.program)])
-        #expect(published.status == 201, "\(published.text)")
+        try await browser.publish(LoadKind.program, manifest: LoadKind.manifest)
         let ledger = LoadLedger()
         ledger.address = first.address
         let key = try #require(browser.key)

@@ -40,10 +40,7 @@ struct ShrinkingTests {
         defer { server.remove() }
         let browser = Browser(address: server.address)
         browser.key = try await browser.makeKey(password: server.password)
-        let published = try await browser.post(
-            "/api/v1/programs", fields: [:],
-            files: ["manifest": ("manifest.json", LoadKind.manifest), "program": ("load.sh", LoadKind.program)])
-        #expect(published.status == 201, "\(published.text)")
+        try await browser.publish(LoadKind.program, manifest: LoadKind.manifest)
         // One that runs, and one behind it for whose memory there is no room.
         let running = try await submit(.endless, "fat", browser)
         try await browser.wait(for: running) { $0["state"] as? String == "running" }
@@ -97,10 +94,7 @@ struct ShrinkingTests {
         defer { server.remove() }
         let browser = Browser(address: server.address)
         browser.key = try await browser.makeKey(password: server.password)
-        let published = try await browser.post(
-            "/api/v1/programs", fields: [:],
-            files: ["manifest": ("manifest.json", LoadKind.manifest), "program": ("load.sh", LoadKind.program)])
-        #expect(published.status == 201, "\(published.text)")
+        try await browser.publish(LoadKind.program, manifest: LoadKind.manifest)
         let all = try await browser.get("/api/v1/profiles").json["profiles"] as? [[String: Any]]
         let isLarge = all?.contains { $0["name"] as? String == "whole" && $0["available"] as? Bool == true } == true
         // A host of one core has none to take away: there the profile is refused from the start.

@@ -137,12 +137,13 @@ import Testing
         #expect(player.submit(2, cores(1, for: 10, user: "b"), at: 0) == "2>0")
         for (number, demand, reason) in waits {
             #expect(player.submit(number, demand, at: 0) == "")
-            #expect(player.state.waitingReason(Ticket(number: number)) == reason)
+            #expect(player.state.waitingReport(Ticket(number: number))?.reason == reason)
         }
         #expect(player.submit(3, cores(1, for: 10, user: "d", group: "g"), at: 0) == "3>0")
         #expect(player.submit(14, cores(1, for: 10, user: "e", group: "g"), at: 0) == "")
         #expect(
-            player.state.waitingReason(Ticket(number: 14)) == "needs 1 core, group ‘g’ has 1 of at most 1 already")
+            player.state.waitingReport(Ticket(number: 14))?.reason
+                == "needs 1 core, group ‘g’ has 1 of at most 1 already")
         #expect(
             player.state.refusal(of: cores(2, for: 10, group: "g")) == "needs 2 cores, group ‘g’ may have 1 at a time")
     }
@@ -170,6 +171,6 @@ import Testing
         #expect(reports.last?.estimatedStart == Timestamp(microseconds: 4_810_000_000))
         #expect(player.apply(.host(HostID(number: 0), .closed), at: 0) == "")
         #expect(player.apply(.host(HostID(number: 1), .closed), at: 0) == "")
-        #expect(player.state.waitingReason(Ticket(number: 3)) == "no host that it may run on is open")
+        #expect(player.state.waitingReport(Ticket(number: 3))?.reason == "no host that it may run on is open")
     }
 }

@@ -48,8 +48,12 @@ import Testing
         try await eventually { fixture.executor.heldJobs == [guest.id, other.id] }
         let (start, freeze, thaw) = ("start \(other.id)", "freeze \(guest.id)", "thaw \(guest.id)")
         #expect(fixture.executor.log == ["start \(guest.id)", freeze, start])
+        let frozen = try await fixture.panal.job(fixture.ana, guest.id)
+        #expect(frozen.state == .running)
+        #expect(frozen.message == "it stands still while its cores are needed")
         fixture.executor.finish(other.id)
         try await eventually { fixture.executor.log.last == thaw }
+        try await eventually { try await fixture.panal.job(fixture.ana, guest.id).message == nil }
         fixture.executor.finish(guest.id)
         #expect(try await fixture.end(of: guest.id).state == .finished)
     }
