@@ -117,7 +117,7 @@ final class Launcher {
         let last = polled.count
         let left = leaving
         for run in left { polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0)) }
-        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(running))
+        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(running, now: now))
         guard count > 0 || panal_monotonic_ns() >= server.deadline else { return }
         leaving = []
         for (index, run) in left.enumerated() {
@@ -172,9 +172,9 @@ final class Launcher {
         if isHeard(id) { server.send(.started(id: id, at: moment)) }
     }
 
-    private func timeout(_ running: [RunningCell]) -> Int32 {
+    /// `now` is the moment by which was chosen what is watched: a start that is not watched yet is then waited for.
+    private func timeout(_ running: [RunningCell], now: Int64) -> Int32 {
         var next = min(pool.nextTidying(), server.deadline, nextUnasked)
-        let now = panal_monotonic_ns()
         for run in running {
             next = min(next, run.deadline, run.hasStartEnded || now >= run.startWatch ? .max : run.startWatch)
         }

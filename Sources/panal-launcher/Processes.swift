@@ -60,6 +60,17 @@ enum Processes {
     /// Whether this kernel counts what processes read from storage and write to it.
     static let countsStorage = Folders.exists("/proc/self/io")
 
+    /// Reaps a child that ends within `milliseconds`; false when it has not.
+    static func hasEnded(_ child: Int32, within milliseconds: Int) -> Bool {
+        for _ in 0...milliseconds {
+            var status: Int32 = 0
+            let found = unsafe waitpid(child, &status, WNOHANG)
+            if found == child || (found < 0 && errno == ECHILD) { return true }
+            usleep(1_000)
+        }
+        return false
+    }
+
     static func kill(pidfd: Int32) {
         // ESRCH: it has ended already, which is what was wanted.
         _ = panal_pidfd_kill(pidfd, SIGKILL)

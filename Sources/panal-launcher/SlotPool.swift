@@ -24,6 +24,8 @@ final class SlotPool {
 
     /// How long no cell must have run before slots are given up or made anew.
     private static let patience: Int64 = 2_000_000_000
+    /// How many milliseconds the maker has, at the end, for the slot that it is at.
+    private static let lastSlotTime = 10_000
 
     init(_ maker: SlotMaker, groups: any CgroupDriver, reserve: Int) throws(StepFailure) {
         let started = try maker.start()
@@ -217,10 +219,12 @@ final class SlotPool {
 
     /// Ends the maker, every spawner and every cell that nobody has used.
     func stop() {
-        // The maker reads the end of its line, finishes the slot that it is at, and goes.
-        if shutdown(maker.raw, Int32(SHUT_WR)) != 0 { kill(process, SIGKILL) }
-        var status: Int32 = 0
-        _ = unsafe panal_wait(process, &status)
+        // The maker reads the end of its line, finishes the slot that it is at, and goes; or is made to.
+        if shutdown(maker.raw, Int32(SHUT_WR)) != 0 || !Processes.hasEnded(process, within: Self.lastSlotTime) {
+            kill(process, SIGKILL)
+            var status: Int32 = 0
+            _ = unsafe panal_wait(process, &status)
+        }
         while (try? takeMade()) != nil {}
         for slot in slots.values { giveUp(slot) }
     }
