@@ -19,6 +19,8 @@ import Testing
         /// Statuses for stranger, other, owner, administrator.
         var statuses: [Int]
 
+        var path: String { String(route.split(separator: " ").last ?? "") }
+
         enum Body: Sendable {
             case none
             case json(String)
@@ -32,6 +34,7 @@ import Testing
     static let rows: [Row] = [
         Row(route: "GET /healthz", uri: { _ in "/healthz" }, statuses: [200, 200, 200, 200]),
         Row(route: "GET /readyz", uri: { _ in "/readyz" }, statuses: [200, 200, 200, 200]),
+        Row(route: "GET /openapi.json", uri: { _ in "/openapi.json" }, statuses: [200, 200, 200, 200]),
         Row(route: "GET /sign-in", uri: { _ in "/sign-in" }, statuses: [200, 200, 200, 200]),
         // Without the cookie of the form nobody gets through.
         Row(route: "POST /sign-in", uri: { _ in "/sign-in" }, body: .form([:]), statuses: [403, 403, 403, 403]),
@@ -206,13 +209,13 @@ import Testing
         }
     }
 
-    private static func ask(
+    static func ask(
         _ row: Row, _ site: Site, _ client: any TestClientProtocol, as visitor: Visitor
     ) async throws -> TestResponse {
         let halves = row.route.split(separator: " ")
         let method = try #require(HTTPRequest.Method(String(halves[0])))
         let uri = try await row.uri(site)
-        let isInterface = uri.hasPrefix("/api/")
+        let isInterface = uri.hasPrefix("/api/") || uri == "/openapi.json"
         // Signing out would end the visitor's session for the rows that follow.
         var visitor = visitor
         if row.route == "POST /sign-out", let principal = visitor.principal {

@@ -9,14 +9,55 @@ struct AccountInterface: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/api/v1/account", .interface, account),
-            Route(.get, "/api/v1/keys", .interface, keys),
-            Route(.post, "/api/v1/keys", .interface, makeKey),
-            Route(.delete, "/api/v1/keys/{id}", .interface, revokeKey),
-            Route(.get, "/api/v1/users", .administratorInterface, users),
-            Route(.post, "/api/v1/users", .administratorInterface, makeUser),
-            Route(.patch, "/api/v1/users/{id}", .administratorInterface, changeUser),
-            Route(.post, "/api/v1/users/{id}/password", .administratorInterface, resetPassword),
+            Route(.get, "/api/v1/account", .interface, account)
+                .described("getAccount", .account, "Who one is", .answer(.ok, .account, "The caller")),
+            Route(.get, "/api/v1/keys", .interface, keys)
+                .described(
+                    "listKeys", .account, "One's keys", .scope(.account),
+                    .answer(.ok, .object(["keys": .list(of: .key)]), "In the order of their making")),
+            Route(.post, "/api/v1/keys", .interface, makeKey)
+                .described(
+                    "createKey", .account, "Make a key",
+                    .body(
+                        .object(
+                            [
+                                "label": .text(1...80).example("laptop"),
+                                "lifetime?": .integer(1...Self.longestLifetime).note("Seconds; for good when missing."),
+                            ], isClosed: true)),
+                    .answer(
+                        .created,
+                        .key.extended(
+                            by: ["secret": .text.example("pnl_…").note("The key itself. It is shown only here.")],
+                            named: "NewKey"), "The key", .location)),
+            Route(.delete, "/api/v1/keys/{id}", .interface, revokeKey)
+                .described("revokeKey", .account, "End a key", .empty(.noContent, "It is not valid any more")),
+            Route(.get, "/api/v1/users", .administratorInterface, users)
+                .described(
+                    "listUsers", .users, "All users", .answer(.ok, .object(["users": .list(of: .user)]), "By name")),
+            Route(.post, "/api/v1/users", .administratorInterface, makeUser)
+                .described(
+                    "createUser", .users, "Make a user",
+                    .body(
+                        .object(
+                            [
+                                "name": .userName, "role?": .words(Role.self).unset("user"),
+                                "password?": .text(12...1_024),
+                            ],
+                            isClosed: true)),
+                    .answer(
+                        .created,
+                        .user.extended(
+                            by: ["password?": .text.note("A random one, where none was sent. It is shown only here.")],
+                            named: "NewUser"), "The user"), .refuses(.conflict)),
+            Route(.patch, "/api/v1/users/{id}", .administratorInterface, changeUser)
+                .described(
+                    "changeUser", .users, "Block a user, or let them in again",
+                    .body(.object(["status": .words(UserStatus.self)], isClosed: true)),
+                    .answer(.ok, .user, "The user as they are now"), .refuses(.conflict)),
+            Route(.post, "/api/v1/users/{id}/password", .administratorInterface, resetPassword)
+                .described(
+                    "resetPassword", .users, "Give a user a new random password",
+                    .answer(.ok, .object(["password": .text]), "The password; it is shown only here")),
         ]
     }
 
@@ -124,12 +165,16 @@ struct HealthChecks: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/healthz", .open) { _, _ in try .json(.object(["status": "ok"])) },
+            Route(.get, "/healthz", .open) { _, _ in try .json(.object(["status": "ok"])) }
+                .described("getHealth", .service, "Whether the service lives", .answer(.ok, .health, "It does")),
             Route(.get, "/readyz", .open) { _, _ in
                 let isReady = await panal.health().takesJobs
                 return try .json(
                     .object(["status": isReady ? "ready" : "not ready"]), status: isReady ? .ok : .serviceUnavailable)
-            },
+            }
+            .described(
+                "getReadiness", .service, "Whether the service takes jobs", .answer(.ok, .health, "It does"),
+                .answer(.serviceUnavailable, .health, "It starts or stops")),
         ]
     }
 }

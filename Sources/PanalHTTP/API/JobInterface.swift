@@ -12,17 +12,73 @@ struct JobInterface: Sendable {
 
     var routes: [Route] {
         [
-            Route(.post, "/api/v1/programs/{name}/jobs", .interface, submit),
-            Route(.get, "/api/v1/jobs", .interface, list),
-            Route(.get, "/api/v1/jobs/{id}", .interface, show),
-            Route(.delete, "/api/v1/jobs/{id}", .interface, cancel),
-            Route(.post, "/api/v1/jobs/{id}/cancel", .interface, cancel),
-            Route(.get, "/api/v1/jobs/{id}/events", .interface, events),
-            Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) },
-            Route(.get, "/api/v1/jobs/{id}/stderr", .interface) { try await stream(.error, $0, $1) },
-            Route(.get, "/api/v1/jobs/{id}/files", .interface, files),
-            Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file),
+            Route(.post, "/api/v1/programs/{name}/jobs", .interface, submit)
+                .described(
+                    ProgramOperation.generic, .jobs, "Run a program",
+                    .note("A job that was answered with 200 or 202 is stored and comes to a final state."),
+                    .query("profile", .text, "As `_profile`."),
+                    .query("version", .integer(1 ... .max), "As `_version`."),
+                    .query("priority", .priority, "As `_priority`."), .waits,
+                    .body([
+                        ("application/json", .submission), ("multipart/form-data", .submission),
+                        ("application/x-www-form-urlencoded", .submission),
+                    ]),
+                    .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter),
+                    .answer(.ok, .job, "The job has ended in time", .location, .preferenceApplied)),
+            Route(.get, "/api/v1/jobs", .interface, list)
+                .described(
+                    "listJobs", .jobs, "One's jobs, the newest first",
+                    .query("program", .text, "Only of this program."),
+                    .query("state", .jobState, "Only in this state."),
+                    .query("limit", .integer(1...200).unset(50), "Jobs on a page."),
+                    .query("cursor", .text, "The `next` of the page before."),
+                    .query("everyone", .boolean.unset(false), "All users' jobs, for administrators."),
+                    .document(
+                        .object([
+                            "jobs": .list(of: .job),
+                            "next?": .text.note("The cursor of the next page; missing on the last one."),
+                        ]), "A page", .link)),
+            Route(.get, "/api/v1/jobs/{id}", .interface, show)
+                .described("getJob", .jobs, "A job", .waits, .document(.job, "The job", .preferenceApplied)),
+            Route(.delete, "/api/v1/jobs/{id}", .interface, cancel)
+                .described("deleteJob", .jobs, "Cancel a job", Self.cancelNote, Self.cancelled, Self.cancelling),
+            Route(.post, "/api/v1/jobs/{id}/cancel", .interface, cancel)
+                .described("cancelJob", .jobs, "Cancel a job", Self.cancelNote, Self.cancelled, Self.cancelling),
+            Route(.get, "/api/v1/jobs/{id}/events", .interface, events)
+                .described(
+                    "listJobEvents", .jobs, "The states that a job went through",
+                    .document(.object(["events": .list(of: .jobEvent)]), "The oldest first")),
+            Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) }
+                .described(
+                    "getStandardOutput", .jobs, "What a job wrote to its standard output", Self.bytes("text/plain")),
+            Route(.get, "/api/v1/jobs/{id}/stderr", .interface) { try await stream(.error, $0, $1) }
+                .described(
+                    "getStandardError", .jobs, "What a job wrote to its standard error", Self.bytes("text/plain")),
+            Route(.get, "/api/v1/jobs/{id}/files", .interface, files)
+                .described(
+                    "listResultFiles", .jobs, "The files that a job left",
+                    .document(.object(["files": .list(of: .file)]), "By path; none before the job's end")),
+            Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file)
+                .described(
+                    "getResultFile", .jobs, "A file that a job left",
+                    .path("path", .text(1...4_096).example("result.png"), "Its path; `/` may be sent as `%2F`."),
+                    Self.bytes("*/*", .reprDigest)),
         ]
+    }
+
+    private static let cancelNote = OperationPart.note("Asking twice is no error; a job that has ended stays as it is.")
+    private static let cancelled = OperationPart.answer(.ok, .job, "The job has ended")
+    private static let cancelling = OperationPart.answer(.accepted, .job, "The job is about to end")
+
+    /// Stored bytes, whole or in part.
+    private static func bytes(_ type: String, _ more: AnswerHeader...) -> OperationPart {
+        let parts: [OperationPart] = [
+            .marked([(type, .bytes)], "All of it", [.acceptRanges] + more),
+            .content(.partialContent, [(type, .bytes)], "The part that was asked for", [.contentRange, .eTag] + more),
+            .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
+            .refuses(.rangeNotSatisfiable),
+        ]
+        return OperationPart { operation in for part in parts { part.add(&operation) } }
     }
 
     /// A JSON object of field ids and values, or a form with files. Profile, version and priority stand in the query or as

@@ -10,16 +10,46 @@ struct ProgramInterface: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/api/v1/programs", .interface, list),
-            Route(.post, "/api/v1/programs", .interface, publish),
-            Route(.get, "/api/v1/programs/{name}", .interface, show),
-            Route(.patch, "/api/v1/programs/{name}", .interface, change),
-            Route(.get, "/api/v1/programs/{name}/versions/{version}", .interface, showVersion),
-            Route(.get, "/api/v1/programs/{name}/manifest", .interface, manifest),
-            Route(.get, "/api/v1/programs/{name}/schema", .interface, schema),
-            Route(.get, "/api/v1/profiles", .interface, profiles),
+            Route(.get, "/api/v1/programs", .interface, list)
+                .described(
+                    "listPrograms", .programs, "The programs that one may use",
+                    .document(.object(["programs": .list(of: .program)]), "All of them, by name")),
+            Route(.post, "/api/v1/programs", .interface, publish)
+                .described(
+                    "publishProgram", .programs, "Publish a program, or a new version of one",
+                    .note(
+                        "The same content and manifest are the same version. The name in addresses comes of the "
+                            + "manifest's."),
+                    .body([("multipart/form-data", .publication)]),
+                    .answer(.created, .program, "A new version", .location),
+                    .answer(.ok, .program, "This version was there already", .location), .refuses(.conflict)),
+            Route(.get, "/api/v1/programs/{name}", .interface, show)
+                .described("getProgram", .programs, "A program", Self.version, .document(.program, "The program")),
+            Route(.patch, "/api/v1/programs/{name}", .interface, change)
+                .described(
+                    "changeProgram", .programs, "Make a program everybody's, or one's own",
+                    .body(.object(["public": .boolean], isClosed: true)),
+                    .answer(.ok, .program, "The program as it is now")),
+            Route(.get, "/api/v1/programs/{name}/versions/{version}", .interface, showVersion)
+                .described(
+                    "getProgramVersion", .programs, "One version of a program",
+                    .path("version", .integer(1 ... .max), "Its number."), .document(.program, "The version")),
+            Route(.get, "/api/v1/programs/{name}/manifest", .interface, manifest)
+                .described(
+                    "getManifest", .programs, "A program's manifest as it was published", Self.version,
+                    .answer(.ok, Schema(["type": "object"]), "Byte for byte")),
+            Route(.get, "/api/v1/programs/{name}/schema", .interface, schema)
+                .described(
+                    "getSubmissionSchema", .programs, "JSON Schema of a program's submissions", Self.version,
+                    .marked([("application/schema+json", Schema(["type": "object"]))], "Draft 2020-12", [])),
+            Route(.get, "/api/v1/profiles", .interface, profiles)
+                .described(
+                    "listProfiles", .programs, "The hardware profiles",
+                    .document(.object(["profiles": .list(of: .profile)]), "In the operator's order")),
         ]
     }
+
+    private static let version = OperationPart.query("version", .integer(1 ... .max), "The newest when it is missing.")
 
     @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
         let entries = try await panal.programs(try context.principal)

@@ -9,10 +9,23 @@ struct QueueInterface: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/api/v1/queue", .interface, queue),
-            Route(.get, "/api/v1/states", .interface, states),
-            Route(.get, "/api/v1/hosts", .interface, hosts),
-            Route(.get, "/metrics", .administratorInterface, metrics),
+            Route(.get, "/api/v1/queue", .interface, queue)
+                .described(
+                    "getQueue", .queue, "Who waits, and for what",
+                    .query("limit", .integer(1...1_000).unset(100), "At most so many of those who wait."),
+                    .answer(.ok, .queueReport, "In the order of the queue")),
+            Route(.get, "/api/v1/states", .interface, states)
+                .described(
+                    "listStates", .queue, "The states of a job, and how long it may be in each",
+                    .document(.object(["states": .list(of: .stateRule)]), "The states")),
+            Route(.get, "/api/v1/hosts", .interface, hosts)
+                .described(
+                    "listHosts", .queue, "The hosts that jobs run on",
+                    .document(.object(["hosts": .list(of: .host)]), "The hosts")),
+            Route(.get, "/metrics", .administratorInterface, metrics)
+                .described(
+                    "getMetrics", .service, "Figures for Prometheus",
+                    .content(.ok, [("text/plain", .text)], "Its text format, version 0.0.4", [])),
         ]
     }
 

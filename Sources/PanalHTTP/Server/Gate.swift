@@ -15,6 +15,7 @@ struct Gate: Sendable {
         if !Self.isSafe(route.method), request.headers[.fetchSite] == "cross-site" { throw WebError.crossSite }
         guard route.access != .open else { return nil }
         guard let caller = try await identify(request, isPage: route.access.isPage) else {
+            if route.access == .openInterface { return nil }
             throw ServiceError(.unauthenticated, "sign in, or send an API key")
         }
         if !route.access.isPage, !Self.isSafe(route.method), let csrf = caller.csrf {

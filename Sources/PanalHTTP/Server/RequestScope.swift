@@ -63,6 +63,7 @@ struct RequestScope: RouterMiddleware {
     /// Addresses for programs, whose answers are never pages.
     static func isInterface(_ path: String) -> Bool {
         path.hasPrefix("/api/") || path == "/api" || path == "/healthz" || path == "/readyz" || path == "/metrics"
+            || path == "/openapi.json"
     }
 
     private func protect(_ response: inout Response, path: String) {

@@ -35,12 +35,15 @@ package struct Web: Sendable {
         maximumConnections = configuration.maximumConnections
         gate = Gate(panal: panal, cookies: cookies)
         scope = RequestScope(areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame))
-        routes =
+        let interface =
             ProgramInterface(panal: panal).routes
             + JobInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
+        routes =
+            interface
+            + DescriptionInterface(panal: panal, others: interface).routes
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
             + ProgramPages(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame).routes
@@ -71,7 +74,7 @@ package struct Web: Sendable {
         return router
     }
 
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
 
     @Sendable private func enter(_ route: Route, _ request: Request, _ context: WebContext) async throws -> Response {
         context.caller = try await gate.caller(for: route, request)

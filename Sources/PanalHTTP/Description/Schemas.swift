@@ -1,0 +1,188 @@
+import PanalCore
+
+// What comes in and goes out, as the OpenAPI document names it. `Documents` writes what stands here, and a test holds the two against
+// each other.
+
+extension Schema {
+    static let problem = component(
+        "Problem",
+        .object([
+            "type": text(pattern: "^urn:panal:problem:[a-z-]+$", example: "urn:panal:problem:not-found")
+                .note("Stable: the kind of the problem."),
+            "title": text.example("Not found"), "status": integer(400...599).example(404),
+            "detail": text.example("there is no such job"), "instance": text.note("The address that was asked for."),
+            "errors?": list(
+                of: .object([
+                    "pointer": text.example("/size").note("JSON pointer (RFC 6901), or the name of a form's field."),
+                    "detail": text.example("is needed"),
+                ])
+            ).note("The members or fields that are wrong."),
+        ]))
+
+    // MARK: Jobs
+
+    static let jobState = component("JobState", words(JobState.self).example("finished"))
+    static let priority = component("Priority", words(PriorityClass.self).unset("normal"))
+
+    static let outcome = component(
+        "Outcome",
+        .object([
+            "type": words([
+                "exited", "signalled", "notStarted", "cpuTimeExceeded", "wallTimeExceeded", "memoryExceeded",
+                "outputExceeded", "syscallDenied", "cancelled", "systemError",
+            ]),
+            "sentence": text.example("The program ended well."), "success": boolean,
+            "code?": integer(0...255).note("With `exited`: what the program answered."),
+            "signal?": integer(1...64).note("With `signalled`."),
+            "reason?": text.note("With `notStarted`: why the program could not be started."),
+            "step?": text.note("With `systemError`: where Panal failed. Such a run is never billed."),
+            "errno?": Schema(["type": "integer"]), "detail?": text,
+        ]))
+
+    static let usage = component(
+        "Usage",
+        .object([
+            "cpuUserSeconds": seconds, "cpuSystemSeconds": seconds, "wallSeconds": seconds, "peakMemoryBytes": count,
+            "peakProcesses?": count, "voluntaryContextSwitches": count, "forcedContextSwitches": count,
+            "throttledSeconds": seconds, "frozenSeconds?": seconds, "bytesRead?": count, "bytesWritten?": count,
+            "maxResidentBytes?": count, "outOfMemoryKills?": count, "cpuPressureSeconds?": seconds,
+            "memoryPressureSeconds?": seconds, "ioPressureSeconds?": seconds,
+        ]))
+
+    static let stream = component(
+        "Stream",
+        .object([
+            "bytes": count.note("Bytes so far."), "truncated": boolean.note("Whether more was written than is kept."),
+            "url": reference,
+        ]))
+
+    static let file = component(
+        "ResultFile",
+        .object([
+            "path": text.example("result.png").note("Within the work folder."), "bytes": count, "sha256": digest,
+            "url": reference,
+        ]))
+
+    static let job = component(
+        "Job",
+        .object([
+            "id": identifier, "program": programName, "version": integer(1 ... .max), "owner": identifier,
+            "profile": text.example("small"), "priority": priority,
+            "attempt": integer(1 ... .max).note("More than 1 where Panal had to begin again."), "state": jobState,
+            "final": boolean.note("Whether the state is one that no other follows."),
+            "estimatedStart?": time.note("While it waits: when it starts at the latest, if nobody ends early."),
+            "submitted": time, "started?": time, "ended?": time,
+            "message?": text.note("Why it waits, or why it failed."), "outcome?": outcome, "usage?": usage,
+            "cores?": list(of: count).note("The host's cores that it ran on."),
+            "fields": list(of: .object(["id": text, "label": text, "value": text])).note("What was submitted."),
+            "stdout": stream, "stderr": stream, "files": list(of: file), "url": reference,
+        ]))
+
+    static let jobEvent = component("JobEvent", .object(["at": time, "state": jobState, "message?": text]))
+
+    /// What stands beside the fields of a submission.
+    static let orderMembers: JSONValue = [
+        "_profile": text(0...128).note("The hardware profile; the manifest's suggestion when it is missing.").json,
+        "_version": integer(1 ... .max).note("The program's version; the newest when it is missing.").json,
+        "_priority": priority.json,
+    ]
+
+    /// A submission to any program.
+    static let submission = Schema([
+        "type": "object", "properties": orderMembers,
+        "description": """
+        A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
+        each program that one may use has an operation of its own here.
+        """,
+    ])
+
+    // MARK: Programs
+
+    static let program = component(
+        "Program",
+        .object([
+            "name": programName, "label": text.example("Filter").note("As the manifest has it, for people."),
+            "description?": text, "owner": text.example("ana"), "public": boolean, "created": time,
+            "latest": integer(1 ... .max).note("The newest version."), "version": integer(1 ... .max), "sha256": digest,
+            "bytes": count, "entry": text.example("run.sh").note("The file that is started."), "published": time,
+            "url": reference, "schema": reference, "jobs": reference,
+        ]))
+
+    static let profile = component(
+        "Profile",
+        .object([
+            "name": text.example("small"), "summary": text, "available": boolean.note("Whether this host can run it."),
+            "reason?": text.note("Why not."), "cores": number.example(1), "exclusive": boolean,
+            "burstSeconds?": seconds, "memoryBytes": count, "processes": count, "wallSeconds": seconds,
+            "cpuSeconds": seconds, "scratchBytes": count, "scratchFiles": count, "outputBytes": count,
+            "collectedFiles": count, "collectedBytes": count, "seccomp": text.example("default"),
+            "network": words(["none", "loopback"]),
+        ]))
+
+    /// What publishing takes.
+    static let publication = object([
+        "manifest": text.note("The manifest, JSON."),
+        "program": bytes.note("An executable, a script, or an archive of a folder: .zip, .tar, .tar.gz."),
+        "public?": words(["true", "false"]).note("Whether it is everybody's; false leaves a program as it is."),
+    ])
+
+    // MARK: Queue
+
+    static let queueReport = component(
+        "Queue",
+        .object([
+            "waiting": count, "running": count,
+            "utilisation": number.example(.number(0.5)).note("The part of all cores that is given out."),
+            "queue": list(
+                of: .object([
+                    "position": count, "job?": identifier.note("Missing where it is another user's."),
+                    "url?": reference, "reason?": text.note("Why it waits."), "estimatedStart?": time,
+                ])),
+            "decisions?": list(
+                of: .object(["at": time, "job?": identifier, "decision": text, "reason": text])
+            ).note("The scheduler's latest decisions, for administrators."),
+        ]))
+
+    static let stateRule = component(
+        "StateRule",
+        .object([
+            "state": jobState, "final": boolean, "deadlineSeconds?": seconds, "deadline?": text,
+            "turnSeconds?": seconds, "whenItPasses?": jobState, "next": list(of: jobState), "reachable": boolean,
+        ]))
+
+    static let host = component(
+        "Host",
+        .object([
+            "name": text.example("local"), "pool": text, "cores": count, "memoryBytes": count,
+            "opportunisticMemoryBytes": count,
+        ]))
+
+    // MARK: Accounts
+
+    static let userName = text(pattern: "^[a-z0-9._-]{2,40}$", example: "ana")
+
+    static let account = component(
+        "Account", .object(["id": identifier, "name": userName, "role": words(Role.self)]))
+
+    static let user = component(
+        "User",
+        .object([
+            "id": identifier, "name": userName, "role": words(Role.self), "status": words(UserStatus.self),
+            "created": time,
+        ]))
+
+    static let key = component(
+        "Key",
+        .object(["id": identifier, "label": text.example("laptop"), "created": time, "expires?": time]))
+
+    /// An object that has all members of `self` and those.
+    func extended(by members: KeyValuePairs<String, Schema>, named name: String) -> Schema {
+        let more = Schema.object(members)
+        return .component(
+            name,
+            Schema(
+                ["allOf": [json, more.json]], components: components.merging(more.components) { first, _ in first }))
+    }
+
+    static let health = component("Health", .object(["status": text.example("ok")]))
+}
