@@ -83,15 +83,18 @@ package struct Profile: Hashable, Sendable {
     package var seccomp: String
     /// Anything but `none` needs a policy that lets sockets be made.
     package var network: CellNetwork
+    package var tariff: Tariff
 
     package init(
-        name: String, summary: String, limits: CellLimits, seccomp: String, network: CellNetwork = .none
+        name: String, summary: String, limits: CellLimits, seccomp: String, network: CellNetwork = .none,
+        tariff: Tariff = .free
     ) {
         self.name = name
         self.summary = summary
         self.limits = limits
         self.seccomp = seccomp
         self.network = network
+        self.tariff = tariff
     }
 }
 

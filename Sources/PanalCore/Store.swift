@@ -240,12 +240,15 @@ package struct JobResult: Hashable, Sendable {
     package var output: StreamState
     package var error: StreamState
     package var files: [JobFile]
+    /// Whether the attempt failed through Panal's fault although the outcome says something else: a cancel came first.
+    package var isPanalsFault: Bool
 
     package init(
         outcome: Outcome, usage: ResourceUsage? = nil, output: StreamState = StreamState(),
-        error: StreamState = StreamState(), files: [JobFile] = []
+        error: StreamState = StreamState(), files: [JobFile] = [], isPanalsFault: Bool = false
     ) {
         self.outcome = outcome
+        self.isPanalsFault = isPanalsFault
         self.usage = usage
         self.output = output
         self.error = error

@@ -12,7 +12,9 @@ enum ProfileKey: String, CaseIterable {
     case results
     case openFiles = "open-files"
     case fileSize = "file-size"
-    case seccomp, network
+    case seccomp, network, price
+    case memoryPrice = "memory-price"
+    case opportunisticPrice = "opportunistic-price"
 
     /// What a value is.
     enum Kind {
@@ -22,6 +24,8 @@ enum ProfileKey: String, CaseIterable {
         case count(ClosedRange<Int>)
         /// Seconds.
         case time(ClosedRange<Int>)
+        /// Credits for an hour or a second.
+        case price
     }
 
     var kind: Kind {
@@ -39,6 +43,7 @@ enum ProfileKey: String, CaseIterable {
         case .resultFiles: .count(0...100_000)
         case .openFiles: .count(16...1_048_576)
         case .time, .cpuTime, .cpuBurst: .time(1...31_536_000)
+        case .price, .memoryPrice, .opportunisticPrice: .price
         }
     }
 
@@ -60,11 +65,19 @@ enum ProfileKey: String, CaseIterable {
         case .fileSize: "256MiB"
         case .seccomp: "default"
         case .network: "none"
+        case .price: "0.04/h"
+        case .memoryPrice: "0.005/h"
+        case .opportunisticPrice: "0.01/h"
         }
     }
 
     /// Whether a profile may leave it out, its defaults too; what then holds is the least.
-    var isOptional: Bool { self == .summary || self == .network || self == .cpuBurst }
+    var isOptional: Bool {
+        switch self {
+        case .summary, .network, .cpuBurst, .price, .memoryPrice, .opportunisticPrice: true
+        default: false
+        }
+    }
 
     /// A whole host may be one profile: this many cores at most.
     static let maximumCores = 4_096
@@ -79,5 +92,7 @@ enum ProfileKey: String, CaseIterable {
         "result_files": .resultFiles, "open_files": .openFiles, "nofile": .openFiles, "file_size": .fileSize,
         "fsize": .fileSize, "description": .summary, "policy": .seccomp,
         "net": .network, "networks": .network, "loopback": .network,
+        "cost": .price, "credits": .price, "core-price": .price, "cpu-price": .price, "memory_price": .memoryPrice,
+        "ram-price": .memoryPrice, "opportunistic_price": .opportunisticPrice, "idle-price": .opportunisticPrice,
     ]
 }

@@ -110,7 +110,7 @@ struct ProfileReader {
         return (mark.line, mark.column)
     }
 
-    private mutating func report(_ node: Node, _ detail: String) {
+    mutating func report(_ node: Node, _ detail: String) {
         mistakes.append(
             ProfileMistake(file: file, line: node.mark?.line ?? 0, column: node.mark?.column ?? 0, detail: detail))
     }
@@ -154,7 +154,7 @@ extension ProfileReader {
             openFiles: count(.openFiles, settings), fileBytes: bytes(.fileSize, settings))
         let profile = Profile(
             name: name, summary: text(.summary, settings, limit: 200) ?? "", limits: limits, seccomp: policy(settings),
-            network: network(settings))
+            network: network(settings), tariff: tariff(settings))
         guard missing.isEmpty, mistakes.count == before else { return nil }
         if limits.scratchBytes > limits.memory, let node = settings[.scratch] {
             report(
@@ -167,7 +167,7 @@ extension ProfileReader {
         return profile
     }
 
-    private mutating func scalar(_ key: ProfileKey, _ settings: [ProfileKey: Node]) -> String? {
+    mutating func scalar(_ key: ProfileKey, _ settings: [ProfileKey: Node]) -> String? {
         guard let node = settings[key] else { return nil }
         guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
             report(node, "\(key.rawValue): should be one value, for example \(key.example)")

@@ -37,6 +37,7 @@ struct JobEnding: Hashable, Sendable {
             // It is not wanted any more, whoever's fault this end is.
             self = Self.cancelledBeforeStart(by: cancelledBy)
             result.usage = attempt.usage
+            result.isPanalsFault = true
             (result.output, result.error) = (attempt.output, attempt.error)
         case .systemError(let error):
             state = .failed

@@ -137,7 +137,7 @@ private func mistakes(_ text: String) -> [String] {
             complete + "profiles:\n  a: {cores: 1, memory: 64MiB, colour: red}\n",
             [
                 "4:32: ‘colour’ is no setting; known are summary, cores, memory, processes, time, cpu-time, cpu-burst, scratch, scratch-files, output, "
-                    + "result-files, results, open-files, file-size, seccomp, network"
+                    + "result-files, results, open-files, file-size, seccomp, network, price, memory-price, opportunistic-price"
             ]
         ),
         (
