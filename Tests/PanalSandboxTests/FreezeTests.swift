@@ -107,7 +107,8 @@ extension LiveCells {
             var count = 0
             while (try? await server.executor.freeze(KeptCells.id(1))) != nil {
                 count += 1
-                try await server.thaw(1)
+                // It may have ended in the moment in which it was stopped, and then nothing is there to thaw.
+                guard (try? await server.thaw(1)) != nil else { break }
                 try await Task.sleep(for: .milliseconds(2))
             }
             let result = await task.value
