@@ -185,9 +185,11 @@ final class Launcher {
         return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
     }
 
-    /// A few at a time: a server that never pauses must not keep its own cells' deadlines from being looked at.
+    /// A moment's worth at a time: a server that never pauses must not keep its own cells' deadlines from being looked at.
     private func takeCommands() {
-        for _ in 0..<16 where !isStopping {
+        let end = panal_monotonic_ns() + 2_000_000
+        repeat {
+            if isStopping { return }
             guard let message = server.receive() else { return }
             if message.bytes.isEmpty { return lose() }
             do throws(ProtocolError) {
@@ -197,7 +199,7 @@ final class Launcher {
                 for number in message.descriptors { close(number) }
                 stop()
             }
-        }
+        } while panal_monotonic_ns() < end
     }
 
     private func carryOut(_ command: Command, _ descriptors: [Int32]) throws(ProtocolError) {
