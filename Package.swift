@@ -186,7 +186,11 @@ let package = Package(
             name: "PanalSimulationTests", dependencies: ["PanalSimulation", "PanalScheduler", "PanalCore"],
             resources: [.copy("Traces"), .copy("Pictures")], swiftSettings: tests),
         .testTarget(
-            name: "PanalStoreTests", dependencies: ["PanalStore", "PanalArchive", "PanalCore"], swiftSettings: tests),
+            name: "PanalStoreTests",
+            dependencies: [
+                "PanalStore", "PanalArchive", "PanalCore", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",
             dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore", logging],

@@ -46,7 +46,7 @@ extension SQLiteStore {
     }
 
     package func job(_ id: JobID) async throws -> Job? {
-        try await pool.read { try Self.job(id, $0) }
+        try look { try Self.job(id, $0) }
     }
 
     package func jobs(_ query: JobQuery) async throws -> [Job] {

@@ -22,7 +22,7 @@ extension SQLiteStore {
     }
 
     package func program(named name: String, version: Int?) async throws -> StoredProgram? {
-        try await pool.read { database in
+        try look { database in
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT \(programColumns), \(versionColumns), users.name FROM programs

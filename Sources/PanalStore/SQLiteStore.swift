@@ -7,16 +7,8 @@ import Synchronization
 /// on the way to its end: a power cut, though not a crash of the server, may take the job back to an earlier one of these. It then
 /// counts as not having come further, and nothing of what it did has survived that cut.
 package final class SQLiteStore: Sendable {
-    enum Durability: Int {
-        /// SQLite's `NORMAL`: written, not synchronized.
-        case written = 1
-        /// SQLite's `FULL`.
-        case synchronized = 2
-    }
-
     let pool: DatabasePool
-    /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
-    private let durability = Mutex<Durability?>(nil)
+    private let line: CommitLine
     /// This process's place among those that have claimed the store; nil before it has.
     private let epoch = Mutex<Int64?>(nil)
 
@@ -29,8 +21,9 @@ package final class SQLiteStore: Sendable {
         // What was deleted is overwritten: secrets of ended jobs must not stay in free pages.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
         pool = try DatabasePool(path: path, configuration: configuration)
+        line = CommitLine(pool)
         try pool.writeWithoutTransaction { database in
-            try set(.synchronized, database)
+            try line.set(.synchronized, database)
             let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
             guard journal == "wal" else { throw StoreError.damaged("the database takes no write-ahead log") }
         }
@@ -42,22 +35,32 @@ package final class SQLiteStore: Sendable {
         try pool.close()
     }
 
-    /// One transaction. Without the durability that is asked for it does not begin.
+    /// One transaction, or a part of one that answers for itself alone. Without the durability that is asked for it does not begin.
+    /// `body` may be called more than once; only its last call counts.
     func write<Value: Sendable>(
-        _ durability: Durability = .synchronized, _ body: @escaping @Sendable (Database) throws -> Value
+        _ durability: CommitLine.Durability = .synchronized, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
-        try await pool.writeWithoutTransaction { [self] database in
-            try FullDisk.noticing {
-                try set(durability, database)
-                var value: Value?
-                try database.inTransaction(.immediate) {
-                    value = try body(database)
-                    return .commit
-                }
-                guard let value else { throw StoreError.damaged("a transaction ended without its value") }
-                return value
-            }
+        let found = Found<Value>()
+        return try await withCheckedThrowingContinuation { continuation in
+            line.enter(
+                CommitLine.Part(durability) { database in
+                    let value = try body(database)
+                    found.value.withLock { $0 = value }
+                } end: { error in
+                    if let error { return continuation.resume(throwing: error) }
+                    guard let value = found.value.withLock({ $0 }) else {
+                        return continuation.resume(
+                            throwing: StoreError.damaged("a transaction ended without its value"))
+                    }
+                    continuation.resume(returning: value)
+                })
         }
+    }
+
+    /// A look at a few rows, on the caller's own thread: it takes less time than it takes to wake another one. Long lists are read
+    /// by `pool.read` on threads of the pool's.
+    func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try pool.read(body)
     }
 
     package func claim() async throws {
@@ -77,17 +80,11 @@ package final class SQLiteStore: Sendable {
         let statement = try database.cachedStatement(sql: "SELECT epoch FROM lease")
         guard try Int64.fetchOne(statement) == epoch else { throw StoreError.superseded }
     }
+}
 
-    /// The pool itself sets `NORMAL` when it opens the file, so the level is set and read back here.
-    private func set(_ wanted: Durability, _ database: Database) throws {
-        guard durability.withLock({ $0 }) != wanted else { return }
-        durability.withLock { $0 = nil }
-        try database.execute(sql: "PRAGMA synchronous = \(wanted.rawValue)")
-        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == wanted.rawValue else {
-            throw StoreError.damaged("the database does not take synchronous = \(wanted.rawValue)")
-        }
-        durability.withLock { $0 = wanted }
-    }
+/// What a transaction came to.
+private final class Found<Value: Sendable>: Sendable {
+    let value = Mutex<Value?>(nil)
 }
 
 // MARK: - Users
@@ -102,11 +99,11 @@ extension SQLiteStore: Store {
     }
 
     package func user(_ id: UserID) async throws -> User? {
-        try await pool.read { try Self.user("id", id.text, $0) }
+        try look { try Self.user("id", id.text, $0) }
     }
 
     package func user(named name: String) async throws -> User? {
-        try await pool.read { try Self.user("name", name, $0) }
+        try look { try Self.user("name", name, $0) }
     }
 
     package func insert(_ user: User, credential: Credential) async throws {
@@ -190,7 +187,7 @@ extension SQLiteStore {
     }
 
     package func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)? {
-        try await pool.read { database in
+        try look { database in
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT \(userColumns), token_hash, sessions.created, expires
@@ -230,7 +227,7 @@ extension SQLiteStore {
     }
 
     package func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)? {
-        try await pool.read { database in
+        try look { database in
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT \(userColumns), api_keys.id, owner, label, api_keys.created, expires, secret_hash

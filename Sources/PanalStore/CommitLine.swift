@@ -1,0 +1,129 @@
+import GRDB
+import PanalCore
+import Synchronization
+
+/// Transactions that are asked for while one is being written share the next: one synchronization of the disk for all of them.
+///
+/// Whoever finds nobody writing writes at once, on their own thread: a transaction takes tens of microseconds and a synchronization
+/// a few hundred, less than it takes to wake another thread and to be woken again. Everybody else waits without a thread. So at most
+/// one of Swift's threads waits for the disk here, however many ask.
+///
+/// Each stands for itself all the same: where a shared transaction fails, each of its parts is tried again alone.
+final class CommitLine: Sendable {
+    enum Durability: Int {
+        /// SQLite's `NORMAL`: written, not synchronized.
+        case written = 1
+        /// SQLite's `FULL`.
+        case synchronized = 2
+    }
+
+    /// One transaction that is asked for.
+    final class Part: Sendable {
+        let durability: Durability
+        let body: @Sendable (Database) throws -> Void
+        let end: @Sendable ((any Error)?) -> Void
+
+        /// `body` may be called again after it has thrown, or after a transaction of which it was a part has failed. `end` is called
+        /// once, with what went wrong.
+        init(
+            _ durability: Durability, _ body: @escaping @Sendable (Database) throws -> Void,
+            end: @escaping @Sendable ((any Error)?) -> Void
+        ) {
+            self.durability = durability
+            self.body = body
+            self.end = end
+        }
+    }
+
+    private struct State {
+        var waiting: [Part] = []
+        var isWriting = false
+    }
+
+    /// Parts of one transaction at most, so that nobody's answer waits for a long line of others.
+    private static let most = 64
+
+    private let pool: DatabasePool
+    private let state = Mutex(State())
+    /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
+    private let durability = Mutex<Durability?>(nil)
+
+    init(_ pool: DatabasePool) {
+        self.pool = pool
+    }
+
+    /// Has `part` carried out, now or with the next ones.
+    func enter(_ part: Part) {
+        let isFirst = state.withLock { state in
+            if state.isWriting {
+                state.waiting.append(part)
+                return false
+            }
+            state.isWriting = true
+            return true
+        }
+        guard isFirst else { return }
+        carryOut([part])
+        // What has come meanwhile is not this caller's to wait for.
+        if let next = takeNext() { Task { self.carryOn(next) } }
+    }
+
+    private func carryOn(_ first: [Part]) {
+        var parts: [Part]? = first
+        while let now = parts {
+            carryOut(now)
+            parts = takeNext()
+        }
+    }
+
+    /// Nil, and nobody writing any more, when nobody waits.
+    private func takeNext() -> [Part]? {
+        state.withLock { state in
+            guard !state.waiting.isEmpty else {
+                state.isWriting = false
+                return nil
+            }
+            let next = Array(state.waiting.prefix(Self.most))
+            state.waiting.removeFirst(next.count)
+            return next
+        }
+    }
+
+    private func carryOut(_ parts: [Part]) {
+        do {
+            try commit(parts)
+            for part in parts { part.end(nil) }
+        } catch {
+            guard parts.count > 1 else {
+                for part in parts { part.end(error) }
+                return
+            }
+            for part in parts { carryOut([part]) }
+        }
+    }
+
+    /// One transaction; when this throws, nothing of it is done.
+    private func commit(_ parts: [Part]) throws {
+        let isSynchronized = parts.contains { $0.durability == .synchronized }
+        try pool.writeWithoutTransaction { database in
+            try FullDisk.noticing {
+                try set(isSynchronized ? .synchronized : .written, database)
+                try database.inTransaction(.immediate) {
+                    for part in parts { try part.body(database) }
+                    return .commit
+                }
+            }
+        }
+    }
+
+    /// The pool itself sets `NORMAL` when it opens the file, so the level is set and read back here.
+    func set(_ wanted: Durability, _ database: Database) throws {
+        guard durability.withLock({ $0 }) != wanted else { return }
+        durability.withLock { $0 = nil }
+        try database.execute(sql: "PRAGMA synchronous = \(wanted.rawValue)")
+        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == wanted.rawValue else {
+            throw StoreError.damaged("the database does not take synchronous = \(wanted.rawValue)")
+        }
+        durability.withLock { $0 = wanted }
+    }
+}
