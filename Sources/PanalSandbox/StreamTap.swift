@@ -63,6 +63,16 @@ struct StreamTap {
             }
         }
         pause = nil
+        // No file is made for a program that writes nothing.
+        if state.bytes == 0 {
+            switch PipeReading.look(at: descriptor) {
+            case .nothingNow: return nil
+            case .ended:
+                close()
+                return nil
+            case .moved: break
+            }
+        }
         do {
             guard let file = try sink.file(of: stream) else {
                 return try drain(limit: limit, atMost: room) { try sink.append($0, to: stream) }

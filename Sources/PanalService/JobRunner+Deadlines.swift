@@ -84,7 +84,7 @@ extension JobRunner {
             state.withLock { state in
                 if state.live[job]?.task == nil { Self.forget(job, in: &state) }
             }
-            signals.post(.state, about: job)
+            signals.post(.end, about: job)
         }
     }
 }

@@ -24,7 +24,7 @@ extension JobRunner {
             Self.forget(job, in: &state)
             return live
         }
-        signals.post(.state, about: job)
+        signals.post(.end, about: job)
         guard isAgain, let live else { return }
         // The scheduler forgets a ticket before it takes it again, so this end is not left to the lease's own time.
         lease.noteGivenBack()
@@ -33,7 +33,7 @@ extension JobRunner {
         if let name = live.cancelledBy {
             let now = clock.now()
             let changes = JobEnding.cancelledBeforeStart(by: name).changes(endedAt: now, now: now)
-            if (try? await store.change(job, from: .queued, changes)) != nil { return signals.post(.state, about: job) }
+            if (try? await store.change(job, from: .queued, changes)) != nil { return signals.post(.end, about: job) }
         }
         let refusal = await submit(live.attempt, of: live.manifest, demand: live.demand, order: live.ticket.number)
         guard let refusal else { return }
@@ -41,7 +41,7 @@ extension JobRunner {
         let change = JobChange(
             to: .failed, at: clock.now(), message: refusal.reason, result: JobResult(outcome: .systemError(cause)))
         _ = try? await patiently(job) { [store] in try await store.change(job, from: .queued, [change]) }
-        signals.post(.state, about: job)
+        signals.post(.end, about: job)
     }
 
     /// Out of the queue; false when somebody cancelled the job first.

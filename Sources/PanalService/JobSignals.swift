@@ -7,12 +7,14 @@ final class JobSignals: Sendable {
     enum Kind: Sendable {
         /// The job's state changed.
         case state
+        /// It may have come to its end.
+        case end
         /// It wrote something.
         case output
     }
 
     private struct Listener {
-        var hearsOutput: Bool
+        var kinds: Set<Kind>
         var continuation: AsyncStream<Void>.Continuation
     }
 
@@ -23,14 +25,14 @@ final class JobSignals: Sendable {
 
     private let state = Mutex(State())
 
-    /// Signals about `job` from now on. Whoever registers looks at the job *afterwards*, so that no change falls in between. The
+    /// Signals of `kinds` about `job` from now on. Whoever registers looks at the job *afterwards*, so that no change falls in between. The
     /// registration ends with the stream's reader.
-    func listen(to job: JobID, includingOutput: Bool) -> AsyncStream<Void> {
+    func listen(to job: JobID, _ kinds: Set<Kind>) -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in
             state.next += 1
             state.listeners[job, default: [:]][state.next] = Listener(
-                hearsOutput: includingOutput, continuation: continuation)
+                kinds: kinds, continuation: continuation)
             return state.next
         }
         continuation.onTermination = { [weak self] _ in self?.forget(number, of: job) }
@@ -39,9 +41,7 @@ final class JobSignals: Sendable {
 
     func post(_ kind: Kind, about job: JobID) {
         let continuations = state.withLock { state in
-            state.listeners[job, default: [:]].values
-                .filter { kind == .state || $0.hearsOutput }
-                .map(\.continuation)
+            state.listeners[job]?.values.filter { $0.kinds.contains(kind) }.map(\.continuation) ?? []
         }
         for continuation in continuations { continuation.yield() }
     }

@@ -59,7 +59,7 @@ extension Panal {
     /// The job as it is when it ends or when `atMost` has passed, whichever comes first.
     package func wait(_ principal: Principal, job id: JobID, atMost: Duration) async throws -> Job {
         _ = try await owned(id, principal)
-        let stream = signals.listen(to: id, includingOutput: false)
+        let stream = signals.listen(to: id, [.end])
         let store = store
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -121,7 +121,7 @@ extension Panal {
                 let now = clock.now()
                 let changes = ending.changes(endedAt: now, now: now)
                 if try await store.change(id, from: .queued, changes) != nil {
-                    signals.post(.state, about: id)
+                    signals.post(.end, about: id)
                     await runner?.withdraw(id)
                     return
                 }
@@ -144,7 +144,7 @@ extension Panal {
     /// read the job and its output after each element.
     package func changes(_ principal: Principal, _ id: JobID) async throws -> AsyncStream<Void> {
         _ = try await owned(id, principal)
-        let heard = signals.listen(to: id, includingOutput: true)
+        let heard = signals.listen(to: id, [.state, .end, .output])
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let store = store
         let task = Task {

@@ -53,7 +53,12 @@ package final class DirectoryBlobStore: BlobStore {
     package func sink(
         for attempt: AttemptID, resuming: Bool, onAppend: @escaping @Sendable () -> Void
     ) async throws -> any JobSink {
-        try await disk.run { [folder, disk] in
+        // The first of a job's attempts finds nothing and needs no file yet.
+        if attempt.number == 1, !resuming {
+            return try JobStreams(
+                attempt: attempt, resuming: false, folder: folder, disk: disk, onAppend: onAppend)
+        }
+        return try await disk.run { [folder, disk] in
             try JobStreams(attempt: attempt, resuming: resuming, folder: folder, disk: disk, onAppend: onAppend)
         }
     }

@@ -115,7 +115,15 @@ final class JobStreams: JobSink {
     }
 
     func close() async throws -> (output: Int, error: Int) {
-        try await disk.run { [self] in
+        // Nothing to be written out, nothing to wait for.
+        let isEmpty = try streams.withLock { streams in
+            guard streams.isOpen else { throw BlobError.closed }
+            guard streams.output.file == nil, streams.error.file == nil else { return false }
+            streams.isOpen = false
+            return true
+        }
+        if isEmpty { return streams.withLock { ($0.output.bytes, $0.error.bytes) } }
+        return try await disk.run { [self] in
             try streams.withLock { streams in
                 guard streams.isOpen else { throw BlobError.closed }
                 streams.isOpen = false
