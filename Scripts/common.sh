@@ -10,7 +10,7 @@ build_packages=(
     libseccomp-dev libsqlite3-dev libarchive-dev zlib1g-dev
 )
 # To run the demo programs and the tests: what their cells find under /usr.
-demo_packages=(python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
+demo_packages=(openssl python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 # To test control groups v2 in a virtual machine.
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # To compare speed with.

@@ -26,6 +26,7 @@ struct Service: Sendable {
     let store: SQLiteStore
     let executor: LocalExecutor
     let web: Web
+    let faces: Faces
     let demos: [Demo]
     /// Whether running jobs go on while the service is stopped.
     let leavesCells: Bool
@@ -33,6 +34,7 @@ struct Service: Sendable {
     static func build(_ settings: Settings, logger: Logger) throws -> Service {
         try Host.requireRoot()
         let owner = try Host.ids(of: settings.user)
+        let faces = try Faces(settings, logger: logger)
         try Host.prepare(folder: settings.data, owner: owner, user: settings.user)
         let policies = try SeccompPolicies.load(folder: "\(settings.profiles)/seccomp")
         let profiles = try ProfileCatalog.load(folder: settings.profiles).profiles
@@ -57,7 +59,8 @@ struct Service: Sendable {
             logger: logger)
         return Service(
             panal: panal, store: store, executor: executor,
-            web: try Web(panal: panal, configuration: web(settings)), demos: demos, leavesCells: settings.leavesCells)
+            web: try Web(panal: panal, configuration: settings.web), faces: faces, demos: demos,
+            leavesCells: settings.leavesCells)
     }
 
     /// This machine as the scheduler sees it.
@@ -75,17 +78,6 @@ struct Service: Sendable {
         return HostDescription(
             name: "local", cores: cores, memory: memory, opportunisticMemory: settings.opportunisticMemory,
             isDesk: settings.isDesk)
-    }
-
-    /// Strangers may hold half of the descriptors that this process may have: the others are for jobs and the store.
-    private static func web(_ settings: Settings) -> WebConfiguration {
-        var configuration = settings.web
-        var limit = rlimit()
-        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
-            configuration.maximumConnections = min(
-                configuration.maximumConnections, max(16, Int(clamping: limit.rlim_cur) / 2))
-        }
-        return configuration
     }
 
     /// A profile whose policy does not exist would fail at its first run; the operator is to hear of it now.
@@ -129,15 +121,10 @@ struct Service: Sendable {
         if !demos.isEmpty, let owner = try await demoOwner() {
             await Demo.publish(demos, on: panal, as: owner, logger: logger)
         }
-        let host = settings.host
-        let application = web.application(host: host, port: settings.port, logger: logger) { port in
-            let shown = host.contains(":") ? "[\(host)]" : host
-            print("Panal listens on http://\(shown):\(port ?? settings.port)/")
-            fflush(nil)
-            logger.info("listening", metadata: ["port": .stringConvertible(port ?? settings.port)])
-        }
-        var services: [any ServiceLifecycle.Service] = [
-            application, Work(panal: panal, executor: executor, leavesCells: leavesCells),
+        var services = faces.services(web, logger: logger)
+        services += [
+            CertificateWatch(certificate: faces.certificate, logger: logger),
+            Work(panal: panal, executor: executor, leavesCells: leavesCells),
             LauncherWatch(executor: executor),
         ]
         if settings.isDesk {
@@ -150,12 +137,13 @@ struct Service: Sendable {
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(20)
         configuration.maximumCancellationDuration = .seconds(5)
+        let addresses = settings.listeners.map(\.url).joined(separator: ", ")
         do {
             try await ServiceGroup(configuration: configuration).run()
         } catch let refusal as StartRefusal {
             throw refusal
         } catch {
-            throw StartRefusal(reason: "the server at \(host), port \(settings.port), cannot go on: \(error)")
+            throw StartRefusal(reason: "the server at \(addresses) cannot go on: \(error)")
         }
     }
 

@@ -6,6 +6,8 @@ struct Setting: Sendable {
     enum Kind: Sendable, Hashable {
         case text
         case path
+        /// `HOST:PORT`, with `http://` or `https://` before it or not; or `off`.
+        case address
         case integer(ClosedRange<Int>)
         /// A number with KiB, MiB, GiB or TiB.
         case bytes
@@ -21,6 +23,7 @@ struct Setting: Sendable {
             switch self {
             case .text: "TEXT"
             case .path: "PATH"
+            case .address: "HOST:PORT"
             case .integer: "N"
             case .bytes: "SIZE"
             case .duration: "TIME"
@@ -47,6 +50,21 @@ struct Setting: Sendable {
         Setting(key: "host", kind: .text, standard: "127.0.0.1", help: "address to listen on"),
         Setting(
             key: "port", kind: .integer(0...65_535), standard: "8080", help: "port to listen on; 0 takes a free one"),
+        Setting(
+            key: "pages", kind: .address, standard: "",
+            help: "where the pages for people are, if not at --host and --port; off for nowhere"),
+        Setting(
+            key: "api", kind: .address, standard: "",
+            help: "where the programming interface is, if not at --host and --port; off for nowhere"),
+        Setting(
+            key: "operations", kind: .address, standard: "",
+            help: "where /metrics, /healthz and /readyz are, if not at --host and --port; off for nowhere"),
+        Setting(
+            key: "tls-certificate", kind: .path, standard: "",
+            help:
+                "file with a chain of certificates (PEM): everything then speaks TLS, but for addresses that begin with http://; "
+                + "read again at SIGHUP"),
+        Setting(key: "tls-key", kind: .path, standard: "", help: "file with the certificate's private key (PEM)"),
         Setting(
             key: "data", kind: .path, standard: "/var/lib/panal",
             help: "folder for the database, programs and results; made when it is not there"),

@@ -8,8 +8,9 @@ import PanalService
 
 /// Everything that an operator has set, read and checked.
 struct Settings: Sendable {
-    var host: String
-    var port: Int
+    var listeners: [ListenerPlan]
+    /// Absolute; nil for no TLS.
+    var certificate: CertificateFiles?
     /// Absolute.
     var data: String
     var profiles: String
@@ -35,8 +36,8 @@ struct Settings: Sendable {
 
     /// `executable` is the path of this program, beside which the launcher stands.
     init(_ reader: SettingsReader, executable: String) throws {
-        host = try reader.text("host")
-        port = try reader.integer("port")
+        certificate = try CertificateFiles(reader)
+        listeners = try ListenerPlan.all(reader, hasCertificate: certificate != nil)
         data = Self.absolute(try reader.text("data"))
         let folder = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
             separator: "/")
@@ -95,7 +96,11 @@ struct Settings: Sendable {
                 queuedJobs: try limit("user-queue")))
     }
 
-    var web: WebConfiguration { WebConfiguration(secureCookies: secureCookies) }
+    var web: WebConfiguration {
+        // Whoever came by TLS must not send a cookie without it afterwards.
+        let areSecure = secureCookies || listeners.contains { $0.faces.contains(.pages) && $0.isSecure }
+        return WebConfiguration(secureCookies: areSecure)
+    }
 
     private static var standardProfiles: String {
         let here = absolute("Profiles")
@@ -103,7 +108,7 @@ struct Settings: Sendable {
     }
 
     /// The launcher and the cells work from other folders than this one.
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         if path.hasPrefix("/") { return path }
         let here = FileManager.default.currentDirectoryPath
         return here == "/" ? "/\(path)" : "\(here)/\(path)"

@@ -129,7 +129,7 @@ struct SettingsReader {
         return " from \(range.lowerBound) to \(range.upperBound)"
     }
 
-    private static func setting(_ key: String) throws -> Setting {
+    static func setting(_ key: String) throws -> Setting {
         guard let setting = ([Setting.file] + Setting.all).first(where: { $0.key == key }) else {
             throw SettingsMistake(detail: "there is no setting ‘\(key)’")
         }

@@ -41,8 +41,8 @@ import Testing
         (
             "PanalHTTP", ["PanalService", "PanalManifest", "PanalCore"],
             [
-                "FoundationEssentials", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "Mustache",
-                "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "Synchronization",
+                "FoundationEssentials", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "Logging",
+                "Mustache", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOSSL", "NIOTLS", "Synchronization",
             ]
         ),
         (

@@ -66,7 +66,8 @@ import Testing
     @Test func cookiesAreSecureBehindTLS() async throws {
         try await Site.open { site, _ in
             let web = try Web(panal: site.panal, configuration: WebConfiguration(secureCookies: true))
-            try await web.application(host: "127.0.0.1", port: 0, logger: .init(label: "test")).test(.router) {
+            try await web.application(Listener(host: "127.0.0.1", port: 0), logger: .init(label: "test")).test(.router)
+            {
                 client in
                 let answer = try await client.send(.get, "/sign-in")
                 #expect(answer.headers[.setCookie]?.hasPrefix("__Host-panal_form=") == true)

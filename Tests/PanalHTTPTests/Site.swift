@@ -154,34 +154,10 @@ struct Site: Sendable {
     func application() -> some ApplicationProtocol {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        return web.application(host: "127.0.0.1", port: 0, logger: logger)
+        return web.application(Listener(host: "127.0.0.1", port: 0), logger: logger)
     }
 
-    /// One that really listens, and takes this many connections at a time.
-    static func listen(maximumConnections: Int, _ body: @Sendable (Int) async throws -> Void) async throws {
-        let site = try await Site(WebConfiguration(maximumConnections: maximumConnections))
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let (ports, known) = AsyncStream.makeStream(of: Int.self)
-        let application = site.web.application(host: "127.0.0.1", port: 0, logger: logger) { port in
-            if let port { known.yield(port) }
-            known.finish()
-        }
-        let outcome = await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await application.run() }
-            defer { group.cancelAll() }
-            do {
-                for await port in ports { try await body(port) }
-                return Result<Void, any Error>.success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        await site.close()
-        try outcome.get()
-    }
-
-    private init(_ configuration: WebConfiguration = WebConfiguration()) async throws {
+    init(_ configuration: WebConfiguration = WebConfiguration()) async throws {
         folder = NSTemporaryDirectory() + "panal-http-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var logger = Logger(label: "test")

@@ -1,4 +1,5 @@
 import Foundation
+import PanalHTTP
 import Testing
 
 @testable import panald
@@ -20,7 +21,7 @@ import Testing
 
     @Test func nothingSetIsTheDefaults() async throws {
         let settings = try await Self.read([])
-        #expect(settings.host == "127.0.0.1" && settings.port == 8_080 && settings.user == "panal")
+        #expect(settings.listeners.map(\.url) == ["http://127.0.0.1:8080/"] && settings.user == "panal")
         #expect(settings.data == "/var/lib/panal" && settings.launcher == "/opt/panal/panal-launcher")
         #expect(settings.maximumUploadBytes == 1 << 30 && settings.demos == nil && !settings.secureCookies)
         #expect(settings.cellUsers == 2_000_000_000..<2_000_008_192)
@@ -30,7 +31,7 @@ import Testing
         let file = "port: 1\nhost: file\ninstance: file\nsecure-cookies: true\nmax-upload: 2MiB\n"
         let settings = try await Self.read(
             ["serve", "--port", "3"], environment: ["PANAL_PORT": "2", "PANAL_HOST": "variable"], file: file)
-        #expect(settings.port == 3 && settings.host == "variable" && settings.instance == "file")
+        #expect(settings.listeners.map(\.url) == ["http://variable:3/"] && settings.instance == "file")
         #expect(settings.secureCookies && settings.maximumUploadBytes == 2 << 20)
     }
 
@@ -99,5 +100,52 @@ import Testing
         #expect(throws: StartRefusal.self) {
             try writer.add(String(repeating: "x", count: 100), isExecutable: false, bytes: [])
         }
+    }
+}
+
+@Suite("Listeners") struct ListenerSettingsTests {
+    private static let tls = ["--tls-certificate", "/c.pem", "--tls-key", "/k.pem"]
+
+    @Test(arguments: [
+        ([], ["http://127.0.0.1:8080/ interface operations pages"]),
+        (["--operations", "off"], ["http://127.0.0.1:8080/ interface pages"]),
+        (
+            ["--operations", "127.0.0.1:9090"],
+            ["http://127.0.0.1:8080/ interface pages", "http://127.0.0.1:9090/ operations"]
+        ),
+        (
+            ["--api", "[::1]:1", "--operations", "[::1]:1"],
+            ["http://127.0.0.1:8080/ pages", "http://[::1]:1/ interface operations"]
+        ),
+        (["--pages", "off", "--operations", "off"], ["http://127.0.0.1:8080/ interface"]),
+        (
+            ["--port", "0", "--operations", "127.0.0.1:0"],
+            ["http://127.0.0.1:0/ interface pages", "http://127.0.0.1:0/ operations"]
+        ),
+        (tls, ["https://127.0.0.1:8080/ interface operations pages"]),
+        (
+            tls + ["--operations", "http://127.0.0.1:9090/", "--api", "https://0.0.0.0:443"],
+            [
+                "https://127.0.0.1:8080/ pages", "https://0.0.0.0:443/ interface", "http://127.0.0.1:9090/ operations",
+            ]
+        ),
+    ]) func facesAreWhereTheyArePut(arguments: [String], expected: [String]) async throws {
+        let settings = try await SettingsTests.read(arguments)
+        let found = settings.listeners.map { "\($0.url) \($0.faces.map(\.rawValue).sorted().joined(separator: " "))" }
+        #expect(found == expected)
+        #expect(settings.web.secureCookies == found.contains { $0.hasPrefix("https") && $0.contains("pages") })
+    }
+
+    @Test(arguments: [
+        (["--pages", "off", "--api", "off", "--operations", "off"], "all off"), (["--api", "9090"], "--api: ‘9090’"),
+        (["--api", "::1:9090"], "an address such as"), (["--api", "a:70000"], "an address such as"),
+        (["--api", ":80"], "an address such as"), (["--api", "http://a/b:80"], "an address such as"),
+        (["--api", "https://127.0.0.1:1"], "needs --tls-certificate"),
+        (["--tls-key", "/k.pem"], "--tls-certificate is not set"),
+        (["--tls-certificate", "/c.pem"], "--tls-key is not set"),
+        (tls + ["--api", "http://127.0.0.1:8080"], "both http:// and https://"),
+    ]) func mistakesAreNamed(arguments: [String], words: String) async throws {
+        let mistake = try await #require(throws: SettingsMistake.self) { try await SettingsTests.read(arguments) }
+        #expect(mistake.detail.contains(words), "\(mistake.detail)")
     }
 }

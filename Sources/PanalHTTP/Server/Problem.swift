@@ -132,6 +132,10 @@ struct WebError: Error, Sendable {
             headers: [.accept: takes])
     }
 
+    static let tooSlow = WebError(
+        .requestTimeout, "too-slow", "Too slow", "the request's body came too slowly; nothing of it was taken",
+        headers: [.connection: "close"])
+
     static let crossSite = WebError(
         .forbidden, "cross-site", "Not allowed",
         "the form is not of this session or has expired: load the page again")

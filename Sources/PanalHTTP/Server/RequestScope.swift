@@ -11,6 +11,20 @@ struct RequestScope: RouterMiddleware {
 
     let areCookiesSecure: Bool
     let errorPages: ErrorPages
+    /// Whether mistakes are told as pages; where there are no pages they never are.
+    private var hasPages = true
+
+    init(areCookiesSecure: Bool, errorPages: ErrorPages) {
+        self.areCookiesSecure = areCookiesSecure
+        self.errorPages = errorPages
+    }
+
+    /// For a listener that shows these faces only.
+    func showing(_ faces: Set<Face>) -> RequestScope {
+        var scope = self
+        scope.hasPages = faces.contains(.pages)
+        return scope
+    }
 
     func handle(
         _ request: Request, context: WebContext, next: @concurrent (Request, WebContext) async throws -> Response
@@ -52,7 +66,7 @@ struct RequestScope: RouterMiddleware {
         if problem.status.kind == .serverError {
             context.logger.error("request failed", metadata: ["error": .string(String(reflecting: error))])
         }
-        if Self.isInterface(request.uri.path) { return try problem.response(instance: request.uri.path) }
+        if !hasPages || Self.isInterface(request.uri.path) { return try problem.response(instance: request.uri.path) }
         if problem.status == .unauthorized {
             let back = request.method == .get ? PercentCoding.encoded(request.head.path ?? "/", also: "/") : "/"
             return .seeOther(back == "/" ? "/sign-in" : "/sign-in?return=\(back)")

@@ -10,13 +10,9 @@ package struct WebConfiguration: Hashable, Sendable {
     /// The longest that `Prefer: wait` is granted, in seconds.
     package var longestWait: Int
 
-    /// Connections at a time; the next ones wait until one is closed. Each holds a descriptor, and jobs need some too.
-    package var maximumConnections: Int
-
-    package init(secureCookies: Bool = false, longestWait: Int = 60, maximumConnections: Int = 4_096) {
+    package init(secureCookies: Bool = false, longestWait: Int = 60) {
         self.secureCookies = secureCookies
         self.longestWait = longestWait
-        self.maximumConnections = maximumConnections
     }
 }
 
@@ -26,13 +22,11 @@ package struct Web: Sendable {
     package let routes: [Route]
     private let gate: Gate
     private let scope: RequestScope
-    private let maximumConnections: Int
 
     package init(panal: Panal, configuration: WebConfiguration = WebConfiguration()) throws {
         let templates = try Templates()
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
         let frame = PageFrame(templates: templates)
-        maximumConnections = configuration.maximumConnections
         gate = Gate(panal: panal, cookies: cookies)
         scope = RequestScope(areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame))
         let interface =
@@ -51,10 +45,11 @@ package struct Web: Sendable {
             + UserPages(panal: panal, frame: frame).routes
     }
 
-    /// The router over the table, with HEAD for each GET and 405 for what an address does not take.
-    package func router() -> Router<WebContext> {
+    /// The router over what the table has of `faces`, with HEAD for each GET and 405 for what an address does not take.
+    package func router(_ faces: Set<Face> = Set(Face.allCases)) -> Router<WebContext> {
         let router = Router(context: WebContext.self)
-        router.add(middleware: scope)
+        router.add(middleware: scope.showing(faces))
+        let routes = routes.filter { faces.contains($0.face) }
         for (path, routes) in Dictionary(grouping: routes, by: \.path) {
             var taken = routes.map(\.method)
             for route in routes {
@@ -81,20 +76,16 @@ package struct Web: Sendable {
         return try await route.handler(request, context)
     }
 
-    /// The server as an application of Hummingbird's. Connections that say nothing for a while are closed.
+    /// One listener of the server as an application of Hummingbird's. `onServerRunning` is told its port.
     package func application(
-        host: String, port: Int, logger: Logger, onServerRunning: @escaping @Sendable (Int?) async -> Void = { _ in }
+        _ listener: Listener, logger: Logger, onServerRunning: @escaping @Sendable (Int?) async -> Void = { _ in }
     ) -> some ApplicationProtocol {
-        Application(
-            router: router(),
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ContinueHandler()], idleTimeout: .seconds(75),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))),
+        let room = ConnectionRoom(maximum: listener.maximumConnections)
+        return Application(
+            router: router(listener.faces), server: listener.builder(room),
             configuration: ApplicationConfiguration(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections)),
+                address: .hostname(listener.host, port: listener.port),
+                availableConnectionsDelegate: RoomDelegate(room: room)),
             onServerRunning: { await onServerRunning($0.localAddress?.port) },
             logger: logger)
     }
