@@ -172,6 +172,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var error: StreamState
     /// Result files, known when the state is final.
     package var files: [JobFile]
+    /// What it costs; nil for jobs of before that was written down.
+    package var charge: JobCharge?
 
     package init(
         id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,
@@ -179,8 +181,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         started: Timestamp? = nil, ended: Timestamp? = nil, fields: [JobField],
         outcome: Outcome? = nil,
         usage: ResourceUsage? = nil, cores: [Int]? = nil, message: String? = nil, output: StreamState = StreamState(),
-        error: StreamState = StreamState(), files: [JobFile] = []
+        error: StreamState = StreamState(), files: [JobFile] = [], charge: JobCharge? = nil
     ) {
+        self.charge = charge
         self.id = id
         self.owner = owner
         self.program = program

@@ -19,6 +19,8 @@ package struct ServiceError: Error, Hashable, Sendable {
         case overloaded
         /// The file of an upload cannot be taken.
         case unsupported
+        /// There is not enough credit, or not enough left of a budget; `numbers` says how much is needed and available.
+        case unaffordable
         /// Panal's own fault.
         case `internal`
     }
@@ -27,6 +29,8 @@ package struct ServiceError: Error, Hashable, Sendable {
     package var detail: String
     package var mistakes: [Mistake]
     package var retryAfter: Duration?
+    /// What programs may want to know beside the words, by name.
+    package var numbers: [String: JSONValue] = [:]
 
     package init(_ code: Code, _ detail: String, mistakes: [Mistake] = [], retryAfter: Duration? = nil) {
         self.code = code

@@ -34,6 +34,21 @@ package actor Scheduler {
     /// Why a job would not be taken if it had to wait now; nil when it would be.
     package func refusal(of demand: JobDemand) -> Refusal? { state.refusalNow(of: demand) }
 
+    /// What would become of a job that were submitted now. It is played on a copy; nothing is changed.
+    package func forecast(of demand: JobDemand) -> Forecast {
+        var copy = state
+        // After everybody who is there.
+        let ticket = Ticket(number: .max)
+        for action in copy.apply(.submit(ticket, demand), at: clock.now()) {
+            switch action {
+            case .start(ticket, let reservations): return .starts(reservations)
+            case .refuse(ticket, let refusal): return .refused(refusal)
+            case .start, .refuse, .freeze, .thaw: continue
+            }
+        }
+        return .waits(copy.waitingReport(ticket))
+    }
+
     /// Jobs that no open host could take, whatever ends.
     package func waitingWithoutHost() -> [Ticket] { state.waitingWithoutHost() }
 
@@ -59,6 +74,13 @@ package actor Scheduler {
 
     /// The last decisions, the newest first.
     package func decisions(limit: Int) -> [Decision] { log.newest(limit) }
+}
+
+/// What would become of a job.
+package enum Forecast: Hashable, Sendable {
+    case starts([Reservation])
+    case waits(WaitingReport?)
+    case refused(Refusal)
 }
 
 /// How full the machine is, and what deciding costs, since the start.

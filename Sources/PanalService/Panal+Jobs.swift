@@ -8,35 +8,23 @@ extension Panal {
     ///
     /// Without `version` the newest runs, without `profile` the one that the manifest suggests. Throws `notFound` for an unknown
     /// program, `invalid` with every wrong field (pointer `/profile` for the profile, `/priority` for the priority), and `overloaded`
-    /// when the queue or the user's part of it is full or the service is stopping; then nothing was stored. `high` is for
-    /// administrators, others get `forbidden`.
+    /// when the queue or the user's part of it is full or the service is stopping, `unaffordable` with the numbers where credits are on
+    /// and the most that it may cost cannot be set aside; then nothing was stored. `high` is for administrators, others get
+    /// `forbidden`.
     package func submit(
         _ principal: Principal, program name: String, version: Int? = nil, profile: String? = nil,
         priority: PriorityClass = .normal, submission: Submission
     ) async throws -> Job {
-        if priority == .high { try requireAdministrator(principal) }
         let runner = try takingRunner()
-        let program = try await program(principal, name: name, version: version)
-        let chosen = try self.profile(named: profile, for: program.manifest)
-        let demand = demand(chosen.limits, owner: principal.user, priority: priority)
-        // Cheap, before anything is written; the scheduler decides for good below.
-        if let refusal = await runner.scheduler.refusal(of: demand) { throw Self.refused(refusal) }
-        if priority == .opportunistic, !executor.canFreeze {
-            throw ServiceError(
-                .invalid, mistake: "/priority",
-                "this host cannot freeze programs, which opportunistic jobs have to bear")
-        }
-        let invocation: Invocation
-        do {
-            invocation = try program.manifest.plan(submission, entry: program.version.entry)
-        } catch {
-            throw ServiceError(.invalid, "the submission has mistakes", mistakes: error.mistakes)
-        }
+        let prepared = try await prepare(
+            principal, program: name, version: version, profile: profile, priority: priority, submission: submission,
+            runner)
+        let (program, chosen, invocation) = (prepared.program, prepared.profile, prepared.invocation)
         let now = clock.now()
         let job = Job(
             id: .make(at: now), owner: principal.user, program: program.program.id, programName: program.program.name,
             version: program.version.number, profile: chosen.name, priority: priority, state: .queued, submitted: now,
-            fields: invocation.fields)
+            fields: invocation.fields, charge: prepared.charge)
         var generator = SystemRandomNumberGenerator()
         let attempt = AttemptSpec(
             id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: program.manifest.rootfs,
@@ -45,9 +33,14 @@ extension Panal {
             inputs: invocation.inputs, standardInput: invocation.standardInput,
             isIdle: priority == .opportunistic)
         return try await uncancelled { [store, logger] in
-            let order = try await store.insert(
-                job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
-            if let refusal = await runner.submit(attempt, of: program.manifest, demand: demand, order: order) {
+            let order: Int64
+            do {
+                order = try await store.insert(job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
+            } catch let refusal as LedgerRefusal {
+                throw ServiceError(refusal)
+            }
+            let refusal = await runner.submit(attempt, of: program.manifest, demand: prepared.demand, order: order)
+            if let refusal {
                 try await store.deleteUnacknowledged(job.id)
                 logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
                 throw Self.refused(refusal)
@@ -177,7 +170,7 @@ extension Panal {
         return job
     }
 
-    private func profile(named name: String?, for manifest: Manifest) throws -> Profile {
+    func profile(named name: String?, for manifest: Manifest) throws -> Profile {
         let wanted = name ?? manifest.suggestedProfile ?? configuration.defaultProfile
         guard let profile = profileList.first(where: { $0.name == wanted }) else {
             throw ServiceError(.invalid, mistake: "/profile", Self.unknownProfile(wanted, profileList))
@@ -197,7 +190,7 @@ extension Panal {
         throw ServiceError(.invalid, mistake: "/profile", "profile \(wanted): \(refusal); \(advice)")
     }
 
-    private static func refused(_ refusal: Refusal) -> ServiceError {
+    static func refused(_ refusal: Refusal) -> ServiceError {
         switch refusal.kind {
         case .full: ServiceError(.overloaded, refusal.reason, retryAfter: refusal.retryAfter ?? .seconds(10))
         case .impossible: ServiceError(.invalid, mistake: "/profile", refusal.reason)

@@ -55,6 +55,7 @@ package final class Panal: Sendable {
         try await removeUnreferenced(before: Timestamp(microseconds: .max))
         let first = try await makeFirstAdministrator()
         try await store.claim()
+        try await checkLedger()
         let left = try await store.unfinishedJobs()
         // What was acknowledged is taken again even where the queue has become shorter since.
         var settings = configuration.schedule
@@ -168,6 +169,15 @@ package final class Panal: Sendable {
         let programs = try await blobs.removePrograms(except: try await store.referencedPrograms(), before: moment)
         guard content + programs > 0 else { return }
         logger.info("removed what nothing refers to", metadata: ["files": "\(content)", "programs": "\(programs)"])
+    }
+
+    /// Loud, and with the numbers: somebody's money is concerned.
+    private func checkLedger() async throws {
+        for finding in try await store.checkLedger(at: clock.now()) {
+            let what =
+                finding.isRepaired ? "the ledger was put right" : "the ledger does not add up: a person has to look"
+            logger.critical("\(what)", metadata: ["finding": .string(finding.detail)])
+        }
     }
 
     private func makeFirstAdministrator() async throws -> FirstStart? {

@@ -24,6 +24,7 @@ package struct ServiceConfiguration: Hashable, Sendable {
     package var throttle: ThrottleRule
     /// Used where neither the submission nor the manifest names a profile.
     package var defaultProfile: String
+    package var credits: CreditRules
 
     package init(
         queueLimit: Int = 1_000, schedule: ScheduleSettings = ScheduleSettings(),
@@ -31,8 +32,9 @@ package struct ServiceConfiguration: Hashable, Sendable {
         maximumUploadBytes: Int = 1 << 30, maximumProgramBytes: Int = 1 << 30,
         maximumProgramFiles: Int = 10_000, sessionLifetime: Duration = .seconds(12 * 3_600),
         minimumPasswordLength: Int = 10, passwordCost: PasswordCost = .standard, throttle: ThrottleRule = .standard,
-        defaultProfile: String = "small"
+        defaultProfile: String = "small", credits: CreditRules = CreditRules()
     ) {
+        self.credits = credits
         self.schedule = schedule
         self.schedule.queueLimit = max(0, queueLimit)
         self.deadlines = deadlines

@@ -10,8 +10,10 @@ extension SQLiteStore {
     package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
         let fields = try JSONText.of(job.fields)
         let specification = try JSONText.of(AttemptDocument(attempt, hasSecrets: hasSecrets))
-        return try await write { [self] database in
+        let stored: Result<Int64, LedgerRefusal> = try await write { [self] database in
             try checkLease(database)
+            // Not thrown, and before anything is written: others, who share the transaction, are not to begin again for it.
+            if let refusal = try Self.refusal(of: job, database) { return .failure(refusal) }
             try database.cachedStatement(
                 sql: """
                     INSERT INTO jobs (
@@ -34,14 +36,18 @@ extension SQLiteStore {
                     job.id.text, content.hex,
                 ])
             }
-            return position
+            if let charge = job.charge { try Self.insert(charge, of: job, database) }
+            return .success(position)
         }
+        return try stored.get()
     }
 
     package func deleteUnacknowledged(_ job: JobID) async throws {
-        try await write {
-            try $0.execute(
-                sql: "DELETE FROM jobs WHERE id = ? AND state = ?", arguments: [job.text, JobState.queued.rawValue])
+        try await write { database in
+            let found = try Self.job(job, database)
+            guard let found, found.state == .queued else { return }
+            try Self.forgetCharge(of: job, at: found.submitted, database)
+            try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [job.text])
         }
     }
 
@@ -68,7 +74,9 @@ extension SQLiteStore {
             let statement = try database.cachedStatement(
                 sql: "SELECT \(jobColumns) FROM jobs \(filter) ORDER BY position DESC LIMIT ?")
             var jobs = try Row.fetchAll(statement, arguments: arguments).map { try Job(row: $0) }
-            for place in jobs.indices where jobs[place].state.isFinal {
+            for place in jobs.indices {
+                jobs[place].charge = try Self.charge(of: jobs[place].id, database)
+                guard jobs[place].state.isFinal else { continue }
                 jobs[place].files = try Self.files(of: jobs[place].id, database)
             }
             return jobs
@@ -96,8 +104,9 @@ extension SQLiteStore {
                     WHERE state NOT IN ('finished', 'failed', 'cancelled') ORDER BY position
                     """
             ).map { row in
-                let job = try Job(row: row)
+                var job = try Job(row: row)
                 let document: AttemptDocument = try row.document(22)
+                job.charge = try Self.charge(of: job.id, database)
                 return UnfinishedJob(
                     job: job, attempt: try document.attempt(job: job.id, number: try row.integer(21)),
                     order: Int64(try row.integer(23)), cancelledBy: try row.optional(24, row.text))
@@ -123,7 +132,10 @@ extension SQLiteStore {
                 try Self.apply(change, to: job, database)
                 state = change.state
             }
-            if state.isFinal { try Self.forgetSecrets(of: job, database) }
+            if state.isFinal, let last = changes.last {
+                try Self.forgetSecrets(of: job, database)
+                try Self.settle(job, last, database)
+            }
             return try Self.job(job, database)
         }
     }
@@ -223,10 +235,11 @@ extension SQLiteStore {
             .execute(arguments: [job.text, change.at.microseconds, change.state.rawValue, change.message])
     }
 
-    private static func job(_ id: JobID, _ database: Database) throws -> Job? {
+    static func job(_ id: JobID, _ database: Database) throws -> Job? {
         let statement = try database.cachedStatement(sql: "SELECT \(jobColumns) FROM jobs WHERE id = ?")
         guard var job = try Row.fetchOne(statement, arguments: [id.text]).map({ try Job(row: $0) }) else { return nil }
         if job.state.isFinal { job.files = try files(of: id, database) }
+        job.charge = try charge(of: id, database)
         return job
     }
 

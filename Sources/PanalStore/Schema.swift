@@ -17,6 +17,7 @@ enum Schema {
         migrator.registerMigration("3 cancels that are remembered") { database in
             try database.execute(sql: "ALTER TABLE jobs ADD COLUMN cancelled_by TEXT")
         }
+        migrator.registerMigration("4 ledger") { try $0.execute(sql: ledger) }
         return migrator
     }
 

@@ -1,4 +1,5 @@
 import PanalScheduler
+import PanalService
 
 /// One thing that an operator may set: by flag, by variable, or in the file; declared once, in the table below.
 /// Reading, `--help` and the refusal of what is unknown or wrong all follow from it.
@@ -102,6 +103,16 @@ struct Setting: Sendable {
         Setting(
             key: "user-queue", kind: .integer(0...1_000_000), standard: "0",
             help: "jobs of one user that may wait; 0 for as many as the queue takes"),
+        Setting(
+            key: "credits", kind: .word(["off", "on"]), standard: "off",
+            help:
+                "on: a job is refused whose user has not the credit for the most that it may cost; off: use and cost are counted, "
+                + "and nothing is refused. Prices stand in the profiles"),
+        Setting(
+            key: "budget-stop", kind: .word(CreditRules.BudgetStop.allCases.map(\.rawValue)), standard: "submissions",
+            help:
+                "what a monthly budget stops that is set lower than what is spent: ‘submissions’ only new jobs, ‘running’ also "
+                + "those that run, the newest first"),
         Setting(
             key: "opportunistic-memory", kind: .bytes, standard: "0B",
             help:

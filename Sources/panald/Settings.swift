@@ -20,6 +20,7 @@ struct Settings: Sendable {
     var schedule: ScheduleSettings
     var deadlines: StateDeadlines
     var attempts: Int
+    var credits: CreditRules
     var opportunisticMemory: Int
     /// Whether people work at this machine.
     var isDesk: Bool
@@ -59,6 +60,9 @@ struct Settings: Sendable {
             reconnecting: try reader.duration("deadline-reconnecting"),
             finishing: try reader.duration("deadline-finishing"))
         attempts = try reader.integer("attempts")
+        credits = CreditRules(
+            isOn: try reader.word("credits") == "on",
+            budgetStop: CreditRules.BudgetStop(rawValue: try reader.word("budget-stop")) ?? .submissions)
         opportunisticMemory = try reader.bytes("opportunistic-memory")
         isDesk = try reader.boolean("desk")
         leavesCells = try reader.word("on-stop") == "leave"
@@ -76,7 +80,7 @@ struct Settings: Sendable {
     func service(on host: HostDescription) -> ServiceConfiguration {
         ServiceConfiguration(
             queueLimit: schedule.queueLimit, schedule: schedule, deadlines: deadlines, attempts: attempts, host: host,
-            maximumUploadBytes: maximumUploadBytes)
+            maximumUploadBytes: maximumUploadBytes, credits: credits)
     }
 
     private static func schedule(_ reader: SettingsReader) throws -> ScheduleSettings {

@@ -34,6 +34,7 @@ final class DirectedExecutor: Executor {
         /// `freeze` and `thaw` with the job, `start` with that of an attempt, in their order.
         var log: [String] = []
         var cannotFreeze = false
+        var wall: Int64 = 5
     }
 
     let capacity: HostCapacity
@@ -71,7 +72,7 @@ final class DirectedExecutor: Executor {
         defer { state.withLock { $0.running -= 1 } }
         switch mode {
         case .ends(let outcome):
-            return AttemptResult(outcome: outcome, usage: ResourceUsage())
+            return AttemptResult(outcome: outcome, usage: ResourceUsage(wallMicroseconds: wall))
         case .answers:
             started()
             return result(.exited(code: 0), writing: "hello\n", to: sink)
@@ -132,6 +133,11 @@ final class DirectedExecutor: Executor {
         get { state.withLock(\.cannotFreeze) }
         set { state.withLock { $0.cannotFreeze = newValue } }
     }
+    /// What an attempt is measured to have taken, in microseconds.
+    var wall: Int64 {
+        get { state.withLock(\.wall) }
+        set { state.withLock { $0.wall = newValue } }
+    }
     var log: [String] { state.withLock(\.log) }
     var settled: [AttemptID] { state.withLock(\.settled) }
 
@@ -174,7 +180,7 @@ final class DirectedExecutor: Executor {
                 outcome: .systemError(SystemError(step: "sink", detail: "\(error)")), usage: ResourceUsage())
         }
         return AttemptResult(
-            outcome: outcome, usage: ResourceUsage(wallMicroseconds: 5), skipped: ["huge.bin: over the limit"],
+            outcome: outcome, usage: ResourceUsage(wallMicroseconds: wall), skipped: ["huge.bin: over the limit"],
             output: StreamState(bytes: bytes.count, truncated: false))
     }
 }

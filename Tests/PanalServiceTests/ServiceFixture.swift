@@ -29,6 +29,8 @@ final class ServiceFixture: Sendable {
     let clock = ManualClock()
     let executor: DirectedExecutor
     let configuration: ServiceConfiguration
+    /// Of every profile.
+    let tariff: Tariff
     let store: SQLiteStore
     /// What the service has in front of `store`, which fails when the test says so.
     let stubborn: StubbornStore
@@ -44,8 +46,10 @@ final class ServiceFixture: Sendable {
     init(
         cores: Int = 2, queueLimit: Int = 100, executor: DirectedExecutor.Mode = .answers,
         throttle: ThrottleRule = .standard, schedule: ScheduleSettings = ScheduleSettings(),
-        deadlines: StateDeadlines = StateDeadlines(), opportunisticMemory: Int = 0
+        deadlines: StateDeadlines = StateDeadlines(), opportunisticMemory: Int = 0,
+        credits: CreditRules = CreditRules(), tariff: Tariff = .free
     ) async throws {
+        self.tariff = tariff
         path = NSTemporaryDirectory() + "panal-test-" + UUID().uuidString
         self.executor = DirectedExecutor(mode: executor, cores: cores)
         configuration = ServiceConfiguration(
@@ -53,8 +57,8 @@ final class ServiceFixture: Sendable {
             host: HostDescription(
                 name: "test", cores: (0..<cores).map { CoreDescription(threads: [$0]) }, memory: 8 << 30,
                 opportunisticMemory: opportunisticMemory), maximumUploadBytes: 1 << 20, passwordCost: Self.cheap,
-            throttle: throttle)
-        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
+            throttle: throttle, credits: credits)
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff)
         let first = try #require(try await panal.start())
         let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal
         self.admin = admin
@@ -70,8 +74,10 @@ final class ServiceFixture: Sendable {
         path = other.path + "-copy"
         try FileManager.default.copyItem(atPath: other.path, toPath: path)
         self.executor = executor ?? DirectedExecutor(mode: .answers, cores: cores)
-        configuration = ServiceConfiguration(queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap)
-        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration)
+        configuration = ServiceConfiguration(
+            queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap, credits: other.configuration.credits)
+        tariff = other.tariff
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)
     }
@@ -81,14 +87,19 @@ final class ServiceFixture: Sendable {
     }
 
     private static func open(
-        _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration
+        _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration,
+        _ tariff: Tariff
     ) throws -> (SQLiteStore, StubbornStore, DirectoryBlobStore, Panal) {
         let blobs = try DirectoryBlobStore(path: path)
         let store = try SQLiteStore(path: path + "/panal.sqlite")
         let stubborn = StubbornStore(store)
         let panal = Panal(
             store: stubborn, blobs: blobs, executor: executor,
-            profiles: [profile("small", cores: 1), profile("half", shared: 500), profile("xlarge", cores: 6)],
+            profiles: [profile("small", cores: 1), profile("half", shared: 500), profile("xlarge", cores: 6)].map {
+                var profile = $0
+                profile.tariff = tariff
+                return profile
+            },
             clock: clock, configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return (store, stubborn, blobs, panal)

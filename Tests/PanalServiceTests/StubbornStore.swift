@@ -85,4 +85,26 @@ final class StubbornStore: Store {
     func unfinishedJobs() async throws -> [UnfinishedJob] { try await store.unfinishedJobs() }
     func referencedBlobs() async throws -> Set<ContentHash> { try await store.referencedBlobs() }
     func referencedPrograms() async throws -> Set<ContentHash> { try await store.referencedPrograms() }
+
+    func standing(of account: LedgerAccount, at moment: Timestamp) async throws -> AccountStanding {
+        try await store.standing(of: account, at: moment)
+    }
+    func standings(at moment: Timestamp) async throws -> [AccountStanding] { try await store.standings(at: moment) }
+    func post(_ transaction: LedgerTransaction) async throws -> AccountStanding { try await store.post(transaction) }
+    func setBudget(
+        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp
+    ) async throws -> AccountStanding {
+        try await store.setBudget(of: account, to: amount, at: moment)
+    }
+    func lines(of account: LedgerAccount, before: Int64?, limit: Int) async throws -> [LedgerLine] {
+        try await store.lines(of: account, before: before, limit: limit)
+    }
+    func usage(_ query: UsageQuery) async throws -> [UsageRow] { try await store.usage(query) }
+    func unfinishedJobs(paidBy account: LedgerAccount) async throws -> [JobID] {
+        try await store.unfinishedJobs(paidBy: account)
+    }
+    func costItems() async throws -> [CostItem] { try await store.costItems() }
+    func setCostItems(_ items: [CostItem]) async throws { try await store.setCostItems(items) }
+    func ledgerFigures() async throws -> LedgerFigures { try await store.ledgerFigures() }
+    func checkLedger(at moment: Timestamp) async throws -> [LedgerFinding] { try await store.checkLedger(at: moment) }
 }

@@ -1,7 +1,7 @@
 /// An amount of credit in whole millionths of a credit. Money never becomes a floating-point number here.
 ///
 /// What one credit is worth outside Panal is the operator's agreement with the users; the examples take it for one euro.
-package struct Credits: Hashable, Sendable {
+package struct Credits: Hashable, Sendable, Codable {
     /// Millionths of a credit.
     package var micro: Int64
 

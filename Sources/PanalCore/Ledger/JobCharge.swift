@@ -1,5 +1,5 @@
 /// What a job costs: the price that held when it was submitted, what was set aside for it, and what it came to.
-package struct JobCharge: Hashable, Sendable {
+package struct JobCharge: Hashable, Sendable, Codable {
     /// Who pays.
     package var payer: LedgerAccount
     package var price: Price
@@ -13,7 +13,7 @@ package struct JobCharge: Hashable, Sendable {
     package var settlement: Settlement?
 
     /// What a job that has ended is charged with.
-    package struct Settlement: Hashable, Sendable {
+    package struct Settlement: Hashable, Sendable, Codable {
         package var at: Timestamp
         /// What was measured, billed or not.
         package var use: MeteredUse

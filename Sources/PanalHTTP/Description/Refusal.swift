@@ -21,6 +21,10 @@ struct Refusal: Hashable, Sendable {
     private static let table: [Int: (name: String, kind: String, note: String)] = [
         400: ("Malformed", "malformed", "The query or the body cannot be understood."),
         401: ("Unauthenticated", "unauthenticated", "No key and no session, or one that is not valid any more."),
+        402: (
+            "Unaffordable", "unaffordable",
+            "Not enough credit, or not enough left of a budget: `needed` and `available` have the numbers."
+        ),
         403: ("Forbidden", "forbidden", "Known, but not allowed: by role, by the key's scopes, or for a foreign form."),
         404: ("NotFound", "not-found", "Not there, or not there for this caller."),
         405: ("MethodNotAllowed", "method-not-allowed", "Not with this method; `Allow` says with which."),

@@ -11,6 +11,8 @@ struct Problem: Sendable {
     var title: String
     var detail: String
     var mistakes: [Mistake] = []
+    /// Members of its own.
+    var numbers: [String: JSONValue] = [:]
     var headers = HTTPFields()
 
     /// The only table from the service's refusals to HTTP.
@@ -25,6 +27,7 @@ struct Problem: Sendable {
         case .tooLarge: (.contentTooLarge, "too-large", "Larger than is taken")
         case .overloaded: (.tooManyRequests, "overloaded", "Too many for now")
         case .unsupported: (.unsupportedMediaType, "unsupported", "This kind is not taken")
+        case .unaffordable: (.init(code: 402, reasonPhrase: "Payment Required"), "unaffordable", "Not enough credit")
         case .internal: (.internalServerError, "internal", "Panal failed")
         }
     }
@@ -68,6 +71,7 @@ struct Problem: Sendable {
         let (status, kind, title) = Self.status(of: error.code)
         self.init(status: status, kind: kind, title: title, detail: error.detail, headers: [:])
         mistakes = error.mistakes
+        numbers = error.numbers
         if error.code == .unauthenticated { headers[.wwwAuthenticate] = "Bearer realm=\"panal\"" }
         if let pause = error.retryAfter ?? (error.code == .overloaded ? .seconds(1) : nil) {
             headers[.retryAfter] = String(max(1, Int(pause.inSeconds.rounded(.up))))
@@ -76,10 +80,12 @@ struct Problem: Sendable {
 
     /// The answer of the programming interface.
     func response(instance: String) throws -> Response {
-        var body: [String: JSONValue] = [
+        var body = numbers
+        let common: [String: JSONValue] = [
             "type": .string("urn:panal:problem:\(kind)"), "title": .string(title),
             "status": .integer(status.code), "detail": .string(detail), "instance": .string(instance),
         ]
+        body.merge(common) { _, common in common }
         if !mistakes.isEmpty {
             body["errors"] = .array(
                 mistakes.map { .object(["pointer": .string($0.pointer), "detail": .string($0.detail)]) })

@@ -1,0 +1,221 @@
+import Logging
+package import PanalCore
+
+/// Who a group or a user is in requests about credit.
+package enum AccountName: Hashable, Sendable {
+    case user(String)
+    case group(String)
+}
+
+/// How an account stands, with the name of whoever it belongs to.
+package struct NamedStanding: Hashable, Sendable {
+    package var name: AccountName
+    package var standing: AccountStanding
+}
+
+extension Panal {
+    package var credits: CreditRules { configuration.credits }
+
+    /// Who pays for what a user submits.
+    func payer(of principal: Principal) async throws -> LedgerAccount { .user(principal.user) }
+
+    /// How an account stands: one's own, or for administrators anybody's. Throws `notFound` where there is nobody of that name.
+    package func standing(_ principal: Principal, of name: AccountName? = nil) async throws -> NamedStanding {
+        let (account, name) = try await account(principal, name)
+        return NamedStanding(name: name, standing: try await store.standing(of: account, at: clock.now()))
+    }
+
+    /// What moved in an account, the newest first; `before` is the number of an entry. `limit` is 1 to 1000.
+    package func creditLines(
+        _ principal: Principal, of name: AccountName? = nil, before: Int64? = nil, limit: Int
+    ) async throws -> [LedgerLine] {
+        let (account, _) = try await account(principal, name)
+        return try await store.lines(of: account, before: before, limit: min(max(limit, 1), 1_000))
+    }
+
+    /// Every account with its owner; administrators only.
+    package func standings(_ principal: Principal) async throws -> [NamedStanding] {
+        try requireAdministrator(principal)
+        var names: [UserID: String] = [:]
+        for user in try await store.users() { names[user.id] = user.name }
+        return try await store.standings(at: clock.now()).map { standing in
+            let name: AccountName =
+                switch standing.account {
+                case .user(let id): .user(names[id] ?? id.text)
+                case .group(let id): .group(id)
+                case .grants, .revenue, .holds: .group(standing.account.description)
+                }
+            return NamedStanding(name: name, standing: standing)
+        }
+    }
+
+    /// Gives credit; administrators only. A reason is needed: it stands in the account's list.
+    package func grant(
+        _ principal: Principal, _ amount: Credits, to name: AccountName, reason: String
+    ) async throws -> NamedStanding {
+        try await move(principal, amount, name, reason) { account, now in
+            .grant(amount, to: account, by: principal.name, reason: reason.trimmed, at: now)
+        }
+    }
+
+    /// Takes credit back, as far as it is not set aside; administrators only. Throws `unaffordable` where there is less.
+    package func withdraw(
+        _ principal: Principal, _ amount: Credits, from name: AccountName, reason: String
+    ) async throws -> NamedStanding {
+        try await move(principal, amount, name, reason) { account, now in
+            .withdrawal(amount, from: account, by: principal.name, reason: reason.trimmed, at: now)
+        }
+    }
+
+    private func move(
+        _ principal: Principal, _ amount: Credits, _ name: AccountName, _ reason: String,
+        _ make: (LedgerAccount, Timestamp) -> LedgerTransaction
+    ) async throws -> NamedStanding {
+        try requireAdministrator(principal)
+        guard amount > .zero else {
+            throw ServiceError(.invalid, mistake: "/amount", "more than 0, such as \"12.5\"")
+        }
+        let reason = reason.trimmed
+        guard (1...200).contains(reason.count), !reason.hasControlCharacters else {
+            throw ServiceError(.invalid, mistake: "/reason", "1 to 200 characters on one line")
+        }
+        let (account, name) = try await account(principal, name)
+        let transaction = make(account, clock.now())
+        do {
+            let standing = try await uncancelled { [store] in try await store.post(transaction) }
+            logger.notice(
+                "credit moved",
+                metadata: [
+                    "kind": .string(transaction.kind.rawValue), "account": "\(account)", "amount": "\(amount)",
+                    "by": .string(principal.name),
+                ])
+            return NamedStanding(name: name, standing: standing)
+        } catch let refusal as LedgerRefusal {
+            throw ServiceError(refusal)
+        } catch LedgerMistake.tooLarge {
+            throw ServiceError(.invalid, mistake: "/amount", "no account may hold more than \(Credits.largest) credits")
+        }
+    }
+
+    /// Sets the most that an account may spend in a month, nil for no limit; administrators only. Where the rules say that running
+    /// jobs stop, those that the budget does not cover any more are cancelled, the newest first. Answers which.
+    package func setBudget(
+        _ principal: Principal, of name: AccountName, to amount: Credits?
+    ) async throws -> (standing: NamedStanding, stopped: [JobID]) {
+        try requireAdministrator(principal)
+        let (account, name) = try await account(principal, name)
+        var standing = try await store.setBudget(of: account, to: amount, at: clock.now())
+        logger.notice(
+            "budget set",
+            metadata: [
+                "account": "\(account)", "amount": .string(amount.map { "\($0)" } ?? "none"),
+                "by": .string(principal.name),
+            ])
+        var stopped: [JobID] = []
+        if credits.budgetStop == .running, let amount {
+            var over = standing.paidThisMonth + standing.held - amount
+            for job in try await store.unfinishedJobs(paidBy: account) where over > .zero {
+                guard let hold = try await store.job(job)?.charge?.hold, hold > .zero else { continue }
+                _ = try await cancel(principal, job)
+                over = over - hold
+                stopped.append(job)
+            }
+            standing = try await store.standing(of: account, at: clock.now())
+        }
+        return (NamedStanding(name: name, standing: standing), stopped)
+    }
+
+    /// What jobs used. Without being an administrator one sees one's own.
+    package func usage(
+        _ principal: Principal, _ query: UsageQuery, of name: AccountName? = nil
+    ) async throws -> [UsageRow] {
+        var query = query
+        switch name {
+        case nil where principal.isAdministrator: break
+        case nil: query.user = principal.user
+        case let name?:
+            switch try await account(principal, name).account {
+            case .user(let id): query.user = id
+            case .group(let id): query.group = id
+            case .grants, .revenue, .holds: break
+            }
+        }
+        return try await store.usage(query)
+    }
+
+    package func ledgerFigures() async throws -> LedgerFigures { try await store.ledgerFigures() }
+
+    // MARK: - What the operator pays
+
+    package func costItems(_ principal: Principal) async throws -> [CostItem] {
+        try requireAdministrator(principal)
+        return try await store.costItems()
+    }
+
+    /// Replaces the list; administrators only.
+    package func setCostItems(_ principal: Principal, to items: [CostItem]) async throws {
+        try requireAdministrator(principal)
+        guard items.count <= 200 else { throw ServiceError(.invalid, mistake: "/items", "at most 200") }
+        var names: Set<String> = []
+        for (place, item) in items.enumerated() {
+            guard (1...80).contains(item.name.count), !item.name.hasControlCharacters else {
+                throw ServiceError(.invalid, mistake: "/items/\(place)/name", "1 to 80 characters on one line")
+            }
+            guard names.insert(item.name).inserted else {
+                throw ServiceError(.invalid, mistake: "/items/\(place)/name", "‘\(item.name)’ stands twice")
+            }
+        }
+        try await store.setCostItems(items)
+    }
+
+    /// What a month cost and earned, in all and by profile; administrators only. `profile` looks at one of them.
+    package func costs(_ principal: Principal, month: Month? = nil, profile: String? = nil) async throws -> CostAnalysis
+    {
+        try requireAdministrator(principal)
+        let month = month ?? Month(of: clock.now())
+        let rows = try await store.usage(UsageQuery(by: [.profile], from: month, to: month))
+        var analysis = CostAnalysis(
+            month: month, items: try await store.costItems(), usage: rows.map { ($0.profile ?? "", $0.sum) },
+            cores: capacity.cores.count)
+        if let profile {
+            guard profileList.contains(where: { $0.name == profile }) || rows.contains(where: { $0.profile == profile })
+            else { throw ServiceError(.notFound, "there is no profile ‘\(profile)’") }
+            analysis.profiles.removeAll { $0.profile != profile }
+        }
+        return analysis
+    }
+
+    /// The account of a name, which only administrators give for others than themselves.
+    private func account(
+        _ principal: Principal, _ name: AccountName?
+    ) async throws -> (account: LedgerAccount, name: AccountName) {
+        switch name {
+        case nil: return (.user(principal.user), .user(principal.name))
+        case .user(let text) where text == principal.name: return (.user(principal.user), .user(text))
+        case .user(let text):
+            guard principal.isAdministrator, let user = try await store.user(named: text) else {
+                throw ServiceError(.notFound, "there is no such user")
+            }
+            return (.user(user.id), .user(user.name))
+        case .group: throw ServiceError(.notFound, "there is no such group")
+        }
+    }
+}
+
+extension ServiceError {
+    /// With the numbers, for people and for programs.
+    init(_ refusal: LedgerRefusal) {
+        let whose = if case .group = refusal.account { "the group" } else { "the account" }
+        let detail =
+            switch refusal.cause {
+            case .balance: "\(refusal.needed) credits are needed, and \(whose) has \(refusal.available)"
+            case .budget:
+                "\(refusal.needed) credits are needed, and this month's budget of \(whose) leaves \(refusal.available)"
+            }
+        self.init(.unaffordable, detail)
+        numbers = [
+            "needed": .string(refusal.needed.description), "available": .string(refusal.available.description),
+            "limit": .string(refusal.cause.rawValue), "account": .string(refusal.account.description),
+        ]
+    }
+}

@@ -1,0 +1,122 @@
+import GRDB
+package import PanalCore
+
+/// What jobs are charged with: holds and their ends, always inside of the transaction that stores the job's own state.
+extension SQLiteStore {
+    private static let columns = """
+        payer, core_hour, memory_hour, most_millicores, most_memory, most_time, hold, ended, core_time, memory_time, cost, paid
+        """
+
+    /// Why the job cannot be paid; nil when it can be, and where nothing is to be set aside.
+    static func refusal(of job: Job, _ database: Database) throws -> LedgerRefusal? {
+        guard let charge = job.charge, charge.hold > .zero else { return nil }
+        return try standing(of: charge.payer, at: job.submitted, database).refusal(of: charge.hold)
+    }
+
+    /// Stores the charge and sets the hold aside, which `refusal` has nothing against.
+    static func insert(_ charge: JobCharge, of job: Job, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO job_charges (
+                    job, owner, payer, program, profile, priority, core_hour, memory_hour, most_millicores, most_memory,
+                    most_time, hold
+                ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            job.id.text, job.owner.text, charge.payer.description, job.programName, job.profile, job.priority.rawValue,
+            charge.price.coreHour, charge.price.memoryHour, charge.millicores, charge.memory, charge.longest,
+            charge.hold.micro,
+        ])
+        guard charge.hold > .zero else { return }
+        try post(.hold(charge.hold, of: charge.payer, for: job.id, at: job.submitted), database)
+        try changeHeld(of: charge.payer, by: charge.hold, database)
+    }
+
+    /// Ends the job's hold, once: an end that was stored before stays as it is.
+    static func settle(_ job: JobID, _ last: JobChange, _ database: Database) throws {
+        guard let charge = try charge(of: job, database), charge.settlement == nil else { return }
+        try end(charge, of: job, charge.settled(last.result, at: last.at), last.result, database)
+    }
+
+    static func end(
+        _ charge: JobCharge, of job: JobID, _ settlement: JobCharge.Settlement, _ result: JobResult?,
+        _ database: Database
+    ) throws {
+        let month = Month(of: settlement.at)
+        let outcome = result.map { $0.isPanalsFault ? "systemError" : $0.outcome.word }
+        try database.cachedStatement(
+            sql: """
+                UPDATE job_charges SET ended = ?, month = ?, outcome = ?, core_time = ?, memory_time = ?, cpu_time = ?,
+                    cost = ?, paid = ? WHERE job = ? AND ended IS NULL
+                """
+        ).execute(arguments: [
+            settlement.at.microseconds, month.code, outcome, settlement.use.coreMicroseconds,
+            settlement.use.memoryMicroseconds, max(0, result?.usage?.cpuMicroseconds ?? 0), settlement.cost.micro,
+            settlement.paid.micro, job.text,
+        ])
+        guard database.changesCount == 1, charge.hold > .zero else { return }
+        try post(
+            .ending(hold: charge.hold, of: charge.payer, cost: settlement.paid, for: job, at: settlement.at), database)
+        try changeHeld(of: charge.payer, by: -charge.hold, database)
+        guard settlement.paid > .zero else { return }
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO ledger_months VALUES (?, ?, ?)
+                ON CONFLICT (account, month) DO UPDATE SET paid = paid + excluded.paid
+                """
+        ).execute(arguments: [charge.payer.description, month.code, settlement.paid.micro])
+    }
+
+    /// For a job that the service did not take after all: its hold goes back, and it is no job in the reports.
+    static func forgetCharge(of job: JobID, at moment: Timestamp, _ database: Database) throws {
+        guard let charge = try charge(of: job, database), charge.settlement == nil else { return }
+        let nothing = JobCharge.Settlement(at: moment, use: MeteredUse(), cost: .zero, paid: .zero)
+        try end(charge, of: job, nothing, nil, database)
+        try database.execute(sql: "DELETE FROM job_charges WHERE job = ?", arguments: [job.text])
+    }
+
+    static func charge(of job: JobID, _ database: Database) throws -> JobCharge? {
+        let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM job_charges WHERE job = ?")
+        return try Row.fetchOne(statement, arguments: [job.text]).map { row in
+            JobCharge(
+                payer: try row.account(0), price: Price(coreHour: try row.long(1), memoryHour: try row.long(2)),
+                millicores: try row.integer(3), memory: try row.integer(4), longest: try row.long(5),
+                hold: try row.credits(6),
+                settlement: try row.optional(7, row.moment).map { ended in
+                    JobCharge.Settlement(
+                        at: ended,
+                        use: MeteredUse(coreMicroseconds: try row.long(8), memoryMicroseconds: try row.long(9)),
+                        cost: try row.credits(10), paid: try row.credits(11))
+                })
+        }
+    }
+
+    private static func changeHeld(of account: LedgerAccount, by amount: Credits, _ database: Database) throws {
+        try database.cachedStatement(sql: "UPDATE ledger_accounts SET held = held + ? WHERE id = ?")
+            .execute(arguments: [amount.micro, account.description])
+    }
+
+    package func unfinishedJobs(paidBy account: LedgerAccount) async throws -> [JobID] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT job FROM job_charges JOIN jobs ON jobs.id = job
+                    WHERE payer = ? AND job_charges.ended IS NULL ORDER BY position DESC
+                    """,
+                arguments: [account.description]
+            ).map { try $0.identifier(0) }
+        }
+    }
+}
+
+extension Row {
+    func long(_ column: Int) throws -> Int64 { Int64(try integer(column)) }
+    func credits(_ column: Int) throws -> Credits { Credits(micro: try long(column)) }
+
+    func account(_ column: Int) throws -> LedgerAccount {
+        let text = try text(column)
+        guard let account = LedgerAccount(text) else { throw StoreError.damaged("‘\(text)’ is no account") }
+        return account
+    }
+}
