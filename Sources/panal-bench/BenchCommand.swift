@@ -5,7 +5,9 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "panal-bench", abstract: "Measure how fast cells and the server are.",
-        subcommands: [CellBench.self, TimingBench.self, OwnerBench.self, HTTPBench.self, SchedulerBench.self])
+        subcommands: [
+            CellBench.self, CellLoad.self, TimingBench.self, OwnerBench.self, HTTPBench.self, SchedulerBench.self,
+        ])
 }
 
 struct BenchFailure: Error, CustomStringConvertible {

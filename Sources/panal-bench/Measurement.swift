@@ -124,6 +124,22 @@ enum Report {
         }
     }
 
+    static func print(_ rows: [CellLoad.Row], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+            return
+        }
+        Swift.print(line("", "p50 µs", "p99 µs", "per second", "processor µs"))
+        for row in rows {
+            Swift.print(
+                line(
+                    "panal cell", number(row.median), number(row.slowest), String(row.perSecond),
+                    number(row.processorTime)))
+        }
+    }
+
     static func print(_ rows: [Footprint.Row], json: Bool) throws {
         if json {
             let encoder = JSONEncoder()
