@@ -96,7 +96,10 @@ let package = Package(
             name: "panal-launcher",
             dependencies: ["PanalLauncherProtocol", "PanalLinux"],
             swiftSettings: strict,
-            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+            // Apart by a large page, so that the code can lie in such pages whole.
+            linkerSettings: [
+                .unsafeFlags(["-static-executable", "-Xlinker", "-z", "-Xlinker", "max-page-size=0x200000"])
+            ]),
         // The hostile programs of `panal audit`, as one static executable that runs inside a cell.
         .executableTarget(
             name: "panal-hostile", dependencies: ["CPanalHostile"], swiftSettings: strict,
