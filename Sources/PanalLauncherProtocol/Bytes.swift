@@ -5,7 +5,7 @@ package struct ByteWriter {
     @usableFromInline package internal(set) var bytes: [UInt8] = []
 
     /// Inlined, like its counterpart: each process that is forked would otherwise look up first what a number is.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func put<Number: FixedWidthInteger>(_ number: Number) {
         var rest = number
         for _ in 0..<(Number.bitWidth / 8) {
@@ -40,7 +40,7 @@ package struct ByteReader {
 
     package var isAtEnd: Bool { place == bytes.count }
 
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func number<Number: FixedWidthInteger>(_: Number.Type = Number.self) throws(ProtocolError)
         -> Number
     {

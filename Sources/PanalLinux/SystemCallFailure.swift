@@ -6,6 +6,7 @@ package struct SystemCallFailure: Error, Hashable, Sendable {
     package var call: String
     package var errno: Int32
 
+    @inlinable
     package init(call: String, errno: Int32) {
         self.call = call
         self.errno = errno
@@ -19,8 +20,10 @@ package struct SystemCallFailure: Error, Hashable, Sendable {
         return unsafe String(cString: words)
     }
 
-    /// Turns the shims' `-errno` into a failure and passes everything else on.
+    /// Turns the shims' `-errno` into a failure and passes everything else on. Inlined, like its counterpart: what a number is
+    /// takes longer to look up than most calls.
     @discardableResult
+    @inlinable @inline(__always)
     package static func check<Value: SignedInteger>(
         _ value: Value, _ call: @autoclosure () -> String
     ) throws(SystemCallFailure) -> Value {
@@ -28,13 +31,16 @@ package struct SystemCallFailure: Error, Hashable, Sendable {
         throw SystemCallFailure(call: call(), errno: Int32(-value))
     }
 
+    @usableFromInline static var lastErrno: Int32 { Glibc.errno }
+
     /// The same for Glibc's own calls, which answer -1 and set `errno`.
     @discardableResult
+    @inlinable @inline(__always)
     package static func checkErrno<Value: SignedInteger>(
         _ value: Value, _ call: @autoclosure () -> String
     ) throws(SystemCallFailure) -> Value {
         guard value < 0 else { return value }
-        let number = Glibc.errno
+        let number = lastErrno
         throw SystemCallFailure(call: call(), errno: number)
     }
 }
