@@ -4,19 +4,16 @@ package struct GroupLimits: Hashable, Sendable {
     package var memory: Int
     /// Processes and threads, the cell's init included.
     package var processes: Int
-    /// Microseconds of processor time in each 100 ms; nil for whole cores, which `cores` alone limits.
+    /// Microseconds of processor time in each 100 ms; nil for whole cores, which the group's place alone limits.
     package var quota: Int?
     /// Microseconds that the group may save up of its quota and use in one period beyond it; at most the quota.
     package var burst: Int
-    /// Cores that the group may run on.
-    package var cores: [Int]
 
-    package init(memory: Int, processes: Int, quota: Int?, burst: Int = 0, cores: [Int]) {
+    package init(memory: Int, processes: Int, quota: Int?, burst: Int = 0) {
         self.memory = memory
         self.processes = processes
         self.quota = quota
         self.burst = burst
-        self.cores = cores
     }
 
     package static let period = 100_000
@@ -100,7 +97,11 @@ package protocol CellGroup: AnyObject {
     /// Starts counting.
     func begin() throws(StepFailure)
 
-    /// Gives the group its limits, each read back.
+    /// Says on which cores the group runs, read back. Before anything in it is woken: what runs elsewhere by then has to be
+    /// stopped by the kernel to be moved, which costs more than all other limits.
+    func place(on cores: [Int]) throws(StepFailure)
+
+    /// Gives the group its other limits, each read back.
     func limit(_ limits: GroupLimits) throws(StepFailure)
 
     /// How long something in the group has waited since it was last told that a cell stands ready; nil where the kernel does

@@ -32,7 +32,7 @@ final class HybridGroup: CellGroup {
     /// The spawner and, at times, a cell that stands ready: its init and the process that will be the program.
     private static let idle = 3
 
-    private var limits = GroupLimits(memory: 0, processes: 0, quota: nil, cores: [])
+    private var limits = GroupLimits(memory: 0, processes: 0, quota: nil)
     private var before = Counters()
     /// What the counters said when the last run was over. All but time, memory and kills still say so when the next begins:
     /// nothing that makes a cell is throttled, and it is few processes.
@@ -106,9 +106,12 @@ final class HybridGroup: CellGroup {
         }
     }
 
+    func place(on cores: [Int]) throws(StepFailure) {
+        try self.cores.set(CoreList.text(cores), step: "cgroup.cpuset")
+    }
+
     func limit(_ limits: GroupLimits) throws(StepFailure) {
         self.limits = limits
-        try cores.set(CoreList.text(limits.cores), step: "cgroup.cpuset")
         try setMemory(limits.memory)
         // The spawner is one more, and no part of the cell.
         try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")

@@ -57,7 +57,6 @@ final class UnifiedGroup: CellGroup {
     }
 
     func limit(_ limits: GroupLimits) throws(StepFailure) {
-        try limitCores(CoreList.text(limits.cores))
         try memoryLimit.set(String(limits.memory), step: "cgroup.memory.limit")
         try processesLimit.set(String(limits.processes), step: "cgroup.pids")
         let quota = limits.quota.map(String.init) ?? "max"
@@ -69,9 +68,9 @@ final class UnifiedGroup: CellGroup {
     }
 
     /// The file says what was written to it, even where a group above does not have these cores and others are used instead.
-    private func limitCores(_ wanted: String) throws(StepFailure) {
-        let step = "cgroup.cpuset"
-        try cores.set(wanted, step: step)
+    func place(on cores: [Int]) throws(StepFailure) {
+        let (step, wanted) = ("cgroup.cpuset", CoreList.text(cores))
+        try self.cores.set(wanted, step: step)
         let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try effectiveCores.text() }
         guard found == wanted else {
             throw StepFailure(step: step, detail: "of the cores \(wanted) a group above leaves \(found)", errno: 0)

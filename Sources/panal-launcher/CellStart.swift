@@ -18,6 +18,7 @@ struct CellStart {
         try giveStreams()
         slot.hurry()
         try cell.group.begin()
+        try cell.group.place(on: request.cores.map(Int.init))
         try CellOrder(request: request, streams: streams).send(to: cell.line)
         if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
         try cell.group.checkWeight(isIdle: request.isIdle)
@@ -29,8 +30,7 @@ struct CellStart {
     private var limits: GroupLimits {
         GroupLimits(
             memory: Int(clamping: request.memory), processes: Int(request.processes),
-            quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst),
-            cores: request.cores.map(Int.init))
+            quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst))
     }
 
     private func orderTrees(_ slot: Slot) throws(StepFailure) {

@@ -47,10 +47,6 @@ extension LiveCells {
             try KernelFile.write("\(folder(group.text, ""))/cgroup.procs", String(process))
         }
 
-        private func limits(cores: [Int]) -> GroupLimits {
-            GroupLimits(memory: 64 << 20, processes: 8, quota: nil, cores: cores)
-        }
-
         private func step(_ body: () throws -> Void) throws -> String {
             try #require(throws: StepFailure.self, performing: body).step
         }
@@ -65,8 +61,8 @@ extension LiveCells {
                 try withSleeper { process in
                     try place(process, in: "a")
                     let group = try driver.open("a")
-                    #expect(try step { try group.limit(limits(cores: [cores[1]])) } == "cgroup.cpuset")
-                    try group.limit(limits(cores: [cores[0]]))
+                    #expect(try step { try group.place(on: [cores[1]]) } == "cgroup.cpuset")
+                    try group.place(on: [cores[0]])
                 }
             }
         }
