@@ -100,10 +100,10 @@ package struct Descriptor: ~Copyable, Sendable {
     }
 
     /// Reads to the end; a file of more than `limit` bytes is EFBIG.
-    package borrowing func readAll(limit: Int) throws(SystemCallFailure) -> [UInt8] {
+    package borrowing func readAll(limit: Int, atOnce size: Int = 65_536) throws(SystemCallFailure) -> [UInt8] {
         var all: [UInt8] = []
         while true {
-            let part = try read(atMost: 65_536)
+            let part = try read(atMost: size)
             if part.isEmpty { return all }
             all += part
             guard all.count <= limit else { throw SystemCallFailure(call: "read", errno: EFBIG) }
@@ -171,10 +171,16 @@ package struct FileStatus: Hashable, Sendable {
 package enum KernelFile {
     /// The whole text without its last newline; at most 1 MiB.
     package static func read(_ path: String) throws(SystemCallFailure) -> String {
-        let file = try Descriptor.open(path, O_RDONLY)
-        var bytes = try file.readAll(limit: 1 << 20)
+        var bytes = try bytes(of: path)
         if bytes.last == 10 { bytes.removeLast() }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// All that is in it; at most 1 MiB.
+    package static func bytes(of path: String) throws(SystemCallFailure) -> [UInt8] {
+        let file = try Descriptor.open(path, O_RDONLY)
+        // They are short, and each page that a cell's init touches has to be copied for it.
+        return try file.readAll(limit: 1 << 20, atOnce: 2_048)
     }
 
     /// Writes `text` with one write, as the kernel's files want it.

@@ -21,46 +21,103 @@ package struct ExpectedMount: Sendable {
     }
 }
 
-/// The mounts that a process sees.
+/// The mounts that a process sees. All of it byte by byte: each cell's are read back, for which strings are too slow.
 package enum MountList {
     /// What of a `mountinfo` is not as it must be; nil when all is: no mount is missing, none more is there, each is what it
     /// must be, stands where it must, has the flags that it must have, and tells no other namespace of what is mounted below it.
-    package static func difference(of list: String, from expected: [ExpectedMount]) -> String? {
-        var found = [[Substring]?](repeating: nil, count: expected.count)
-        for line in list.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count > 6, words[6] == "-" else { return "this mount has other namespaces as peers: \(line)" }
+    package static func difference(of list: [UInt8], from expected: [ExpectedMount]) -> String? {
+        var found = [Line?](repeating: nil, count: expected.count)
+        var start = 0
+        while start < list.count {
+            let end = list[start...].firstIndex(of: newline) ?? list.count
+            defer { start = end + 1 }
+            if start == end { continue }
+            func text(_ range: Range<Int>) -> String { String(decoding: list[range], as: UTF8.self) }
+            guard let line = Line(list, start..<end) else {
+                return "this mount has other namespaces as peers: \(text(start..<end))"
+            }
             let index = expected.indices.first { index in
                 let mount = expected[index]
-                return found[index] == nil && mount.place == words[4] && (mount.folder.map { $0 == words[3] } ?? true)
+                return found[index] == nil && list.says(mount.place, at: line.place)
+                    && (mount.folder.map { list.says($0, at: line.folder) } ?? true)
             }
-            guard let index else { return "this mount is none of the expected ones: \(line)" }
+            guard let index else { return "this mount is none of the expected ones: \(text(start..<end))" }
             if let system = expected[index].system {
-                let ending = words[7...].joined(separator: " ")
-                guard system.hasSuffix(" ") ? ending.hasPrefix(system) : ending == system else {
-                    return "another file system than \(system) is there: \(line)"
+                let kind = line.system.prefix(system.hasSuffix(" ") ? system.utf8.count : line.system.count)
+                guard list.says(system, at: kind) else {
+                    return "another file system than \(system) is there: \(text(start..<end))"
                 }
             }
-            let flags = words[5].split(separator: ",")
-            for flag in expected[index].flags where !flags.contains(where: { $0 == flag }) {
-                return "\(words[4]) has only the flags \(words[5]), without \(flag)"
+            for flag in expected[index].flags where !list.lists(flag, in: line.flags) {
+                return "\(text(line.place)) has only the flags \(text(line.flags)), without \(flag)"
             }
-            found[index] = words
+            found[index] = line
         }
-        return misplaced(found, expected)
+        return misplaced(list, found, expected)
     }
 
-    private static func misplaced(_ found: [[Substring]?], _ expected: [ExpectedMount]) -> String? {
-        for (words, mount) in zip(found, expected) {
-            guard let words else { return "nothing is mounted at \(mount.place)" }
-            let parent = found.first { $0?[0] == words[1] && $0?[0] != words[0] } ?? nil
-            guard parent?[0] == mount.below.flatMap({ found[$0]?[0] }) else {
-                return "\(mount.place) does not stand where it must: \(words)"
+    private static func misplaced(_ list: [UInt8], _ found: [Line?], _ expected: [ExpectedMount]) -> String? {
+        func text(_ line: Line) -> String { String(decoding: list[line.whole], as: UTF8.self) }
+        for (line, mount) in zip(found, expected) {
+            guard let line else { return "nothing is mounted at \(mount.place)" }
+            let parent = found.first { other in
+                guard let other else { return false }
+                return list[other.id] == list[line.parent] && list[other.id] != list[line.id]
             }
-            if let same = mount.same, found[same]?[2] != words[2] {
-                return "\(mount.place) is not of the same file system as \(expected[same].place): \(words)"
+            guard (parent ?? nil)?.id == mount.below.flatMap({ found[$0]?.id }) else {
+                return "\(mount.place) does not stand where it must: \(text(line))"
+            }
+            if let same = mount.same.flatMap({ found[$0] }), list[same.device] != list[line.device] {
+                return "\(mount.place) is not of the file system that it must be of: \(text(line))"
             }
         }
         return nil
+    }
+
+    private static let newline = UInt8(ascii: "\n")
+
+    /// Where the words of one line are; nil for one with fields of peers before its dash.
+    private struct Line {
+        let whole: Range<Int>
+        let id: Range<Int>
+        let parent: Range<Int>
+        let device: Range<Int>
+        let folder: Range<Int>
+        let place: Range<Int>
+        let flags: Range<Int>
+        /// The kind of file system, its source and its options.
+        let system: Range<Int>
+
+        init?(_ list: [UInt8], _ whole: Range<Int>) {
+            self.whole = whole
+            var next = whole.lowerBound
+            func word() -> Range<Int> {
+                let start = next
+                while next < whole.upperBound, list[next] != UInt8(ascii: " ") { next += 1 }
+                defer { next = min(next + 1, whole.upperBound) }
+                return start..<next
+            }
+            (id, parent, device) = (word(), word(), word())
+            (folder, place, flags) = (word(), word(), word())
+            guard list.says("-", at: word()) else { return nil }
+            system = next..<whole.upperBound
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func says(_ text: String, at range: Range<Int>) -> Bool {
+        range.count == text.utf8.count && self[range].elementsEqual(text.utf8)
+    }
+
+    /// Whether a list of words between commas has this one.
+    fileprivate func lists(_ word: String, in range: Range<Int>) -> Bool {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end = self[start..<range.upperBound].firstIndex(of: UInt8(ascii: ",")) ?? range.upperBound
+            if says(word, at: start..<end) { return true }
+            start = end + 1
+        }
+        return false
     }
 }

@@ -8,6 +8,8 @@ internal import PanalLinux
 struct CellInit {
     /// See `CellRoot.prepare`.
     let folder: String?
+    /// Whether the cell has a group of its own, and so wants a namespace with that as its root; otherwise it has the slot's.
+    let ownsGroupNamespace: Bool
     let filters: [LauncherTable.Filter]
     let users: UserBlock
     let slot: Int
@@ -27,9 +29,9 @@ struct CellInit {
                 // 0 to 2 stay taken, so that nothing made from here on gets a number that the program's streams replace.
                 try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
-            try setUpNamespaces()
+            if ownsGroupNamespace { try enterGroupNamespace() }
             try CellRoot.prepare(inside: folder, scratch: scratch)
-            try readBackNamespace()
+            if ownsGroupNamespace { try Self.readBackGroupNamespace(step: Self.groupNamespace) }
             let (program, gate) = try startProgram(line)
             try dropRights()
             reap(program, line, gate: gate)
@@ -39,21 +41,16 @@ struct CellInit {
         panal_exit(0)
     }
 
-    private func setUpNamespaces() throws(StepFailure) {
-        try StepFailure.naming("cell.cgroup-namespace") { () throws(SystemCallFailure) in
+    private static let groupNamespace = "cell.cgroup-namespace"
+
+    private func enterGroupNamespace() throws(StepFailure) {
+        try StepFailure.naming(Self.groupNamespace) { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_unshare(panal_clone_newcgroup()), "unshare(CLONE_NEWCGROUP)")
-        }
-        try StepFailure.naming("cell.hostname") { () throws(SystemCallFailure) in
-            try SystemCallFailure.check(unsafe panal_set_hostname("cell"), "sethostname")
-            var name = [CChar](repeating: 0, count: 65)
-            try SystemCallFailure.checkErrno(unsafe gethostname(&name, name.count), "gethostname")
-            guard unsafe strcmp(name, "cell") == 0 else { throw SystemCallFailure(call: "sethostname", errno: EBADMSG) }
         }
     }
 
-    /// Init was born in the cell's group, so a control group namespace of its own has that as its root.
-    private func readBackNamespace() throws(StepFailure) {
-        let step = "cell.cgroup-namespace"
+    /// The caller was born in the group, or moved into it, so a control group namespace of its own has that as its root.
+    static func readBackGroupNamespace(step: String) throws(StepFailure) {
         let groups = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try KernelFile.read("/proc/self/cgroup")
         }
@@ -72,8 +69,6 @@ struct CellInit {
             start: start, gate: nil)
         defer { for number in [trees, self.start, scratch] { close(number) } }
         if users.isOrdinary { return (try start.fork(), nil) }
-        // Of both, since the memory is.
-        try KernelFile.set("/proc/self/oom_score_adj", "1000", step: "cell.oom-score")
         let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in try Descriptor.pipe() }
         start.gate = gate.first
         defer { close(gate.first) }
@@ -86,7 +81,8 @@ struct CellInit {
         let user = users.initUser(slot)
         if !users.isOrdinary { try SpareTime.leave() }
         try Privileges.dropOwn(uid: user, gid: user)
-        if let found = try Privileges.remainder(uid: user, gid: user, leavingGroups: !users.isOrdinary) {
+        // The spawner has seen to what could be regained.
+        if let found = try Privileges.difference(uid: user, gid: user, leavingGroups: !users.isOrdinary) {
             throw .mismatch("cell.init-rights", found)
         }
         try StepFailure.naming("cell.init-rights") { () throws(SystemCallFailure) in

@@ -34,17 +34,18 @@ enum CellRoot {
         try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
         }
-        let place = try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
-            try Links.target(of: "/proc/self/cwd")
+        // The kernel tells of it by its way from the root, or says that there is none.
+        var place = [CChar](repeating: 0, count: 64)
+        guard unsafe getcwd(&place, place.count) != nil, unsafe strcmp(place, "/work") == 0 else {
+            throw .mismatch("program.work-folder", "init is not in /work")
         }
-        guard place == "/work" else { throw .mismatch("program.work-folder", "init is not in /work") }
     }
 
     /// Holds every mount that is in sight against what must be; a pivot that did not leave shows, since what it leaves is in sight
     /// until it is taken away.
     private static func readBackAll(_ expected: [ExpectedMount]) throws(StepFailure) {
         let list = try StepFailure.naming(readBack) { () throws(SystemCallFailure) in
-            try KernelFile.read("/proc/self/mountinfo")
+            try KernelFile.bytes(of: "/proc/self/mountinfo")
         }
         if let found = MountList.difference(of: list, from: expected) { throw .mismatch(readBack, found) }
     }

@@ -26,26 +26,29 @@ internal import PanalLinux
 /// namespace of its own · the root file system for cells · the control groups, swept of what an earlier launcher of this
 /// instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
-/// A *slot* is a place for cells that is kept: two user ids, a network namespace without any interface up, its own view of the
-/// files that cells share, a spawner, and with v1 controllers a control group. `SlotMaker`, a process beside the launcher, makes
-/// slots: the group · a spawner, which is the launcher's child · its move into the group, read back. A `Spawner` first goes into
-/// namespaces of its own, out of the host's file system, and drops what no program may have; then it makes the slot's cells,
-/// each for one run, and each before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it
+/// A *slot* is a place for cells that is kept: two user ids, its own view of the files that cells share, a spawner, and with v1
+/// controllers a control group; with them go what every cell in it inherits and no program can change: a network namespace
+/// without any interface up, the host name, with v1 controllers a namespace that has the slot's group as its root. `SlotMaker`,
+/// a process beside the launcher, makes slots: the group · a spawner, which is the launcher's child · its move into the group,
+/// read back. A `Spawner` first goes into namespaces of its own, out of the host's file system, drops what no program may have
+/// and takes the limits that are the same for all, each read back; then it makes the slot's cells, each for one run, and each
+/// before there is a run for it: with v2 controllers in a fresh group, with v1 in the slot's, where it
 /// lives itself, since moving a process into a group costs milliseconds and being born in one costs nothing. It leaves the stage
 /// for a mount namespace that has the view of the root alone, which is what a cell gets a copy of; to open a run's program and
 /// inputs it goes back for a moment. (Without root it stays: the kernel lets an ordinary user mount proc only where a whole one
 /// is in sight.) What the language's runtime looks up at first use it has looked up before (`Rehearsal`), for all that it forks.
 ///
-/// For each cell: scratch, a detached tmpfs · `clone3` into new mount, pid, ipc and uts namespaces · there `CellInit`: cgroup
-/// namespace · scratch, proc, without root `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will
-/// be the program, which stays at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its
-/// own rights · opens the gate and waits. The program's process (`ProgramStart`) takes the limits that are the same for all,
-/// reads back that nothing can be regained, and waits for its order. All this is done at the idle policy, except where a run
-/// waits for it; while one runs and none waits, a cell that has been made is not even taken.
+/// For each cell: scratch, a detached tmpfs · the first rank when memory runs out, which the spawner has only meanwhile ·
+/// `clone3` into new mount, pid and ipc namespaces · there `CellInit`: with v2 controllers a cgroup namespace · scratch, proc,
+/// without root `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will be the program, which stays
+/// at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its own rights · opens the
+/// gate and waits. The program's process (`ProgramStart`) takes a session of its own and waits for its order. All this is done at
+/// the idle policy, except where a run waits for it; while one runs and none waits, a cell that has been made is not even taken.
 ///
 /// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
-/// start counting (`CellGroup.begin`) · send the order to the program's process · set the group's limits and read them back
-/// (`CellGroup.limit`) · send the word to go, without which nothing is executed. Meanwhile the program's process takes its
+/// start counting (`CellGroup.begin`) · set the group's cores (`CellGroup.place`), since a process that is awake on another one
+/// would have to be stopped · send the order to the program's process · set the group's other limits (`CellGroup.limit`), each
+/// read back · send the word to go, without which nothing is executed. Meanwhile the program's process takes its
 /// streams, the size of its scratch, the read-only views of its program and inputs from the spawner (`CellRoot.complete`), its
 /// limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads each back, waits for the
 /// word, reads back its cores, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails

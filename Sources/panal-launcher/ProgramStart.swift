@@ -93,7 +93,7 @@ struct ProgramStart {
         panal_exit(127)
     }
 
-    /// What needs no order.
+    /// What needs no order. The spawner has seen to signals, to limits that are the same for all, and to what could be regained.
     private func prepare() throws(StepFailure) {
         try StepFailure.naming("program.session") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_setsid(), "setsid")
@@ -104,9 +104,6 @@ struct ProgramStart {
         guard umask(0o022) == 0o022, getsid(0) == getpid() else {
             throw .mismatch("program.session", "neither the session nor the mask for new files is the program's own")
         }
-        try StepFailure.naming("program.descriptors") { () throws(SystemCallFailure) in
-            try Processes.closeAll(but: [0, 1, 2, line, trees, start])
-        }
         if isOrdinary {
             // Otherwise its own files in `/proc` are the real root's. Nobody else in the cell could use that.
             try StepFailure.naming("program.oom-score") { () throws(SystemCallFailure) in
@@ -114,9 +111,6 @@ struct ProgramStart {
             }
             try KernelFile.set("/proc/self/oom_score_adj", "1000", step: "program.oom-score")
         }
-        try Self.set(Self.fixedLimits)
-        // The spawner has seen to these, and to the signals.
-        if let found = Privileges.inheritance() { throw .mismatch("read-back.rights", found) }
     }
 
     /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the lines, which close on execution.

@@ -9,7 +9,7 @@ enum Rehearsal {
         _ = ProgramStart.fixedLimits.count
         try ProgramStart.set([])
         try CellRoot.readBackSealed([])
-        let line = "1 2 0:3 / / ro,nosuid,nodev - overlay a b"
+        let line = Array("1 2 0:3 / / ro,nosuid,nodev - overlay a b".utf8)
         for expected in [CellRoot.mounts, CellRoot.mountsOfOrdinaryUser] {
             _ = MountList.difference(of: line, from: expected)
         }

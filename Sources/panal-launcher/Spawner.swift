@@ -4,10 +4,12 @@ internal import PanalLauncherProtocol
 internal import PanalLinux
 
 /// The process that makes the cells of one slot, one after the other, each for one run. It is root and has one thread; it
-/// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it; its network
-/// namespace, without any interface up, is the slot's (`CellNetwork` says who gets another). Its mount namespace has nothing but
-/// the view of the root that its cells get a copy of, and the one that it goes to for a run's trees nothing but the `Stage`; where
-/// it is an ordinary user's, the latter is both.
+/// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it. What no program can
+/// change is the slot's, made and read back once, and inherited by its cells: a network namespace without any interface up
+/// (`CellNetwork` says who gets another), the host name, where groups are kept a namespace of those, limits that are the same
+/// for every run, and that no right can be regained. Its mount namespace has nothing but the view of the root that its cells get
+/// a copy of, and the one that it goes to for a run's trees nothing but the `Stage`; where it is an ordinary user's, the latter
+/// is both.
 final class Spawner {
     private let slot: Int
     private let groups: any CgroupDriver
@@ -15,6 +17,8 @@ final class Spawner {
     private let table: LauncherTable
     private let users: UserBlock
     private var cleaner: GroupCleaner?
+    /// Nil where it is an ordinary user's: then the program's process sees to its own.
+    private var rank: OutOfMemoryRank?
     /// The host's `/proc`, to take hold of a new cell's mount namespace by.
     private var processes: Int32 = -1
     private var isSetUp = false
@@ -82,10 +86,8 @@ final class Spawner {
         processes = try StepFailure.naming("slot.processes") { () throws(SystemCallFailure) in
             try Descriptor.open("/proc", Descriptor.pathOnly | O_DIRECTORY).release()
         }
-        try StepFailure.naming("slot.namespaces") { () throws(SystemCallFailure) in
-            try SystemCallFailure.check(
-                panal_unshare(panal_clone_newns() | panal_clone_newnet()), "unshare(CLONE_NEWNS | CLONE_NEWNET)")
-        }
+        if !users.isOrdinary { rank = try OutOfMemoryRank() }
+        try enterNamespaces()
         try StepFailure.naming("slot.root") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir(stage.folder), "chdir(\(stage.folder))")
             try Mounts.pivotHere()
@@ -95,8 +97,25 @@ final class Spawner {
         // For everything that is born here: what no program may have.
         try Privileges.dropInheritance(leavingGroups: !users.isOrdinary)
         if let found = Privileges.inheritance() { throw .mismatch("slot.rights", found) }
+        try ProgramStart.set(ProgramStart.fixedLimits)
         try Rehearsal.run()
         isSetUp = true
+    }
+
+    /// Those of the slot, while the host's `/proc` is in sight.
+    private func enterNamespaces() throws(StepFailure) {
+        let own = groups.keepsGroups ? panal_clone_newcgroup() : 0
+        try StepFailure.naming("slot.namespaces") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(
+                panal_unshare(panal_clone_newns() | panal_clone_newnet() | panal_clone_newuts() | own), "unshare")
+        }
+        try StepFailure.naming("slot.hostname") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(unsafe panal_set_hostname("cell"), "sethostname")
+            var name = [CChar](repeating: 0, count: 65)
+            try SystemCallFailure.checkErrno(unsafe gethostname(&name, name.count), "gethostname")
+            guard unsafe strcmp(name, "cell") == 0 else { throw SystemCallFailure(call: "sethostname", errno: EBADMSG) }
+        }
+        if groups.keepsGroups { try CellInit.readBackGroupNamespace(step: "slot.cgroup-namespace") }
     }
 
     /// Leaves the stage for a namespace that has nothing but the root's view: so a cell has little to copy and nothing to leave.
@@ -167,16 +186,19 @@ final class Spawner {
         try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in try start.setNonBlocking() }
         let startInside = Descriptor(owning: startEnds.second)
         var pidfdNumber: Int32 = -1
+        try rank?.takeFirst()
         let process = try StepFailure.naming("cell.clone") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(unsafe panal_fork(Self.namespaces, birthplace, &pidfdNumber), "clone3")
         }
         if process == 0 {
             CellInit(
-                folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil, filters: table.seccomp, users: users,
+                folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil,
+                ownsGroupNamespace: !groups.keepsGroups, filters: table.seccomp, users: users,
                 slot: slot, line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
             ).run()
         }
+        try rank?.giveBack()
         let pidfd = Descriptor(owning: pidfdNumber)
         // The child has its own copies; up to here these had to stay open.
         close(lineInside.release())
@@ -209,7 +231,7 @@ final class Spawner {
     }
 
     private static var namespaces: UInt64 {
-        panal_clone_newns() | panal_clone_newpid() | panal_clone_newipc() | panal_clone_newuts() | panal_clone_parent()
+        panal_clone_newns() | panal_clone_newpid() | panal_clone_newipc() | panal_clone_parent()
     }
 
     /// Opens what the running cell is to see and hands it over, each tree in a message of its own; what cannot be opened is

@@ -18,8 +18,10 @@ import Testing
     ]
 
     @Test func whatIsAsItMustBe() {
-        #expect(MountList.difference(of: Self.lines.joined(separator: "\n"), from: Self.expected) == nil)
-        #expect(MountList.difference(of: Self.lines.reversed().joined(separator: "\n"), from: Self.expected) == nil)
+        #expect(MountList.difference(of: Array(Self.lines.joined(separator: "\n").utf8), from: Self.expected) == nil)
+        #expect(
+            MountList.difference(of: Array(Self.lines.reversed().joined(separator: "\n").utf8), from: Self.expected)
+                == nil)
     }
 
     /// A line and what it becomes; nil where it is missing.
@@ -40,7 +42,7 @@ import Testing
     func whatIsNot(line: Int, text: String?) {
         var lines = Self.lines
         lines[line] = text ?? ""
-        #expect(MountList.difference(of: lines.joined(separator: "\n"), from: Self.expected) != nil)
+        #expect(MountList.difference(of: Array(lines.joined(separator: "\n").utf8), from: Self.expected) != nil)
     }
 }
 
