@@ -3,7 +3,7 @@
 ///
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
-package protocol Store: LedgerStore {
+package protocol Store: LedgerStore, SubmissionStore {
     // Users.
     func users() async throws -> [User]
     func user(_ id: UserID) async throws -> User?
@@ -35,15 +35,14 @@ package protocol Store: LedgerStore {
     func programs(visibleTo user: UserID?) async throws -> [StoredProgram]
     /// One program with one of its versions, the newest when `version` is nil.
     func program(named name: String, version: Int?) async throws -> StoredProgram?
+    /// All versions, the newest first.
+    func versions(of program: ProgramID) async throws -> [ProgramVersion]
     /// Adds a version, or finds the one with the same content. Throws `StoreError.nameTaken` when the name is another user's.
     func publish(_ draft: ProgramDraft) async throws -> (program: Program, version: ProgramVersion, created: Bool)
     /// Throws `StoreError.unknown`.
     func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program
 
     // Jobs.
-    /// Stores a job with its first event and its first attempt; answers its place in the order of submission. With `hasSecrets` the
-    /// attempt's arguments and environment are forgotten when the job has ended.
-    func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64
     /// Forgets a job that was never acknowledged; only while it is `queued`.
     func deleteUnacknowledged(_ job: JobID) async throws
     func job(_ id: JobID) async throws -> Job?
@@ -91,6 +90,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case forbiddenChange(from: JobState, to: JobState)
     /// Another process has claimed the store.
     case superseded
+    /// There is a request with this mark already.
+    case repeated(RetriedRequest)
     /// A stored row does not read back: what and why.
     case damaged(String)
 }
@@ -168,19 +169,30 @@ package struct ProgramDraft: Hashable, Sendable {
     }
 }
 
+/// A job's place in the order of submission, which is known even where the job is gone.
+package struct JobPlace: Hashable, Sendable {
+    package var job: JobID
+    package var submitted: Timestamp
+
+    package init(job: JobID, submitted: Timestamp) {
+        self.job = job
+        self.submitted = submitted
+    }
+}
+
 /// Which jobs to list. Nil asks for all.
 package struct JobQuery: Hashable, Sendable {
     package var owner: UserID?
     /// A program's name.
     package var program: String?
     package var state: JobState?
-    /// Only jobs submitted before this one; none when there is no such job.
-    package var before: JobID?
+    /// Only jobs submitted before this one.
+    package var before: JobPlace?
     /// At most that many.
     package var limit: Int
 
     package init(
-        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, before: JobID? = nil, limit: Int
+        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, before: JobPlace? = nil, limit: Int
     ) {
         self.owner = owner
         self.program = program

@@ -24,6 +24,21 @@ package actor Scheduler {
     /// Takes a job in. The actions are its own start or refusal, and what has to freeze for it; none when it has to wait.
     package func submit(_ ticket: Ticket, _ demand: JobDemand) -> [ScheduleAction] { apply(.submit(ticket, demand)) }
 
+    /// Takes jobs in, all or none: where one is refused, all are, and the schedule stays as it was.
+    package func submit(together jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
+        let before = (state, log)
+        var actions: [ScheduleAction] = []
+        for (ticket, demand) in jobs {
+            let own = submit(ticket, demand)
+            for case .refuse(_, let refusal) in own {
+                (state, log) = before
+                return jobs.map { .refuse($0.ticket, refusal) }
+            }
+            actions += own
+        }
+        return actions
+    }
+
     /// Gives back what a job held, whichever way it ended. Unknown tickets are ignored, so telling it twice is
     /// harmless.
     package func finished(_ ticket: Ticket) -> [ScheduleAction] { apply(.finished(ticket)) }

@@ -82,6 +82,16 @@ final class JobRunner: Sendable {
         return carryOut(await scheduler.submit(ticket, demand))[ticket]
     }
 
+    /// Gives stored jobs to the scheduler, all or none. Answers why they are refused; nil when each of them runs or waits.
+    func submit(_ jobs: [SubmittedJob]) async -> Refusal? {
+        if let only = jobs.first, jobs.count == 1 {
+            return await submit(only.attempt, of: only.manifest, demand: only.demand, order: only.order)
+        }
+        for job in jobs { note(job.attempt, of: job.manifest, job.demand, job.ticket, .queued) }
+        let refused = carryOut(await scheduler.submit(together: jobs.map { ($0.ticket, $0.demand) }))
+        return jobs.lazy.compactMap { refused[$0.ticket] }.first
+    }
+
     /// Makes a job live.
     func note(
         _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState
@@ -238,4 +248,15 @@ final class JobRunner: Sendable {
         guard let live = state.live.removeValue(forKey: job) else { return }
         state.jobs[live.ticket] = nil
     }
+}
+
+/// A stored job on its way to the scheduler.
+struct SubmittedJob: Sendable {
+    var attempt: AttemptSpec
+    var manifest: Manifest
+    var demand: JobDemand
+    /// Its place in the order of submission.
+    var order: Int64
+
+    var ticket: Ticket { Ticket(number: order) }
 }

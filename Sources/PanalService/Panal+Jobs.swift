@@ -19,6 +19,13 @@ extension Panal {
         let prepared = try await prepare(
             principal, program: name, version: version, profile: profile, priority: priority, submission: submission,
             runner)
+        let draft = draft(of: prepared, priority, principal)
+        try await acknowledge([(prepared, draft)], runner)
+        return draft.job
+    }
+
+    /// The job and the attempt that a prepared submission becomes.
+    func draft(of prepared: PreparedJob, _ priority: PriorityClass, _ principal: Principal) -> JobDraft {
         let (program, chosen, invocation) = (prepared.program, prepared.profile, prepared.invocation)
         let now = clock.now()
         let job = Job(
@@ -32,21 +39,7 @@ extension Panal {
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
             inputs: invocation.inputs, standardInput: invocation.standardInput,
             isIdle: priority == .opportunistic)
-        return try await uncancelled { [store, logger] in
-            let order: Int64
-            do {
-                order = try await store.insert(job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
-            } catch let refusal as LedgerRefusal {
-                throw ServiceError(refusal)
-            }
-            let refusal = await runner.submit(attempt, of: program.manifest, demand: prepared.demand, order: order)
-            if let refusal {
-                try await store.deleteUnacknowledged(job.id)
-                logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
-                throw Self.refused(refusal)
-            }
-            return job
-        }
+        return JobDraft(job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
     }
 
     /// The job as it is when it ends or when `atMost` has passed, whichever comes first.
@@ -87,7 +80,8 @@ extension Panal {
     /// Jobs, the newest first, `limit` (1 to 1000) of them from before `before` on. `everyone` is for administrators, others get
     /// `forbidden`; without it administrators too see their own.
     package func jobs(
-        _ principal: Principal, program: String? = nil, state: JobState? = nil, before: JobID? = nil, limit: Int = 50,
+        _ principal: Principal, program: String? = nil, state: JobState? = nil, before: JobPlace? = nil,
+        limit: Int = 50,
         everyone: Bool = false
     ) async throws -> [Job] {
         if everyone { try requireAdministrator(principal) }

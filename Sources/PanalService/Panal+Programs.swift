@@ -54,6 +54,14 @@ extension Panal {
         }
     }
 
+    /// All versions of a program, the newest first.
+    package func versions(_ principal: Principal, program name: String) async throws -> [ProgramEntry] {
+        let newest = try await program(principal, name: name, version: nil)
+        return try await store.versions(of: newest.program.id).map {
+            try entry(StoredProgram(program: newest.program, version: $0, ownerName: newest.ownerName), for: principal)
+        }
+    }
+
     /// What the principal may use: their own and public programs, for administrators all; by name.
     package func programs(_ principal: Principal) async throws -> [ProgramEntry] {
         try await store.programs(visibleTo: principal.isAdministrator ? nil : principal.user)

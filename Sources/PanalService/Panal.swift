@@ -20,6 +20,8 @@ package final class Panal: Sendable {
     let throttle: SignInThrottle
     let signals = JobSignals()
     let manifests = ManifestCache()
+    let retries = RetryTurns()
+    let cursorKey = Mutex<[UInt8]?>(nil)
 
     private enum Phase {
         case made
@@ -160,6 +162,7 @@ package final class Panal: Sendable {
     func tidy() async throws {
         let now = clock.now()
         _ = try await store.deleteSessions(expiredBefore: now)
+        _ = try await store.deleteMarks(before: now + .seconds(-RetryKey.lifetime))
         // A day's grace: content that was uploaded a moment ago may belong to a submission that is still being put together.
         try await removeUnreferenced(before: now + .seconds(-86_400))
     }

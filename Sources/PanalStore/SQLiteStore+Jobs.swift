@@ -1,47 +1,12 @@
 import GRDB
 package import PanalCore
 
-private let jobColumns = """
+let jobColumns = """
     id, owner, program, program_name, version, profile, state, submitted, started, ended, fields, outcome, usage, cores, message,
     output_bytes, output_truncated, error_bytes, error_truncated, priority, attempt
     """
 
 extension SQLiteStore {
-    package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
-        let fields = try JSONText.of(job.fields)
-        let specification = try JSONText.of(AttemptDocument(attempt, hasSecrets: hasSecrets))
-        let stored: Result<Int64, LedgerRefusal> = try await write { [self] database in
-            try checkLease(database)
-            // Not thrown, and before anything is written: others, who share the transaction, are not to begin again for it.
-            if let refusal = try Self.refusal(of: job, database) { return .failure(refusal) }
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO jobs (
-                        id, owner, program, program_name, version, profile, state, submitted, fields, message, priority,
-                        attempt)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(arguments: [
-                job.id.text, job.owner.text, job.program.text, job.programName, job.version, job.profile,
-                job.state.rawValue, job.submitted.microseconds, fields, job.message, job.priority.rawValue,
-                attempt.id.number,
-            ])
-            let position = database.lastInsertedRowID
-            try Self.insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
-            try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
-                job.id.text, attempt.id.number, specification,
-            ])
-            for content in Set(attempt.inputs.map(\.content) + [attempt.standardInput].compactMap(\.self)) {
-                try database.cachedStatement(sql: "INSERT INTO attempt_blobs VALUES (?, ?)").execute(arguments: [
-                    job.id.text, content.hex,
-                ])
-            }
-            if let charge = job.charge { try Self.insert(charge, of: job, database) }
-            return .success(position)
-        }
-        return try stored.get()
-    }
-
     package func deleteUnacknowledged(_ job: JobID) async throws {
         try await write { database in
             let found = try Self.job(job, database)
@@ -67,7 +32,13 @@ extension SQLiteStore {
             if let program = query.program { require("program_name = ?", program) }
             if let state = query.state { require("state = ?", state.rawValue) }
             if let before = query.before {
-                require("position < (SELECT position FROM jobs WHERE id = ?)", before.text)
+                // Where that job is gone, what was submitted before its moment.
+                conditions.append(
+                    """
+                    position < coalesce((SELECT position FROM jobs WHERE id = ?),
+                        (SELECT max(position) + 1 FROM jobs WHERE submitted < ?), 0)
+                    """)
+                arguments += [before.job.text, before.submitted.microseconds]
             }
             let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
             arguments += [query.limit]
@@ -230,7 +201,7 @@ extension SQLiteStore {
         }
     }
 
-    private static func insertEvent(_ change: JobChange, _ job: JobID, _ database: Database) throws {
+    static func insertEvent(_ change: JobChange, _ job: JobID, _ database: Database) throws {
         try database.cachedStatement(sql: "INSERT INTO job_events (job, at, state, message) VALUES (?, ?, ?, ?)")
             .execute(arguments: [job.text, change.at.microseconds, change.state.rawValue, change.message])
     }
@@ -253,7 +224,7 @@ extension SQLiteStore {
 }
 
 extension Job {
-    fileprivate init(row: Row) throws {
+    init(row: Row) throws {
         self.init(
             id: try row.identifier(0), owner: try row.identifier(1), program: try row.identifier(2),
             programName: try row.text(3), version: try row.integer(4), profile: try row.text(5),

@@ -35,6 +35,18 @@ extension SQLiteStore {
         }
     }
 
+    package func versions(of program: ProgramID) async throws -> [ProgramVersion] {
+        try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT \(versionColumns) FROM program_versions AS version WHERE program = ?
+                    ORDER BY number DESC
+                    """, arguments: [program.text]
+            ).map { try ProgramVersion(row: $0, from: 0) }
+        }
+    }
+
     package func publish(
         _ draft: ProgramDraft
     ) async throws -> (program: Program, version: ProgramVersion, created: Bool) {

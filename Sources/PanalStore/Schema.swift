@@ -18,6 +18,9 @@ enum Schema {
             try database.execute(sql: "ALTER TABLE jobs ADD COLUMN cancelled_by TEXT")
         }
         migrator.registerMigration("4 ledger") { try $0.execute(sql: ledger) }
+        migrator.registerMigration("6 idempotency, uploads, batches") { database in
+            try database.execute(sql: submissions)
+        }
         return migrator
     }
 

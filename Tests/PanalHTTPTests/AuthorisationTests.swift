@@ -4,6 +4,7 @@ import HummingbirdTesting
 import NIOCore
 import PanalCore
 import PanalHTTP
+import PanalManifest
 import PanalService
 import Testing
 
@@ -53,6 +54,9 @@ import Testing
             route: "PATCH /api/v1/programs/{name}", uri: { _ in "/api/v1/programs/secreto" },
             body: .json(#"{"public": false}"#), statuses: [401, 404, 200, 200]),
         Row(
+            route: "GET /api/v1/programs/{name}/versions", uri: { _ in "/api/v1/programs/secreto/versions" },
+            statuses: [401, 404, 200, 200]),
+        Row(
             route: "GET /api/v1/programs/{name}/versions/{version}",
             uri: { _ in "/api/v1/programs/secreto/versions/1" }, statuses: [401, 404, 200, 200]),
         Row(
@@ -65,6 +69,17 @@ import Testing
         Row(
             route: "POST /api/v1/programs/{name}/jobs", uri: { _ in "/api/v1/programs/secreto/jobs" },
             body: .json("{}"), statuses: [401, 404, 202, 202]),
+        Row(
+            route: "POST /api/v1/programs/{name}/batches", uri: { _ in "/api/v1/programs/secreto/batches" },
+            body: .json(#"{"submissions": [{}, {}]}"#), statuses: [401, 404, 202, 202]),
+        Row(
+            route: "GET /api/v1/batches/{id}",
+            uri: { site in
+                let requests = [JobRequest(program: "secreto", submission: Submission())]
+                let owner = try #require(site.owner.principal)
+                let made = try await site.panal.submit(owner, together: requests, once: nil)
+                return "/api/v1/batches/\(made.report.batch.id)"
+            }, statuses: [401, 404, 200, 200]),
 
         Row(route: "GET /api/v1/jobs", uri: { _ in "/api/v1/jobs" }, statuses: [401, 200, 200, 200]),
         Row(

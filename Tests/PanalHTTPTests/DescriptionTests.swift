@@ -150,7 +150,7 @@ import Testing
         if let reference = response["$ref"]?.text { response = check.resolve(reference) ?? [:] }
         for (name, _) in response["headers"]?.members ?? [:] {
             // What says more than the common case is there when it has something to say.
-            if ["Link", "Preference-Applied", "Retry-After"].contains(name) { continue }
+            if ["Link", "Preference-Applied", "Retry-After", "Idempotency-Replayed"].contains(name) { continue }
             if let field = HTTPField.Name(name), answer.headers[field] == nil { return ["\(name) is missing"] }
         }
         let type = HeaderValues.mediaType(answer.headers[.contentType])

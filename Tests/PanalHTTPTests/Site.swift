@@ -140,8 +140,11 @@ struct Site: Sendable {
         """
 
     /// Runs `body` with a site and a client that speaks to its router.
-    static func open(_ body: @Sendable (Site, any TestClientProtocol) async throws -> Void) async throws {
-        let site = try await Site()
+    static func open(
+        _ configuration: WebConfiguration = WebConfiguration(),
+        _ body: @Sendable (Site, any TestClientProtocol) async throws -> Void
+    ) async throws {
+        let site = try await Site(configuration)
         do {
             try await site.application().test(.router) { try await body(site, $0) }
         } catch {

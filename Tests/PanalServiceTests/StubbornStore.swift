@@ -75,9 +75,20 @@ final class StubbornStore: Store {
     func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
         try await store.setPublic(program, to: isPublic)
     }
-    func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
-        try await store.insert(job, attempt: attempt, hasSecrets: hasSecrets)
+    func insert(
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> [Int64] {
+        try await store.insert(drafts, batch: batch, mark: mark, marksSince: marksSince)
     }
+    func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest? {
+        try await store.request(marked: key, of: owner)
+    }
+    func deleteMarks(before moment: Timestamp) async throws -> Int { try await store.deleteMarks(before: moment) }
+    func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
+    func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
+    func deleteUnacknowledged(_ batch: BatchID) async throws { try await store.deleteUnacknowledged(batch) }
+    func signingKey() async throws -> [UInt8] { try await store.signingKey() }
+    func versions(of program: ProgramID) async throws -> [ProgramVersion] { try await store.versions(of: program) }
     func deleteUnacknowledged(_ job: JobID) async throws { try await store.deleteUnacknowledged(job) }
     func job(_ id: JobID) async throws -> Job? { try await store.job(id) }
     func jobs(_ query: JobQuery) async throws -> [Job] { try await store.jobs(query) }

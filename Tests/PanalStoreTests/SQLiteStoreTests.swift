@@ -302,11 +302,15 @@ struct StoreFixture {
         #expect(try await store.jobs(JobQuery(limit: 10)).count == 5)
         #expect(try await store.jobs(JobQuery(owner: owner, limit: 10)).map(\.id) == mine.reversed())
         #expect(try await store.jobs(JobQuery(owner: owner, limit: 2)).map(\.id) == [mine[3], mine[2]])
-        let rest = try await store.jobs(JobQuery(owner: owner, before: mine[2], limit: 10))
+        let rest = try await store.jobs(
+            JobQuery(owner: owner, before: JobPlace(job: mine[2], submitted: StoreFixture.start), limit: 10))
         #expect(rest.map(\.id) == [mine[1], mine[0]])
         #expect(try await store.jobs(JobQuery(state: .cancelled, limit: 10)).map(\.id) == [mine[3]])
         #expect(try await store.jobs(JobQuery(program: "other", limit: 10)).isEmpty)
-        #expect(try await store.jobs(JobQuery(before: .make(at: StoreFixture.start), limit: 10)).isEmpty)
+        #expect(
+            try await store.jobs(
+                JobQuery(before: JobPlace(job: .make(at: StoreFixture.start), submitted: StoreFixture.start), limit: 10)
+            ).isEmpty)
         #expect(try await store.unfinishedJobs().count == 4)
     }
 }

@@ -9,6 +9,7 @@ struct JobInterface: Sendable {
     let panal: Panal
     /// Seconds.
     let longestWait: Int
+    let live: EventStream
 
     var routes: [Route] {
         [
@@ -18,13 +19,13 @@ struct JobInterface: Sendable {
                     .note("A job that was answered with 200 or 202 is stored and comes to a final state."),
                     .query("profile", .text, "As `_profile`."),
                     .query("version", .integer(1 ... .max), "As `_version`."),
-                    .query("priority", .priority, "As `_priority`."), .waits,
+                    .query("priority", .priority, "As `_priority`."), .waits, .retrySafe,
                     .body([
                         ("application/json", .submission), ("multipart/form-data", .submission),
                         ("application/x-www-form-urlencoded", .submission),
                     ]),
-                    .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter),
-                    .answer(.ok, .job, "The job has ended in time", .location, .preferenceApplied)),
+                    .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter, .replayed),
+                    .answer(.ok, .job, "The job has ended in time", .location, .preferenceApplied, .replayed)),
             Route(.get, "/api/v1/jobs", .interface, list)
                 .described(
                     "listJobs", .jobs, "One's jobs, the newest first",
@@ -46,14 +47,24 @@ struct JobInterface: Sendable {
                 .described("cancelJob", .jobs, "Cancel a job", Self.cancelNote, Self.cancelled, Self.cancelling),
             Route(.get, "/api/v1/jobs/{id}/events", .interface, events)
                 .described(
-                    "listJobEvents", .jobs, "The states that a job went through",
-                    .document(.object(["events": .list(of: .jobEvent)]), "The oldest first")),
+                    "listJobEvents", .jobs, "The states that a job went through, so far or live",
+                    .note(
+                        "With `Accept: text/event-stream` it goes on until the job has ended: `state` events whose data "
+                            + "is a JobEvent and whose id is its number, and `end` with the job."),
+                    Self.lastEvent, .refuses(.badRequest),
+                    .marked(
+                        [
+                            ("application/json", .object(["events": .list(of: .jobEvent)])),
+                            ("text/event-stream", .text),
+                        ], "The oldest first", [])),
             Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) }
                 .described(
-                    "getStandardOutput", .jobs, "What a job wrote to its standard output", Self.bytes("text/plain")),
+                    "getStandardOutput", .jobs, "What a job wrote to its standard output", Self.output, Self.lastEvent,
+                    .refuses(.badRequest), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
             Route(.get, "/api/v1/jobs/{id}/stderr", .interface) { try await stream(.error, $0, $1) }
                 .described(
-                    "getStandardError", .jobs, "What a job wrote to its standard error", Self.bytes("text/plain")),
+                    "getStandardError", .jobs, "What a job wrote to its standard error", Self.output, Self.lastEvent,
+                    .refuses(.badRequest), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
             Route(.get, "/api/v1/jobs/{id}/files", .interface, files)
                 .described(
                     "listResultFiles", .jobs, "The files that a job left",
@@ -62,7 +73,7 @@ struct JobInterface: Sendable {
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
                     .path("path", .text(1...4_096).example("result.png"), "Its path; `/` may be sent as `%2F`."),
-                    Self.bytes("*/*", .reprDigest)),
+                    Self.bytes("*/*", nil, .reprDigest)),
         ]
     }
 
@@ -70,11 +81,24 @@ struct JobInterface: Sendable {
     private static let cancelled = OperationPart.answer(.ok, .job, "The job has ended")
     private static let cancelling = OperationPart.answer(.accepted, .job, "The job is about to end")
 
-    /// Stored bytes, whole or in part.
-    private static func bytes(_ type: String, _ more: AnswerHeader...) -> OperationPart {
+    private static let output = OperationPart.note(
+        "With `Accept: text/event-stream` it goes on until the job has ended: `output` events whose data is "
+            + "`{\"text\": …}`, or `{\"base64\": …}` where the bytes are no UTF-8, and whose id is the number of bytes up to "
+            + "there; `reset` where the job begins again; `end` with the number of bytes, whether more was written than "
+            + "is kept, and the job's state.")
+    private static let lastEvent = OperationPart.header(
+        "Last-Event-ID", .text(pattern: "^[0-9]{0,18}$", example: "0"),
+        "With `text/event-stream`: the id of the last event that the client has; it goes on behind it.")
+
+    private static let wantsDigest = OperationPart.header(
+        "Want-Repr-Digest", .text.example("sha-256=1"), "Asks for `Repr-Digest`, once the job has ended.")
+
+    /// Stored bytes, whole or in part, and live where there is a media type for it.
+    private static func bytes(_ type: String, _ live: String?, _ more: AnswerHeader...) -> OperationPart {
         let parts: [OperationPart] = [
-            .marked([(type, .bytes)], "All of it", [.acceptRanges] + more),
-            .content(.partialContent, [(type, .bytes)], "The part that was asked for", [.contentRange, .eTag] + more),
+            .marked(
+                [(type, .bytes)] + (live.map { [($0, .text)] } ?? []), "All of it", [.acceptRanges] + more),
+            .content(.partialContent, [(type, .bytes)], "The part that was asked for", [.contentRange] + more),
             .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
             .refuses(.rangeNotSatisfiable),
         ]
@@ -86,6 +110,24 @@ struct JobInterface: Sendable {
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let name = try context.parameter("name")
+        guard let header = request.headers[.idempotencyKey] else {
+            let order = try await self.order(request, program: name, as: principal)
+            let job = try await panal.submit(
+                principal, program: order.program, version: order.version, profile: order.profile,
+                priority: order.priority, submission: order.submission)
+            return try await answer(job, request, principal)
+        }
+        let key = try RetryKey(header)
+        let (job, isRepeated) = try await panal.inTurn(principal, key) {
+            try await panal.submit(
+                principal, try await self.order(request, program: name, as: principal), once: key)
+        }
+        var response = try await answer(job, request, principal)
+        if isRepeated { response.headers[.idempotencyReplayed] = "true" }
+        return response
+    }
+
+    private func order(_ request: Request, program: String, as principal: Principal) async throws -> JobRequest {
         let query = try Query(request)
         let order: JobOrder
         if HeaderValues.mediaType(request.headers[.contentType]) == "application/json" {
@@ -93,11 +135,10 @@ struct JobInterface: Sendable {
         } else {
             order = try JobOrder(form: try await FormReader(panal: panal).read(request, as: principal))
         }
-        let job = try await panal.submit(
-            principal, program: name, version: try query.integer("version", in: 1...Int.max) ?? order.version,
+        return JobRequest(
+            program: program, version: try query.integer("version", in: 1...Int.max) ?? order.version,
             profile: try query.text("profile") ?? order.profile,
             priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission)
-        return try await answer(job, request, principal)
     }
 
     /// 202 with the address of the job; 200 with its end when the client wanted to wait and it came in time.
@@ -127,16 +168,14 @@ struct JobInterface: Sendable {
         let program = try query.text("program")
         let state = try query.state("state")
         let everyone = try query.boolean("everyone") ?? false
-        // One more than asked for tells whether there is a next page.
-        let found = try await panal.jobs(
-            try context.principal, program: program, state: state, before: try query.job("cursor"), limit: limit + 1,
+        let page = try await panal.jobPage(
+            try context.principal, program: program, state: state, cursor: try query.text("cursor"), limit: limit,
             everyone: everyone)
-        let page = found.prefix(limit)
-        var document: [String: JSONValue] = ["jobs": .array(page.map(Documents.job))]
+        var document: [String: JSONValue] = ["jobs": .array(page.jobs.map(Documents.job))]
         var next: String?
-        if found.count > limit, let last = page.last {
-            document["next"] = .string(last.id.text)
-            var parts = ["cursor=\(last.id)", "limit=\(limit)"]
+        if let cursor = page.next {
+            document["next"] = .string(cursor)
+            var parts = ["cursor=\(cursor)", "limit=\(limit)"]
             if let program { parts.append("program=\(PercentCoding.encoded(program))") }
             if let state { parts.append("state=\(state.rawValue)") }
             if everyone { parts.append("everyone=true") }
@@ -167,13 +206,25 @@ struct JobInterface: Sendable {
     }
 
     @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {
-        let events = try await panal.history(try context.principal, try context.identifier("id", of: Job.self))
-        return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
+        let principal = try context.principal
+        let id = try context.identifier("id", of: Job.self)
+        guard EventStream.isWanted(by: request) else {
+            let events = try await panal.history(principal, id)
+            return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
+        }
+        let source = LiveStates(panal: panal, principal: principal, job: id, told: try EventStream.place(in: request))
+        return live.response(source, changes: try await panal.changes(principal, id), request)
     }
 
     private func stream(_ stream: OutputStream, _ request: Request, _ context: WebContext) async throws -> Response {
-        try await JobFiles(panal: panal).stream(
-            stream, job: try context.identifier("id", of: Job.self), request, as: try context.principal)
+        let principal = try context.principal
+        let id = try context.identifier("id", of: Job.self)
+        guard EventStream.isWanted(by: request) else {
+            return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal)
+        }
+        let source = LiveOutput(
+            panal: panal, principal: principal, job: id, stream: stream, told: try EventStream.place(in: request))
+        return live.response(source, changes: try await panal.changes(principal, id), request)
     }
 
     @Sendable private func files(_ request: Request, _ context: WebContext) async throws -> Response {

@@ -27,9 +27,13 @@ struct ProgramInterface: Sendable {
                 .described("getProgram", .programs, "A program", Self.version, .document(.program, "The program")),
             Route(.patch, "/api/v1/programs/{name}", .interface, change)
                 .described(
-                    "changeProgram", .programs, "Make a program everybody's, or one's own",
+                    "changeProgram", .programs, "Make a program everybody's, or one's own", .guarded,
                     .body(.object(["public": .boolean], isClosed: true)),
-                    .answer(.ok, .program, "The program as it is now")),
+                    .answer(.ok, .program, "The program as it is now", .eTag)),
+            Route(.get, "/api/v1/programs/{name}/versions", .interface, versions)
+                .described(
+                    "listProgramVersions", .programs, "The versions of a program",
+                    .document(.object(["versions": .list(of: .program)]), "The newest first")),
             Route(.get, "/api/v1/programs/{name}/versions/{version}", .interface, showVersion)
                 .described(
                     "getProgramVersion", .programs, "One version of a program",
@@ -72,6 +76,11 @@ struct ProgramInterface: Sendable {
         try .json(Documents.program(try await entry(request, context)), unlessKnownTo: request)
     }
 
+    @Sendable private func versions(_ request: Request, _ context: WebContext) async throws -> Response {
+        let entries = try await panal.versions(try context.principal, program: try context.parameter("name"))
+        return try .json(.object(["versions": .array(entries.map(Documents.program))]), unlessKnownTo: request)
+    }
+
     @Sendable private func showVersion(_ request: Request, _ context: WebContext) async throws -> Response {
         guard let version = Int(try context.parameter("version")) else {
             throw ServiceError(.notFound, "there is nothing at this address")
@@ -101,8 +110,10 @@ struct ProgramInterface: Sendable {
         guard let isPublic = try JSONBody.boolean("public", in: members) else { throw JSONBody.required("public") }
         let principal = try context.principal
         let name = try context.parameter("name")
+        try Preconditions.check(
+            request, Documents.program(try await panal.program(principal, name: name, version: nil)))
         _ = try await panal.setPublic(principal, name: name, to: isPublic)
-        return try .json(Documents.program(try await panal.program(principal, name: name, version: nil)))
+        return try .marked(Documents.program(try await panal.program(principal, name: name, version: nil)))
     }
 
     @Sendable private func profiles(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -199,13 +210,5 @@ struct Query: Sendable {
             throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(text)’; it is one of \(known)")
         }
         return state
-    }
-
-    func job(_ name: String) throws -> JobID? {
-        guard let text = try text(name) else { return nil }
-        guard let id = JobID(text) else {
-            throw ServiceError(.malformed, "the query's ‘\(name)’ is no cursor of this list")
-        }
-        return id
     }
 }

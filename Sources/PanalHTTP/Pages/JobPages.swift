@@ -32,13 +32,13 @@ struct JobPages: Sendable {
         let program = try query.text("program")
         let state = try query.state("state")
         let everyone = try query.boolean("everyone") ?? false && principal.isAdministrator
-        let found = try await panal.jobs(
-            principal, program: program, state: state, before: try query.job("cursor"), limit: Self.pageLength + 1,
+        let page = try await panal.jobPage(
+            principal, program: program, state: state, cursor: try query.text("cursor"), limit: Self.pageLength,
             everyone: everyone)
-        let jobs = found.prefix(Self.pageLength)
+        let jobs = page.jobs
         var next: String?
-        if found.count > Self.pageLength, let last = jobs.last {
-            var parts = ["cursor=\(last.id)"]
+        if let cursor = page.next {
+            var parts = ["cursor=\(cursor)"]
             if let program { parts.append("program=\(PercentCoding.encoded(program))") }
             if let state { parts.append("state=\(state.rawValue)") }
             if everyone { parts.append("everyone=true") }

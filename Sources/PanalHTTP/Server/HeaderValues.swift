@@ -53,6 +53,16 @@ enum HeaderValues {
         }
     }
 
+    /// Whether `Want-Repr-Digest` (RFC 9530) asks for SHA-256: any weight but 0.
+    static func wantsDigest(_ fields: HTTPFields) -> Bool {
+        fields[values: .wantReprDigest].contains { value in
+            value.split(separator: ",").contains { wish in
+                let halves = wish.split(separator: "=").map { $0.filter { $0 != " " }.lowercased() }
+                return halves.first == "sha-256" && halves.dropFirst().first != "0"
+            }
+        }
+    }
+
     /// `Content-Disposition` (RFC 6266) with `name` in both spellings: letters that every client takes, and RFC 8187's.
     static func disposition(_ kind: String, fileName: String) -> String {
         let name = fileName.split(separator: "/").last.map(String.init) ?? "file"

@@ -24,7 +24,7 @@ struct JobFiles: Sendable {
         ]
         var response = try StoredAnswer.make(
             bytes, request: request, etag: "\"\(file.content.hex)\"", headers: headers)
-        if let digest = HTTPField.Name("Repr-Digest") { response.headers[digest] = StoredAnswer.digest(file.content) }
+        response.headers[.reprDigest] = StoredAnswer.digest(file.content)
         return response
     }
 
@@ -40,7 +40,12 @@ struct JobFiles: Sendable {
             .xContentTypeOptions: "nosniff",
         ]
         let etag = job.state.isFinal ? "\"\(id)-\(stream.rawValue)-\(bytes.size)\"" : nil
-        return try StoredAnswer.make(bytes, request: request, etag: etag, headers: headers)
+        var response = try StoredAnswer.make(bytes, request: request, etag: etag, headers: headers)
+        // Unlike a file's, it is not known beforehand: only for who asks for it (RFC 9530), and only when nothing is added any more.
+        if job.state.isFinal, HeaderValues.wantsDigest(request.headers) {
+            response.headers[.reprDigest] = StoredAnswer.digest(try await panal.digest(of: bytes))
+        }
+        return response
     }
 
     /// Nothing may be loaded or run by the content; an SVG inside `<img>` keeps the style that it has in itself.

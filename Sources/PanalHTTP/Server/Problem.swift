@@ -167,6 +167,14 @@ extension Response {
         return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// The document with its mark, after a change.
+    static func marked(_ value: JSONValue) throws -> Response {
+        let bytes = try value.serialized()
+        return Response(
+            status: .ok, headers: [.contentType: "application/json", .eTag: StoredAnswer.etag(of: bytes)],
+            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
     static func html(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],

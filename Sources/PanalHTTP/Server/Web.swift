@@ -10,9 +10,13 @@ package struct WebConfiguration: Hashable, Sendable {
     /// The longest that `Prefer: wait` is granted, in seconds.
     package var longestWait: Int
 
-    package init(secureCookies: Bool = false, longestWait: Int = 60) {
+    /// How long a live answer may say nothing.
+    package var heartbeat: Duration
+
+    package init(secureCookies: Bool = false, longestWait: Int = 60, heartbeat: Duration = .seconds(15)) {
         self.secureCookies = secureCookies
         self.longestWait = longestWait
+        self.heartbeat = heartbeat
     }
 }
 
@@ -31,7 +35,11 @@ package struct Web: Sendable {
         scope = RequestScope(areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame))
         let interface =
             ProgramInterface(panal: panal).routes
-            + JobInterface(panal: panal, longestWait: configuration.longestWait).routes
+            + JobInterface(
+                panal: panal, longestWait: configuration.longestWait,
+                live: EventStream(heartbeat: configuration.heartbeat)
+            ).routes
+            + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes

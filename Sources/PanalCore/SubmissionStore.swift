@@ -1,0 +1,97 @@
+/// A job that is to be stored, with its first attempt.
+package struct JobDraft: Hashable, Sendable {
+    package var job: Job
+    package var attempt: AttemptSpec
+    /// The attempt's arguments and environment are forgotten when the job has ended.
+    package var hasSecrets: Bool
+
+    package init(job: Job, attempt: AttemptSpec, hasSecrets: Bool) {
+        self.job = job
+        self.attempt = attempt
+        self.hasSecrets = hasSecrets
+    }
+}
+
+/// Jobs that were submitted together.
+package struct JobBatch: Hashable, Sendable, Identifiable {
+    package let id: Identifier<JobBatch>
+    package var owner: UserID
+    package var programName: String
+    package var submitted: Timestamp
+    /// How many jobs.
+    package var size: Int
+
+    package init(id: Identifier<JobBatch>, owner: UserID, programName: String, submitted: Timestamp, size: Int) {
+        self.id = id
+        self.owner = owner
+        self.programName = programName
+        self.submitted = submitted
+        self.size = size
+    }
+}
+
+package typealias BatchID = Identifier<JobBatch>
+
+/// The name that a client gave its request, so that sending it again does nothing again. Neither the name nor the request can be read
+/// back from it.
+package struct RetryMark: Hashable, Sendable {
+    package var owner: UserID
+    /// SHA-256 of the client's name for the request.
+    package var key: ContentHash
+    /// What the request asked for, as a hash keyed by that name.
+    package var request: ContentHash
+    package var at: Timestamp
+
+    package init(owner: UserID, key: ContentHash, request: ContentHash, at: Timestamp) {
+        self.owner = owner
+        self.key = key
+        self.request = request
+        self.at = at
+    }
+}
+
+/// What came of a request with a mark.
+package struct RetriedRequest: Hashable, Sendable {
+    package var mark: RetryMark
+    package var job: JobID?
+    package var batch: BatchID?
+
+    package init(mark: RetryMark, job: JobID?, batch: BatchID?) {
+        self.mark = mark
+        self.job = job
+        self.batch = batch
+    }
+}
+
+/// What submitting needs of the store.
+package protocol SubmissionStore: Sendable {
+    /// Stores all of the jobs or none, each with its first event and attempt, and with them the batch that they belong to and the mark
+    /// of the request; answers their places in the order of submission. Throws `StoreError.repeated` when there is such a mark from
+    /// `marksSince` or later; an older one is replaced.
+    func insert(
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> [Int64]
+    func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest?
+    /// Answers how many.
+    func deleteMarks(before moment: Timestamp) async throws -> Int
+
+    func batch(_ id: BatchID) async throws -> JobBatch?
+    /// In the order in which they were submitted, without their files.
+    func jobs(of batch: BatchID) async throws -> [Job]
+    /// Forgets a batch that was never acknowledged, and its jobs; only those that are `queued`.
+    func deleteUnacknowledged(_ batch: BatchID) async throws
+
+    /// 32 random bytes that were made with the store: what is signed with them is recognised after a restart.
+    func signingKey() async throws -> [UInt8]
+}
+
+extension SubmissionStore {
+    /// One job that nobody may have sent before.
+    package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
+        let places = try await insert(
+            [JobDraft(job: job, attempt: attempt, hasSecrets: hasSecrets)], batch: nil, mark: nil,
+            marksSince: job.submitted)
+        guard let place = places.first else { throw StoreError.damaged("a job was stored without a place") }
+        return place
+    }
+}

@@ -1,0 +1,149 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalService
+
+/// One program, many inputs: submitting them together, and their results in one list.
+struct BatchInterface: Sendable {
+    let panal: Panal
+    /// Seconds.
+    let longestWait: Int
+
+    var routes: [Route] {
+        [
+            Route(.post, "/api/v1/programs/{name}/batches", .interface, submit)
+                .described(
+                    "submitBatch", .jobs, "Run a program with many inputs", .scope(.jobs),
+                    .note(
+                        "All or none: where one submission is wrong, or the queue has no room for all of them, nothing "
+                            + "is taken. A batch that was answered with 202 or 200 is stored whole, and each of its "
+                            + "jobs comes to a final state of its own."),
+                    .waits, .retrySafe,
+                    .body(
+                        .object(
+                            [
+                                "submissions": .list(
+                                    of: Schema(["type": "object"]), 1...Panal.largestBatch
+                                ).note("As the body of `submitJob`, without what stands here."),
+                                "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
+                            ], isClosed: true)),
+                    .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
+                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed)),
+            Route(.get, "/api/v1/batches/{id}", .interface, show)
+                .described(
+                    "getBatch", .jobs, "A batch and the results of its jobs", .waits,
+                    .document(.batch, "The batch", .preferenceApplied)),
+        ]
+    }
+
+    @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
+        let name = try context.parameter("name")
+        let (report, isRepeated) = try await panal.inTurn(principal, key) {
+            try await panal.submit(
+                principal, together: try Self.orders(try await JSONBody.read(request), program: name), once: key)
+        }
+        let location = "\(Documents.base)/batches/\(report.batch.id)"
+        var response: Response
+        let waited = HeaderValues.wait(request.headers).map { min($0, longestWait) }
+        // What is stored is stored: an error from here on would make the client send it again.
+        let now =
+            if let waited {
+                try? await panal.wait(principal, batch: report.batch.id, atMost: .seconds(waited))
+            } else {
+                try? await panal.batch(principal, report.batch.id)
+            }
+        if let waited, let now, now.isFinal {
+            response = try .json(Documents.batch(now))
+            response.headers[.preferenceApplied] = "wait=\(waited)"
+        } else {
+            response = try .json(Documents.batch(now ?? report), status: .accepted)
+            response.headers[.retryAfter] = "1"
+        }
+        response.headers[.location] = location
+        if isRepeated { response.headers[.idempotencyReplayed] = "true" }
+        return response
+    }
+
+    private static func orders(_ members: [String: JSONValue], program: String) throws -> [JobRequest] {
+        try JSONBody.expect(["submissions", "profile", "version", "priority"], in: members)
+        guard case .array(let submissions)? = members["submissions"] else { throw JSONBody.required("submissions") }
+        let profile = try JSONBody.text("profile", in: members)
+        let version = try JSONBody.integer("version", in: members)
+        let priority = try JobOrder.priority(try JSONBody.text("priority", in: members))
+        return try submissions.enumerated().map { place, value in
+            guard case .object(let fields) = value else {
+                throw ServiceError(
+                    .invalid, "a submission is of another kind",
+                    mistakes: [
+                        Mistake(pointer: "/submissions/\(place)", detail: "expected an object, found \(value.kind)")
+                    ])
+            }
+            let order = try JobOrder(members: fields)
+            guard order.profile == nil, order.version == nil, order.priority == nil else {
+                throw ServiceError(
+                    .invalid, "a submission has members of the batch",
+                    mistakes: [
+                        Mistake(
+                            pointer: "/submissions/\(place)",
+                            detail: "profile, version and priority are the batch's: put them beside ‘submissions’")
+                    ])
+            }
+            return JobRequest(
+                program: program, version: version, profile: profile, priority: priority, submission: order.submission)
+        }
+    }
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let id = try context.identifier("id", of: JobBatch.self)
+        guard let wish = HeaderValues.wait(request.headers) else {
+            return try .json(Documents.batch(try await panal.batch(principal, id)), unlessKnownTo: request)
+        }
+        let seconds = min(wish, longestWait)
+        let report = try await panal.wait(principal, batch: id, atMost: .seconds(seconds))
+        var response = try Response.json(Documents.batch(report), unlessKnownTo: request)
+        response.headers[.preferenceApplied] = "wait=\(seconds)"
+        return response
+    }
+}
+
+extension Documents {
+    static func batch(_ report: BatchReport) -> JSONValue {
+        let states = Dictionary(grouping: report.jobs, by: \.state).mapValues { JSONValue.integer($0.count) }
+        return .object([
+            "id": .string(report.batch.id.text), "program": .string(report.batch.programName),
+            "submitted": .string(report.batch.submitted.rfc3339), "size": .integer(report.batch.size),
+            "final": .boolean(report.isFinal),
+            "states": .object(Dictionary(states.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: { $1 })),
+            "url": .string("\(base)/batches/\(report.batch.id)"),
+            "results": .array(
+                report.jobs.enumerated().map { place, job in
+                    object([
+                        "index": .integer(place), "job": .string(job.id.text), "state": .string(job.state.rawValue),
+                        "outcome": job.outcome.map(outcome), "message": job.message.map(JSONValue.string),
+                        "url": .string("\(base)/jobs/\(job.id)"),
+                    ])
+                }),
+        ])
+    }
+}
+
+extension Schema {
+    static let batch = component(
+        "Batch",
+        .object([
+            "id": identifier, "program": programName, "submitted": time, "size": integer(1...Panal.largestBatch),
+            "final": boolean.note("Whether all jobs have ended."),
+            "states": Schema(["type": "object", "additionalProperties": ["type": "integer"]])
+                .note("How many jobs are in which state."),
+            "url": reference,
+            "results": list(
+                of: .object([
+                    "index": count.note("The submission's place, from 0."), "job": identifier, "state": jobState,
+                    "outcome?": outcome, "message?": text, "url": reference,
+                ])
+            ).note("In the order of the submissions."),
+        ]))
+}

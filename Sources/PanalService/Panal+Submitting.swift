@@ -1,0 +1,156 @@
+import Logging
+package import PanalCore
+import PanalManifest
+import PanalScheduler
+
+/// A batch and how its jobs stand.
+package struct BatchReport: Sendable {
+    package let batch: JobBatch
+    /// In the order in which they were submitted.
+    package let jobs: [Job]
+
+    package var isFinal: Bool { jobs.allSatisfy(\.state.isFinal) }
+}
+
+extension Panal {
+    /// Carries `body` out as the only one with this key: nobody else may be under way with the same one, or `conflict` is thrown.
+    /// Without a key it is simply carried out. It is to read and submit a request, and to end when that is stored.
+    package func inTurn<Value: Sendable>(
+        _ principal: Principal, _ key: RetryKey?, _ body: () async throws -> Value
+    ) async throws -> Value {
+        guard let key else { return try await body() }
+        let turn = RetryTurns.Turn(owner: principal.user, key: key)
+        guard retries.take(turn) else {
+            throw ServiceError(
+                .conflict, "a request with this Idempotency-Key is being carried out", retryAfter: .seconds(1))
+        }
+        defer { retries.end(turn) }
+        return try await body()
+    }
+
+    /// Takes a job as `submit` does, or finds the one that the same request made before.
+    ///
+    /// Throws `invalid` when the key was another request's. A request that was refused has left nothing, so its key is free.
+    package func submit(
+        _ principal: Principal, _ request: JobRequest, once key: RetryKey
+    ) async throws -> (job: Job, isRepeated: Bool) {
+        let mark = try key.mark(of: request.document, owner: principal.user, at: clock.now())
+        if let job = try await earlier(mark)?.job { return (try await self.job(principal, job), true) }
+        let runner = try takingRunner()
+        let prepared = try await prepare(
+            principal, program: request.program, version: request.version, profile: request.profile,
+            priority: request.priority, submission: request.submission, runner)
+        let draft = draft(of: prepared, request.priority, principal)
+        try await acknowledge([(prepared, draft)], mark: mark, runner)
+        return (draft.job, false)
+    }
+
+    /// Takes jobs of one program, all or none: where one of them is wrong or refused, none is stored. With a key it finds the batch that
+    /// the same request made before.
+    ///
+    /// Throws as `submit` does; a mistake's place begins with the number of its job, from 0.
+    package func submit(
+        _ principal: Principal, together requests: [JobRequest], once key: RetryKey?
+    ) async throws -> (report: BatchReport, isRepeated: Bool) {
+        guard let first = requests.first, requests.count <= Self.largestBatch else {
+            throw ServiceError(.invalid, mistake: "/submissions", "1 to \(Self.largestBatch) submissions")
+        }
+        let now = clock.now()
+        let mark = try key?.mark(of: .array(requests.map(\.document)), owner: principal.user, at: now)
+        if let mark, let batch = try await earlier(mark)?.batch {
+            return (try await self.batch(principal, batch), true)
+        }
+        let runner = try takingRunner()
+        var prepared: [PreparedJob] = []
+        var mistakes: [Mistake] = []
+        for (place, request) in requests.enumerated() {
+            do {
+                prepared.append(
+                    try await prepare(
+                        principal, program: request.program, version: request.version, profile: request.profile,
+                        priority: request.priority, submission: request.submission, runner))
+            } catch let error as ServiceError where error.code == .invalid {
+                mistakes += error.mistakes.map {
+                    Mistake(pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail)
+                }
+                guard mistakes.count < 100 else { break }
+            }
+        }
+        guard mistakes.isEmpty else {
+            throw ServiceError(.invalid, "some submissions have mistakes; none was taken", mistakes: mistakes)
+        }
+        let batch = JobBatch(
+            id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
+            size: prepared.count)
+        let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal)) }
+        try await acknowledge(drafts, batch: batch, mark: mark, runner)
+        return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)
+    }
+
+    /// Jobs of one batch, at most.
+    package static let largestBatch = 1_000
+
+    /// A batch of one's own, for administrators anybody's.
+    package func batch(_ principal: Principal, _ id: BatchID) async throws -> BatchReport {
+        guard let batch = try await store.batch(id), batch.owner == principal.user || principal.isAdministrator else {
+            throw ServiceError(.notFound, "there is no such batch")
+        }
+        return BatchReport(batch: batch, jobs: try await store.jobs(of: id))
+    }
+
+    /// The batch as it is when all its jobs have ended or when `atMost` has passed.
+    package func wait(_ principal: Principal, batch id: BatchID, atMost: Duration) async throws -> BatchReport {
+        let end = ContinuousClock.now + atMost
+        for job in try await batch(principal, id).jobs where !job.state.isFinal {
+            let rest = end - .now
+            guard rest > .zero else { break }
+            _ = try await wait(principal, job: job.id, atMost: rest)
+        }
+        return try await batch(principal, id)
+    }
+
+    /// Stores what was prepared and gives it to the scheduler, all or none. Throws `overloaded` or `invalid` where the scheduler does
+    /// not take it; nothing is stored then.
+    func acknowledge(
+        _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
+        _ runner: JobRunner
+    ) async throws {
+        try await uncancelled { [store, logger, clock] in
+            let orders: [Int64]
+            do {
+                orders = try await store.insert(
+                    jobs.map(\.draft), batch: batch, mark: mark,
+                    marksSince: clock.now() + .seconds(-RetryKey.lifetime))
+            } catch let refusal as LedgerRefusal {
+                throw ServiceError(refusal)
+            }
+            let refusal = await runner.submit(
+                zip(jobs, orders).map { job, order in
+                    SubmittedJob(
+                        attempt: job.draft.attempt, manifest: job.prepared.program.manifest,
+                        demand: job.prepared.demand, order: order)
+                })
+            guard let refusal else { return }
+            // The mark goes with the jobs.
+            if let batch {
+                try await store.deleteUnacknowledged(batch.id)
+            } else {
+                for job in jobs { try await store.deleteUnacknowledged(job.draft.job.id) }
+            }
+            logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
+            throw Self.refused(refusal)
+        }
+    }
+
+    /// What the same request came to within the last day; nil when it is new.
+    private func earlier(_ mark: RetryMark) async throws -> RetriedRequest? {
+        guard let earlier = try await store.request(marked: mark.key, of: mark.owner),
+            earlier.mark.at >= mark.at + .seconds(-RetryKey.lifetime)
+        else { return nil }
+        guard earlier.mark.request == mark.request else {
+            throw ServiceError(
+                .invalid, mistake: "/Idempotency-Key", "was sent with another request before; make a new one for this")
+        }
+        return earlier
+    }
+}

@@ -1,0 +1,169 @@
+import FoundationEssentials
+import GRDB
+package import PanalCore
+
+extension SQLiteStore {
+    package func insert(
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> [Int64] {
+        let rows = try drafts.map { draft in
+            JobRow(
+                draft: draft, fields: try JSONText.of(draft.job.fields),
+                specification: try JSONText.of(AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets)))
+        }
+        let stored: Result<[Int64], any Error> = try await write { [self] database in
+            try checkLease(database)
+            // Not thrown, and before anything is written: others, who share the transaction, are not to begin again for it.
+            if let mark, let earlier = try Self.request(marked: mark.key, of: mark.owner, database),
+                earlier.mark.at >= marksSince
+            {
+                return .failure(StoreError.repeated(earlier))
+            }
+            if let first = drafts.first, let refusal = try Self.refusal(of: first.job, database) {
+                return .failure(refusal)
+            }
+            if let batch { try Self.insert(batch, database) }
+            var places: [Int64] = []
+            for (place, row) in rows.enumerated() {
+                // What the ones before it hold counts. The error takes them all back.
+                if place > 0, let refusal = try Self.refusal(of: row.draft.job, database) { throw refusal }
+                places.append(try Self.insert(row, database))
+                guard let batch else { continue }
+                try database.cachedStatement(sql: "INSERT INTO batch_jobs VALUES (?, ?, ?)").execute(arguments: [
+                    batch.id.text, place, row.draft.job.id.text,
+                ])
+            }
+            if let mark { try Self.insert(mark, job: batch == nil ? drafts.first?.job.id : nil, batch?.id, database) }
+            return .success(places)
+        }
+        return try stored.get()
+    }
+
+    /// A job as it is written: what takes long is done before the transaction.
+    private struct JobRow: Sendable {
+        var draft: JobDraft
+        var fields: String
+        var specification: String
+    }
+
+    private static func insert(_ row: JobRow, _ database: Database) throws -> Int64 {
+        let (job, attempt) = (row.draft.job, row.draft.attempt)
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO jobs (
+                    id, owner, program, program_name, version, profile, state, submitted, fields, message, priority,
+                    attempt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            job.id.text, job.owner.text, job.program.text, job.programName, job.version, job.profile,
+            job.state.rawValue, job.submitted.microseconds, row.fields, job.message, job.priority.rawValue,
+            attempt.id.number,
+        ])
+        let position = database.lastInsertedRowID
+        try insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
+        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
+            job.id.text, attempt.id.number, row.specification,
+        ])
+        for content in Set(attempt.inputs.map(\.content) + [attempt.standardInput].compactMap(\.self)) {
+            try database.cachedStatement(sql: "INSERT INTO attempt_blobs VALUES (?, ?)").execute(arguments: [
+                job.id.text, content.hex,
+            ])
+        }
+        if let charge = job.charge { try insert(charge, of: job, database) }
+        return position
+    }
+
+    /// In place of an older one with the same key.
+    private static func insert(
+        _ mark: RetryMark, job: JobID?, _ batch: BatchID?, _ database: Database
+    ) throws {
+        try database.cachedStatement(sql: "INSERT OR REPLACE INTO retry_marks VALUES (?, ?, ?, ?, ?, ?)").execute(
+            arguments: [
+                mark.owner.text, mark.key.hex, mark.request.hex, mark.at.microseconds, job?.text, batch?.text,
+            ])
+    }
+
+    package func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest? {
+        try await pool.read { try Self.request(marked: key, of: owner, $0) }
+    }
+
+    private static func request(
+        marked key: ContentHash, of owner: UserID, _ database: Database
+    ) throws -> RetriedRequest? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT request, at, job, batch FROM retry_marks WHERE owner = ? AND key = ?")
+        return try Row.fetchOne(statement, arguments: [owner.text, key.hex]).map { row in
+            RetriedRequest(
+                mark: RetryMark(owner: owner, key: key, request: try row.hash(0), at: try row.moment(1)),
+                job: try row.optional(2, row.identifier), batch: try row.optional(3, row.identifier))
+        }
+    }
+
+    package func deleteMarks(before moment: Timestamp) async throws -> Int {
+        try await write { database in
+            try database.execute(sql: "DELETE FROM retry_marks WHERE at < ?", arguments: [moment.microseconds])
+            return database.changesCount
+        }
+    }
+
+    // MARK: Batches
+
+    private static func insert(_ batch: JobBatch, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+            arguments: [
+                batch.id.text, batch.owner.text, batch.programName, batch.submitted.microseconds, batch.size,
+            ])
+    }
+
+    package func batch(_ id: BatchID) async throws -> JobBatch? {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT id, owner, program_name, submitted, size FROM batches WHERE id = ?")
+            return try Row.fetchOne(statement, arguments: [id.text]).map {
+                JobBatch(
+                    id: try $0.identifier(0), owner: try $0.identifier(1), programName: try $0.text(2),
+                    submitted: try $0.moment(3), size: try $0.integer(4))
+            }
+        }
+    }
+
+    package func jobs(of batch: BatchID) async throws -> [Job] {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT \(jobColumns) FROM batch_jobs JOIN jobs ON jobs.id = batch_jobs.job
+                    WHERE batch = ? ORDER BY place
+                    """)
+            return try Row.fetchAll(statement, arguments: [batch.text]).map { try Job(row: $0) }
+        }
+    }
+
+    package func deleteUnacknowledged(_ batch: BatchID) async throws {
+        try await write { database in
+            let jobs = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT \(jobColumns) FROM batch_jobs JOIN jobs ON jobs.id = batch_jobs.job
+                    WHERE batch = ? AND state = ?
+                    """, arguments: [batch.text, JobState.queued.rawValue]
+            ).map { try Job(row: $0) }
+            for job in jobs {
+                try Self.forgetCharge(of: job.id, at: job.submitted, database)
+                try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [job.id.text])
+            }
+            try database.execute(sql: "DELETE FROM batches WHERE id = ?", arguments: [batch.text])
+        }
+    }
+
+    package func signingKey() async throws -> [UInt8] {
+        try await pool.read { database in
+            let row = try Row.fetchOne(database, sql: "SELECT value FROM signing_keys WHERE name = 'cursors'")
+            guard let key = try row?.bytes(0), key.count == 32 else {
+                throw StoreError.damaged("the key that cursors are signed with is gone")
+            }
+            return key
+        }
+    }
+}
