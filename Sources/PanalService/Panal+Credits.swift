@@ -15,6 +15,8 @@ package struct NamedStanding: Hashable, Sendable {
 
 extension Panal {
     package var credits: CreditRules { configuration.credits }
+    /// By the service's clock.
+    package var now: Timestamp { clock.now() }
 
     /// Who pays for what a user submits.
     func payer(of principal: Principal) async throws -> LedgerAccount { .user(principal.user) }

@@ -131,6 +131,27 @@ import Testing
             route: "POST /api/v1/users/{id}/password", uri: { "/api/v1/users/\(try await user($0))/password" },
             statuses: [401, 403, 403, 200]),
 
+        Row(route: "GET /api/v1/usage", uri: { _ in "/api/v1/usage" }, statuses: [401, 200, 200, 200]),
+        Row(route: "GET /api/v1/credits", uri: { _ in "/api/v1/credits" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "GET /api/v1/credits/accounts", uri: { _ in "/api/v1/credits/accounts" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "POST /api/v1/credits/grants", uri: { _ in "/api/v1/credits/grants" },
+            body: .json(#"{"user": "ana", "amount": "2.5", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
+        Row(
+            route: "POST /api/v1/credits/withdrawals", uri: { _ in "/api/v1/credits/withdrawals" },
+            body: .json(#"{"user": "ana", "amount": "1", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
+        Row(
+            route: "PUT /api/v1/credits/budget", uri: { _ in "/api/v1/credits/budget" },
+            body: .json(#"{"user": "ana", "amount": null}"#), statuses: [401, 403, 403, 200]),
+        Row(route: "GET /api/v1/costs", uri: { _ in "/api/v1/costs" }, statuses: [401, 403, 403, 200]),
+        Row(route: "GET /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, body: .json(#"{"items": []}"#),
+            statuses: [401, 403, 403, 200]),
+
+        Row(route: "GET /usage", uri: { _ in "/usage" }, statuses: [303, 200, 200, 200]),
         Row(route: "GET /programs", uri: { _ in "/programs" }, statuses: [303, 200, 200, 200]),
         Row(route: "GET /publish", uri: { _ in "/publish" }, statuses: [303, 200, 200, 200]),
         Row(

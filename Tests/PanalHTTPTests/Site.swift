@@ -141,10 +141,10 @@ struct Site: Sendable {
 
     /// Runs `body` with a site and a client that speaks to its router.
     static func open(
-        _ configuration: WebConfiguration = WebConfiguration(),
+        _ configuration: WebConfiguration = WebConfiguration(), credits: CreditRules = CreditRules(),
         _ body: @Sendable (Site, any TestClientProtocol) async throws -> Void
     ) async throws {
-        let site = try await Site(configuration)
+        let site = try await Site(configuration, credits: credits)
         do {
             try await site.application().test(.router) { try await body(site, $0) }
         } catch {
@@ -160,7 +160,9 @@ struct Site: Sendable {
         return web.application(Listener(host: "127.0.0.1", port: 0), logger: logger)
     }
 
-    init(_ configuration: WebConfiguration = WebConfiguration()) async throws {
+    init(
+        _ configuration: WebConfiguration = WebConfiguration(), credits: CreditRules = CreditRules()
+    ) async throws {
         folder = NSTemporaryDirectory() + "panal-http-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var logger = Logger(label: "test")
@@ -172,7 +174,8 @@ struct Site: Sendable {
             clock: SystemClock(),
             configuration: ServiceConfiguration(
                 maximumUploadBytes: 4 << 20,
-                passwordCost: PasswordCost(exponent: 4, blockSize: 8, parallelism: 1)), logger: logger)
+                passwordCost: PasswordCost(exponent: 4, blockSize: 8, parallelism: 1), credits: credits),
+            logger: logger)
         let first = try #require(try await panal.start())
         let root = try await Self.enter(panal, name: first.name, password: first.password)
         administrator = root
@@ -225,6 +228,7 @@ struct Site: Sendable {
         return job.id
     }
 
+    /// A core costs a credit a second.
     static let profiles: [Profile] = [("small", 1), ("medium", 2), ("xlarge", 6)].map { name, cores in
         Profile(
             name: name, summary: "",
@@ -232,7 +236,7 @@ struct Site: Sendable {
                 cpu: .exclusive(cores: cores), memory: cores << 30, processes: 64, wallTime: .seconds(60),
                 cpuTime: .seconds(60), scratchBytes: 64 << 20, scratchFiles: 1_000, outputBytes: 1 << 20,
                 collectedFiles: 100, collectedBytes: 64 << 20, openFiles: 256, fileBytes: 64 << 20),
-            seccomp: "default")
+            seccomp: "default", tariff: Tariff(ordinary: Price(coreHour: 3_600_000_000)))
     }
 }
 

@@ -28,7 +28,8 @@ struct BatchInterface: Sendable {
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
                             ], isClosed: true)),
                     .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
-                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed)),
+                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed),
+                    .refuses(.init(code: 402))),
             Route(.get, "/api/v1/batches/{id}", .interface, show)
                 .described(
                     "getBatch", .jobs, "A batch and the results of its jobs", .waits,
@@ -81,13 +82,15 @@ struct BatchInterface: Sendable {
                     ])
             }
             let order = try JobOrder(members: fields)
-            guard order.profile == nil, order.version == nil, order.priority == nil else {
+            guard order.profile == nil, order.version == nil, order.priority == nil, !order.isDryRun else {
                 throw ServiceError(
                     .invalid, "a submission has members of the batch",
                     mistakes: [
                         Mistake(
                             pointer: "/submissions/\(place)",
-                            detail: "profile, version and priority are the batch's: put them beside ‘submissions’")
+                            detail:
+                                "profile, version and priority are the batch's: put them beside ‘submissions’; a dry run is of one job"
+                        )
                     ])
             }
             return JobRequest(

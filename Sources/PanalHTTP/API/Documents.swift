@@ -41,6 +41,7 @@ enum Documents {
                 }),
             "stdout": stream(job.output, path: "\(path)/stdout"), "stderr": stream(job.error, path: "\(path)/stderr"),
             "files": .array(job.files.map { file($0, job: job.id) }), "url": .string(path),
+            "charge": job.charge.map(CreditDocuments.charge),
         ])
     }
 
@@ -111,6 +112,7 @@ enum Documents {
             "outputBytes": .integer(limits.outputBytes), "collectedFiles": .integer(limits.collectedFiles),
             "collectedBytes": .integer(limits.collectedBytes), "seccomp": .string(availability.profile.seccomp),
             "network": .string(availability.profile.network.rawValue),
+            "price": CreditDocuments.price(availability.profile),
         ]
         switch limits.cpu {
         case .exclusive(let cores):

@@ -19,13 +19,18 @@ struct JobInterface: Sendable {
                     .note("A job that was answered with 200 or 202 is stored and comes to a final state."),
                     .query("profile", .text, "As `_profile`."),
                     .query("version", .integer(1 ... .max), "As `_version`."),
-                    .query("priority", .priority, "As `_priority`."), .waits, .retrySafe,
+                    .query("priority", .priority, "As `_priority`."),
+                    .query("dryRun", .boolean.unset(false), "Only say what would become of it: nothing is stored."),
+                    .waits, .retrySafe,
                     .body([
                         ("application/json", .submission), ("multipart/form-data", .submission),
                         ("application/x-www-form-urlencoded", .submission),
                     ]),
                     .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter, .replayed),
-                    .answer(.ok, .job, "The job has ended in time", .location, .preferenceApplied, .replayed)),
+                    .answer(
+                        .ok, .any(of: [.job, .estimate]),
+                        "The job has ended in time, with `Location` as above; or what was asked for by `dryRun`",
+                        .preferenceApplied, .replayed), .refuses(.init(code: 402))),
             Route(.get, "/api/v1/jobs", .interface, list)
                 .described(
                     "listJobs", .jobs, "One's jobs, the newest first",
@@ -110,24 +115,42 @@ struct JobInterface: Sendable {
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let name = try context.parameter("name")
-        guard let header = request.headers[.idempotencyKey] else {
-            let order = try await self.order(request, program: name, as: principal)
-            let job = try await panal.submit(
-                principal, program: order.program, version: order.version, profile: order.profile,
-                priority: order.priority, submission: order.submission)
-            return try await answer(job, request, principal)
+        let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
+        let taken = try await panal.inTurn(principal, key) { () -> Taken in
+            let (order, isDryRun) = try await self.order(request, program: name, as: principal)
+            if isDryRun {
+                return .estimate(
+                    try await panal.estimate(
+                        principal, program: order.program, version: order.version, profile: order.profile,
+                        priority: order.priority, submission: order.submission))
+            }
+            guard let key else {
+                let job = try await panal.submit(
+                    principal, program: order.program, version: order.version, profile: order.profile,
+                    priority: order.priority, submission: order.submission)
+                return .job(job, isRepeated: false)
+            }
+            let (job, isRepeated) = try await panal.submit(principal, order, once: key)
+            return .job(job, isRepeated: isRepeated)
         }
-        let key = try RetryKey(header)
-        let (job, isRepeated) = try await panal.inTurn(principal, key) {
-            try await panal.submit(
-                principal, try await self.order(request, program: name, as: principal), once: key)
+        switch taken {
+        case .estimate(let estimate): return try .json(CreditDocuments.estimate(estimate))
+        case .job(let job, let isRepeated):
+            var response = try await answer(job, request, principal)
+            if isRepeated { response.headers[.idempotencyReplayed] = "true" }
+            return response
         }
-        var response = try await answer(job, request, principal)
-        if isRepeated { response.headers[.idempotencyReplayed] = "true" }
-        return response
     }
 
-    private func order(_ request: Request, program: String, as principal: Principal) async throws -> JobRequest {
+    /// What a submission came to.
+    private enum Taken: Sendable {
+        case job(Job, isRepeated: Bool)
+        case estimate(JobEstimate)
+    }
+
+    private func order(
+        _ request: Request, program: String, as principal: Principal
+    ) async throws -> (wanted: JobRequest, isDryRun: Bool) {
         let query = try Query(request)
         let order: JobOrder
         if HeaderValues.mediaType(request.headers[.contentType]) == "application/json" {
@@ -135,10 +158,11 @@ struct JobInterface: Sendable {
         } else {
             order = try JobOrder(form: try await FormReader(panal: panal).read(request, as: principal))
         }
-        return JobRequest(
+        let wanted = JobRequest(
             program: program, version: try query.integer("version", in: 1...Int.max) ?? order.version,
             profile: try query.text("profile") ?? order.profile,
             priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission)
+        return (wanted, try query.boolean("dryRun") ?? order.isDryRun)
     }
 
     /// 202 with the address of the job; 200 with its end when the client wanted to wait and it came in time.
@@ -246,8 +270,10 @@ struct JobOrder: Sendable {
     var profile: String?
     var version: Int?
     var priority: String?
+    /// Whether to say only what would become of it.
+    var isDryRun: Bool
 
-    private static let own: Set<String> = ["_profile", "_version", "_priority", "_csrf"]
+    private static let own: Set<String> = ["_profile", "_version", "_priority", "_dryRun", "_csrf"]
 
     init(form: Form) throws {
         let unknown = form.values.keys.filter { $0.hasPrefix("_") && !Self.own.contains($0) }.sorted()
@@ -256,6 +282,14 @@ struct JobOrder: Sendable {
         profile = try form.text("_profile").flatMap { $0.isEmpty ? nil : $0 }
         version = try form.text("_version").flatMap { $0.isEmpty ? nil : try Self.version($0) }
         priority = try form.text("_priority").flatMap { $0.isEmpty ? nil : $0 }
+        switch try form.text("_dryRun") {
+        case nil, "", "false", "0": isDryRun = false
+        case "true", "1": isDryRun = true
+        case let other?:
+            throw ServiceError(
+                .invalid, "a field is wrong",
+                mistakes: [Mistake(pointer: "/_dryRun", detail: "‘\(other)’ is neither true nor false")])
+        }
     }
 
     init(members: [String: JSONValue]) throws {
@@ -264,6 +298,7 @@ struct JobOrder: Sendable {
         profile = try JSONBody.text("_profile", in: members)
         version = try JSONBody.integer("_version", in: members)
         priority = try JSONBody.text("_priority", in: members)
+        isDryRun = try JSONBody.boolean("_dryRun", in: members) ?? false
         submission = Submission()
         for (name, value) in members where !name.hasPrefix("_") {
             switch value {
@@ -298,7 +333,7 @@ struct JobOrder: Sendable {
         ServiceError(
             .invalid, "there are fields that nobody would read",
             mistakes: names.map {
-                Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version and _priority")
+                Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version, _priority and _dryRun")
             })
     }
 }

@@ -5,7 +5,7 @@ import PanalCore
 package struct Operation: Sendable {
     /// The part of the document it is found under.
     package enum Tag: String, Sendable, CaseIterable {
-        case programs, jobs, uploads, queue, account, users, service
+        case programs, jobs, uploads, queue, account, credits, users, service
 
         var summary: String {
             switch self {
@@ -14,6 +14,7 @@ package struct Operation: Sendable {
             case .uploads: "Large files, sent in pieces and resumed after a break (tus 1.0)"
             case .queue: "Who waits for what"
             case .account: "Who one is, and one's keys"
+            case .credits: "Credit, use and cost"
             case .users: "Users, for administrators"
             case .service: "The service itself"
             }

@@ -17,6 +17,10 @@ extension Schema {
                     "detail": text.example("is needed"),
                 ])
             ).note("The members or fields that are wrong."),
+            "needed?": credits.note("With 402: what the job may cost at most."),
+            "available?": credits.note("With 402: what there is."),
+            "limit?": words(["balance", "budget"]).note("With 402: what there is not enough of."),
+            "account?": text.note("With 402: whose."),
         ]))
 
     // MARK: Jobs
@@ -74,6 +78,7 @@ extension Schema {
             "submitted": time, "started?": time, "ended?": time,
             "message?": text.note("Why it waits, or why it failed."), "outcome?": outcome, "usage?": usage,
             "cores?": list(of: count).note("The host's cores that it ran on."),
+            "charge?": charge.note("What it costs."),
             "fields": list(of: .object(["id": text, "label": text, "value": text])).note("What was submitted."),
             "stdout": stream, "stderr": stream, "files": list(of: file), "url": reference,
         ]))
@@ -84,7 +89,7 @@ extension Schema {
     static let orderMembers: JSONValue = [
         "_profile": text(0...128).note("The hardware profile; the manifest's suggestion when it is missing.").json,
         "_version": integer(1 ... .max).note("The program's version; the newest when it is missing.").json,
-        "_priority": priority.json,
+        "_priority": priority.json, "_dryRun": boolean.unset(false).note("As the query's `dryRun`.").json,
     ]
 
     /// A submission to any program.
@@ -116,7 +121,7 @@ extension Schema {
             "burstSeconds?": seconds, "memoryBytes": count, "processes": count, "wallSeconds": seconds,
             "cpuSeconds": seconds, "scratchBytes": count, "scratchFiles": count, "outputBytes": count,
             "collectedFiles": count, "collectedBytes": count, "seccomp": text.example("default"),
-            "network": words(["none", "loopback"]),
+            "network": words(["none", "loopback"]), "price": profilePrice,
         ]))
 
     /// What publishing takes.

@@ -70,6 +70,17 @@ let englishPhrases: [Phrase: String] = [
     .throttled: "Held back", .bytesRead: "Read", .bytesWritten: "Written", .ofWhichForced: "%1, %2 of them forced",
     .waited: "Waited",
 
+    .useAndCredit: "Use and credit", .everyonesUse: "Everyone's use",
+    .nothingCharged: "Jobs are not charged here; the cost is what they would come to.", .credit: "Credit",
+    .creditBalance: "Balance", .creditSetAside: "Set aside for jobs", .paidThisMonth: "Paid this month",
+    .monthlyBudget: "Budget of a month", .leftOfBudget: "Left of it", .month: "Month", .anyMonth: "all",
+    .noUse: "Nothing was used.", .coreTime: "Core time", .cost: "Cost", .paid: "Paid", .total: "Total",
+    .asTable: "As a table (CSV)", .creditMovements: "What moved", .creditMovement: "Movement",
+    .creditAmount: "Credits", .creditReason: "Reason", .creditGranted: "granted", .creditWithdrawn: "taken back",
+    .creditHeld: "set aside", .creditSettled: "settled, the rest given back", .creditRefunded: "given back",
+    .atMostCredits: "at most %1 credits", .someCredits: "%1 credits", .creditFree: "free",
+    .notEnoughCredit: "There is not enough credit: at most %1 are needed, and %2 are there.",
+
     .notFoundTitle: "Not found", .notFoundText: "There is nothing here, or nothing that you may see.",
     .forbiddenTitle: "Not allowed", .forbiddenText: "This is for administrators.",
     .failedTitle: "Panal failed", .failedText: "The log has the reason under the number below.",

@@ -202,6 +202,7 @@ struct JobPages: Sendable {
             if let read = usage.bytesRead { rows.append((.bytesRead, wording.bytes(Int(read)))) }
             if let written = usage.bytesWritten { rows.append((.bytesWritten, wording.bytes(Int(written)))) }
         }
+        if let charge = job.charge, let cost = wording.cost(of: charge) { rows.append((.cost, cost)) }
         return rows.map { ["label": wording.t($0.0), "value": $0.1] }
     }
 }

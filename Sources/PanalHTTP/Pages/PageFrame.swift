@@ -11,6 +11,7 @@ struct PageFrame: Sendable {
         case programs = "navPrograms"
         case jobs = "navJobs"
         case publish = "navPublish"
+        case usage = "navUsage"
         case users = "navUsers"
         case account = "navAccount"
     }
@@ -34,7 +35,9 @@ struct PageFrame: Sendable {
             "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
             "hasMistakes": false,
         ]
-        for other in [Section.programs, .jobs, .publish, .users, .account] { all[other.rawValue] = other == section }
+        for other in [Section.programs, .jobs, .publish, .usage, .users, .account] {
+            all[other.rawValue] = other == section
+        }
         if let caller = context.caller { all["user"] = ["name": caller.principal.name] }
         all.merge(values) { _, own in own }
         return try templates.render(template, all)

@@ -31,6 +31,11 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case outputExceeded, syscallDenied, wasCancelled, systemError
     case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled
     case bytesRead, bytesWritten, ofWhichForced, waited
+    // Use and credit.
+    case useAndCredit, everyonesUse, nothingCharged, credit, creditBalance, creditSetAside, paidThisMonth
+    case monthlyBudget, leftOfBudget, month, anyMonth, noUse, coreTime, cost, paid, total, asTable
+    case creditMovements, creditMovement, creditAmount, creditReason, creditGranted, creditWithdrawn, creditHeld
+    case creditSettled, creditRefunded, atMostCredits, someCredits, creditFree, notEnoughCredit
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
     case tooLargeTitle, expiredForm

@@ -143,6 +143,7 @@ struct ProgramPages: Sendable {
             values.merge(PageFrame.mistakes(error, notice: t(.fieldsWrong), labels: labels, isGenerated: true)) {
                 _, new in new
             }
+            if let shortage = wording.shortage(error) { values["notice"] = shortage }
         }
         return try frame.page(
             "program", title: entry.manifest.name, in: .programs, values, context,
@@ -175,9 +176,18 @@ struct ProgramPages: Sendable {
         return offered.map { profile, refusal in
             [
                 "profile": profile.name, "size": wording.size(profile.limits), "checked": profile.name == first,
-                "summary": PageFrame.optional(profile.summary), "refusal": PageFrame.optional(refusal),
+                "price": price(of: profile, wording), "summary": PageFrame.optional(profile.summary),
+                "refusal": PageFrame.optional(refusal),
             ]
         }
+    }
+}
+
+extension ProgramPages {
+    /// What a job costs at most, said before it runs; nothing where it is free.
+    private func price(of profile: Profile, _ wording: Wording) -> Any {
+        guard !profile.tariff.ordinary.isFree else { return false }
+        return wording.t(.atMostCredits, wording.credits(CreditDocuments.mostCost(of: profile)))
     }
 }
 

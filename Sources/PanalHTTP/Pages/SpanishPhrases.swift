@@ -77,6 +77,17 @@ let spanishPhrases: [Phrase: String] = [
     .contextSwitches: "Cambios de contexto", .throttled: "Frenado", .bytesRead: "Leído", .bytesWritten: "Escrito",
     .ofWhichForced: "%1, de ellos %2 forzados", .waited: "Espera",
 
+    .useAndCredit: "Uso y crédito", .everyonesUse: "El uso de todos",
+    .nothingCharged: "Aquí no se cobran los trabajos; el coste es lo que supondrían.", .credit: "Crédito",
+    .creditBalance: "Saldo", .creditSetAside: "Apartado para trabajos", .paidThisMonth: "Pagado este mes",
+    .monthlyBudget: "Presupuesto de un mes", .leftOfBudget: "Queda de él", .month: "Mes", .anyMonth: "todos",
+    .noUse: "No se ha usado nada.", .coreTime: "Tiempo de núcleo", .cost: "Coste", .paid: "Pagado", .total: "Total",
+    .asTable: "Como tabla (CSV)", .creditMovements: "Movimientos", .creditMovement: "Movimiento",
+    .creditAmount: "Créditos", .creditReason: "Motivo", .creditGranted: "concedido", .creditWithdrawn: "retirado",
+    .creditHeld: "apartado", .creditSettled: "liquidado, el resto devuelto", .creditRefunded: "devuelto",
+    .atMostCredits: "como mucho %1 créditos", .someCredits: "%1 créditos", .creditFree: "gratis",
+    .notEnoughCredit: "No hay crédito suficiente: hacen falta como mucho %1 y hay %2.",
+
     .notFoundTitle: "No encontrado", .notFoundText: "Aquí no hay nada, o nada que puedas ver.",
     .forbiddenTitle: "No permitido", .forbiddenText: "Esto es para administradores.",
     .failedTitle: "Panal ha fallado", .failedText: "El registro tiene la causa bajo el número de abajo.",

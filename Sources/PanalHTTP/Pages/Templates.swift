@@ -17,7 +17,8 @@ struct Templates: Sendable {
         "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "job": PackageResources.job_mustache, "joblive": PackageResources.joblive_mustache,
-        "account": PackageResources.account_mustache, "users": PackageResources.users_mustache,
+        "account": PackageResources.account_mustache, "usage": PackageResources.usage_mustache,
+        "users": PackageResources.users_mustache,
     ]
 
     /// Throws where a template cannot be read: a fault of the build, found at start.

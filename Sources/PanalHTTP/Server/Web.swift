@@ -41,6 +41,7 @@ package struct Web: Sendable {
             ).routes
             + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
+            + CreditInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
         routes =
@@ -48,6 +49,7 @@ package struct Web: Sendable {
             + DescriptionInterface(panal: panal, others: interface).routes
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
             + ProgramPages(panal: panal, frame: frame).routes
+            + UsagePage(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes

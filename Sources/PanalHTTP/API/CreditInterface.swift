@@ -1,0 +1,284 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalService
+
+/// `/api/v1/credits`, `/api/v1/usage` and `/api/v1/costs`: what somebody has, what was used, and what a month costs the operator.
+struct CreditInterface: Sendable {
+    let panal: Panal
+
+    var routes: [Route] {
+        [
+            Route(.get, "/api/v1/usage", .interface, usage)
+                .described(
+                    "getUsage", .credits, "What jobs used and cost",
+                    .note(
+                        "One's own; administrators see everybody's. Jobs count in the month in which they ended (UTC)."),
+                    .query("by", .text.unset("month,program").example("month,user"), Self.keysNote),
+                    .query("user", .userName, "Only this user's; of others for administrators."),
+                    .query("group", .text(1...80), "Only what this group pays for."),
+                    .query("program", .text(1...128), "Only of this program."),
+                    .query("profile", .text(1...40), "Only on this hardware profile."),
+                    .query("month", .month, "Only this month; in place of `from` and `to`."),
+                    .query("from", .month, "From this month on."), .query("to", .month, "Up to this month."),
+                    .query("format", .words(["json", "csv"]).unset("json"), "As `Accept: text/csv`."),
+                    .content(
+                        .ok,
+                        [
+                            (
+                                "application/json",
+                                .object([
+                                    "usage": .list(of: .usageRow), "total": .usageSum, "complete": Self.complete,
+                                ])
+                            ), ("text/csv", .text),
+                        ], "In the order of what it is grouped by", [])),
+            Route(.get, "/api/v1/credits", .interface, credits)
+                .described(
+                    "getCredits", .credits, "An account and what moved in it, the newest first",
+                    .query("user", .userName, "Whose; others' for administrators."),
+                    .query("group", .text(1...80), "A group's account."),
+                    .query("limit", .integer(1...200).unset(50), "Entries on a page."),
+                    .query("cursor", .text, "The `next` of the page before."),
+                    .answer(
+                        .ok,
+                        .creditAccount.extended(
+                            by: [
+                                "entries": .list(of: .creditEntry),
+                                "next?": .text.note("The cursor of the next page; missing on the last one."),
+                            ], named: "CreditStatement"), "The account", .link)),
+            Route(.get, "/api/v1/credits/accounts", .administratorInterface, accounts)
+                .described(
+                    "listCreditAccounts", .credits, "Every account that was ever used",
+                    .answer(.ok, .object(["accounts": .list(of: .creditAccount)]), "All of them")),
+            Route(.post, "/api/v1/credits/grants", .administratorInterface) { try await move($0, $1, isGrant: true) }
+                .described(
+                    "grantCredit", .credits, "Give credit", Self.movement, .answer(.created, .creditAccount, Self.after)
+                ),
+            Route(.post, "/api/v1/credits/withdrawals", .administratorInterface) {
+                try await move($0, $1, isGrant: false)
+            }
+            .described(
+                "withdrawCredit", .credits, "Take credit back",
+                .note("What is set aside for jobs that have not ended cannot be taken."), Self.movement,
+                .answer(.created, .creditAccount, Self.after), .refuses(.init(code: 402))),
+            Route(.put, "/api/v1/credits/budget", .administratorInterface, setBudget)
+                .described(
+                    "setBudget", .credits, "Set the most that an account may spend in one month",
+                    .body(
+                        .object(
+                            [
+                                "user?": .userName, "group?": .text(1...80),
+                                "amount": .any(of: [.amount, .null]).note("Null for no limit."),
+                            ], isClosed: true)),
+                    .answer(
+                        .ok,
+                        .creditAccount.extended(
+                            by: ["stopped": .list(of: .identifier).note("Jobs that were cancelled for it.")],
+                            named: "BudgetChange"), Self.after)),
+            Route(.get, "/api/v1/costs", .administratorInterface, costs)
+                .described(
+                    "getCosts", .credits, "What a month costs the operator, and what it has earned",
+                    .query("month", .month, "The present one when it is missing."),
+                    .query("profile", .text(1...40), "Only this hardware profile's part."),
+                    .answer(.ok, .costAnalysis, "The analysis")),
+            Route(.get, "/api/v1/costs/items", .administratorInterface, costItems)
+                .described("listCostItems", .credits, "What the operator pays for", Self.items),
+            Route(.put, "/api/v1/costs/items", .administratorInterface, setCostItems)
+                .described(
+                    "setCostItems", .credits, "Say what the operator pays for", .note("Replaces all of them."),
+                    .body(.object(["items": .list(of: .costItem, 0...200)], isClosed: true)), Self.items),
+        ]
+    }
+
+    private static let keysNote =
+        "What to sum up by, in this order: " + UsageKey.allCases.map(\.rawValue).joined(separator: ", ") + "."
+    private static let complete = Schema.boolean.note(
+        "False where there are more rows than are answered; ask for less.")
+    private static let after = "The account as it is then"
+    private static let items = OperationPart.answer(
+        .ok, .object(["items": .list(of: .costItem)]), "In the operator's order")
+    private static let movement = OperationPart.body(
+        .object(
+            ["user?": .userName, "group?": .text(1...80), "amount": .amount, "reason": .text(1...200)], isClosed: true))
+
+    // MARK: - Usage
+
+    private static let mostRows = 10_000
+
+    @Sendable private func usage(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = try Query(request)
+        let by = try Self.keys(try query.text("by") ?? "month,program")
+        let month = try query.month("month")
+        let question = UsageQuery(
+            by: by, program: try query.text("program"), profile: try query.text("profile"),
+            from: try month ?? query.month("from"), to: try month ?? query.month("to"), limit: Self.mostRows + 1)
+        let isTable = try Self.wantsTable(request, try query.text("format"))
+        let found = try await panal.usage(try context.principal, question, of: try Self.name(query))
+        let rows = found.prefix(Self.mostRows)
+        if isTable {
+            var response = Response(
+                status: .ok,
+                headers: [
+                    .contentType: "text/csv; charset=utf-8; header=present",
+                    .contentDisposition: "attachment; filename=\"usage.csv\"",
+                ], body: .init(byteBuffer: .init(string: UsageTable(by: by).text(Array(rows)))))
+            response.headers[.cacheControl] = "private, no-cache"
+            return response
+        }
+        let total = rows.reduce(UsageSum()) { $0 + $1.sum }
+        return try .json(
+            .object([
+                "usage": .array(rows.map { CreditDocuments.row($0, by: by) }), "total": CreditDocuments.sum(total),
+                "complete": .boolean(found.count <= Self.mostRows),
+            ]))
+    }
+
+    static func keys(_ text: String) throws -> [UsageKey] {
+        var keys: [UsageKey] = []
+        for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let key = UsageKey(rawValue: String(word)), !keys.contains(key) else {
+                let known = UsageKey.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ServiceError(
+                    .malformed, "the query's ‘by’ is ‘\(text)’; it is a list of \(known), with commas, each once")
+            }
+            keys.append(key)
+        }
+        return keys
+    }
+
+    private static func wantsTable(_ request: Request, _ format: String?) throws -> Bool {
+        switch format {
+        case "csv": return true
+        case "json": return false
+        case nil:
+            let accepted = request.headers[.accept] ?? ""
+            return accepted.contains("text/csv") && !accepted.contains("application/json")
+        case let other?: throw ServiceError(.malformed, "the query's ‘format’ is ‘\(other)’; it is json or csv")
+        }
+    }
+
+    // MARK: - Credits
+
+    @Sendable private func credits(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = try Query(request)
+        let principal = try context.principal
+        let name = try Self.name(query)
+        let limit = try query.integer("limit", in: 1...200) ?? 50
+        let before = try query.integer("cursor", in: 1 ... .max)
+        let standing = try await panal.standing(principal, of: name)
+        let found = try await panal.creditLines(
+            principal, of: name, before: before.map(Int64.init), limit: limit + 1)
+        let page = found.prefix(limit)
+        guard case .object(var document) = CreditDocuments.account(standing, rules: panal.credits) else {
+            throw ServiceError(.internal, "an account is no object")
+        }
+        document["entries"] = .array(page.map(CreditDocuments.entry))
+        var link: String?
+        if found.count > limit, let last = page.last {
+            document["next"] = .string("\(last.number)")
+            var parts = ["cursor=\(last.number)", "limit=\(limit)"]
+            switch name {
+            case .user(let text): parts.append("user=\(PercentCoding.encoded(text))")
+            case .group(let text): parts.append("group=\(PercentCoding.encoded(text))")
+            case nil: break
+            }
+            link = "<\(Documents.base)/credits?\(parts.joined(separator: "&"))>; rel=\"next\""
+        }
+        var response = try Response.json(.object(document))
+        response.headers[.link] = link
+        return response
+    }
+
+    @Sendable private func accounts(_ request: Request, _ context: WebContext) async throws -> Response {
+        let accounts = try await panal.standings(try context.principal)
+        let rules = panal.credits
+        return try .json(.object(["accounts": .array(accounts.map { CreditDocuments.account($0, rules: rules) })]))
+    }
+
+    private func move(_ request: Request, _ context: WebContext, isGrant: Bool) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["user", "group", "amount", "reason"], in: members)
+        guard let name = try Self.name(members) else { throw JSONBody.required("user") }
+        guard let reason = try JSONBody.text("reason", in: members) else { throw JSONBody.required("reason") }
+        guard let amount = try CreditDocuments.amount("amount", in: members) else {
+            throw JSONBody.required("amount")
+        }
+        let principal = try context.principal
+        let standing =
+            isGrant
+            ? try await panal.grant(principal, amount, to: name, reason: reason)
+            : try await panal.withdraw(principal, amount, from: name, reason: reason)
+        return try .json(CreditDocuments.account(standing, rules: panal.credits), status: .created)
+    }
+
+    @Sendable private func setBudget(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["user", "group", "amount"], in: members)
+        guard let name = try Self.name(members) else { throw JSONBody.required("user") }
+        guard members["amount"] != nil else { throw JSONBody.required("amount") }
+        let amount = try CreditDocuments.amount("amount", in: members)
+        let (standing, stopped) = try await panal.setBudget(try context.principal, of: name, to: amount)
+        guard case .object(var document) = CreditDocuments.account(standing, rules: panal.credits) else {
+            throw ServiceError(.internal, "an account is no object")
+        }
+        document["stopped"] = .array(stopped.map { .string($0.text) })
+        return try .json(.object(document))
+    }
+
+    // MARK: - Costs
+
+    @Sendable private func costs(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = try Query(request)
+        let analysis = try await panal.costs(
+            try context.principal, month: try query.month("month"), profile: try query.text("profile"))
+        return try .json(CreditDocuments.analysis(analysis))
+    }
+
+    @Sendable private func costItems(_ request: Request, _ context: WebContext) async throws -> Response {
+        let items = try await panal.costItems(try context.principal)
+        return try .json(.object(["items": .array(items.map(CreditDocuments.item))]))
+    }
+
+    @Sendable private func setCostItems(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["items"], in: members)
+        guard case .array(let list)? = members["items"] else { throw JSONBody.required("items") }
+        let items = try list.enumerated().map { try CreditDocuments.item(from: $1, at: $0) }
+        try await panal.setCostItems(try context.principal, to: items)
+        return try .json(.object(["items": .array(items.map(CreditDocuments.item))]))
+    }
+
+    // MARK: - Whose
+
+    private static func name(_ query: Query) throws -> AccountName? {
+        try name(user: try query.text("user"), group: try query.text("group"), wrong: .malformed)
+    }
+
+    private static func name(_ members: [String: JSONValue]) throws -> AccountName? {
+        try name(
+            user: try JSONBody.text("user", in: members), group: try JSONBody.text("group", in: members),
+            wrong: .invalid)
+    }
+
+    private static func name(user: String?, group: String?, wrong: ServiceError.Code) throws -> AccountName? {
+        switch (user, group) {
+        case (nil, nil): nil
+        case (let user?, nil): .user(user)
+        case (nil, let group?): .group(group)
+        case (_?, _?):
+            throw ServiceError(
+                wrong, "an account is a user's or a group's",
+                mistakes: [Mistake(pointer: "/group", detail: "leave it out, or leave out user")])
+        }
+    }
+}
+
+extension Query {
+    func month(_ name: String) throws -> Month? {
+        guard let text = try text(name) else { return nil }
+        guard let month = Month(text) else {
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(text)’; it is a month such as 2026-11")
+        }
+        return month
+    }
+}
