@@ -77,6 +77,11 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
         guard lseek(number, 0, SEEK_END) >= 0 else { throw FileError("lseek", path) }
     }
 
+    /// Cuts the file off behind its first `bytes`.
+    package borrowing func truncate(to bytes: Int) throws(FileError) {
+        guard ftruncate(number, bytes) == 0 else { throw FileError("ftruncate", path) }
+    }
+
     package borrowing func setMode(_ mode: mode_t) throws(FileError) {
         guard fchmod(number, mode) == 0 else { throw FileError("chmod", path) }
     }
@@ -120,6 +125,11 @@ package enum Files {
     package static func synchronizeFolder(_ path: String) throws(FileError) {
         let folder = try OwnedDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
         try folder.synchronize()
+    }
+
+    /// A second name for a file.
+    package static func link(_ path: String, to other: String) throws(FileError) {
+        guard unsafe Glibc.link(path, other) == 0 else { throw FileError("link", other) }
     }
 
     package static func setMode(_ path: String, _ mode: mode_t) throws(FileError) {

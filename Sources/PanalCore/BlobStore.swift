@@ -1,6 +1,6 @@
 /// Where bytes are kept: blobs by the hash of their content, program versions as read-only folders, and the two streams of each job.
 /// `ContentLayout` says where an executor on the same machine finds blobs and programs. Nothing here blocks its caller's thread.
-package protocol BlobStore: Sendable {
+package protocol BlobStore: UploadFiles {
     /// Takes new content of at most `limit` bytes.
     func writer(limit: Int) async throws -> any BlobWriter
     /// Bytes of a blob; nil when there is none.

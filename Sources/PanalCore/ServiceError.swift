@@ -17,6 +17,10 @@ package struct ServiceError: Error, Hashable, Sendable {
         case tooLarge
         /// Too many for now: try again after `retryAfter`.
         case overloaded
+        /// Somebody else is writing to it at this moment.
+        case locked
+        /// The bytes are not those that their checksum was made of.
+        case mismatch
         /// The file of an upload cannot be taken.
         case unsupported
         /// There is not enough credit, or not enough left of a budget; `numbers` says how much is needed and available.

@@ -3,7 +3,7 @@
 ///
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
-package protocol Store: LedgerStore, SubmissionStore {
+package protocol Store: LedgerStore, SubmissionStore, UploadStore {
     // Users.
     func users() async throws -> [User]
     func user(_ id: UserID) async throws -> User?

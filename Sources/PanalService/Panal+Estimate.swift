@@ -92,6 +92,7 @@ extension Panal {
                 .invalid, mistake: "/priority",
                 "this host cannot freeze programs, which opportunistic jobs have to bear")
         }
+        let submission = try await withUploads(submission, of: program.manifest, principal)
         let invocation: Invocation
         do {
             invocation = try program.manifest.plan(submission, entry: program.version.entry)

@@ -21,6 +21,7 @@ package final class Panal: Sendable {
     let signals = JobSignals()
     let manifests = ManifestCache()
     let retries = RetryTurns()
+    let busyUploads = BusyUploads()
     let cursorKey = Mutex<[UInt8]?>(nil)
 
     private enum Phase {
@@ -162,6 +163,7 @@ package final class Panal: Sendable {
     func tidy() async throws {
         let now = clock.now()
         _ = try await store.deleteSessions(expiredBefore: now)
+        try await tidyUploads()
         _ = try await store.deleteMarks(before: now + .seconds(-RetryKey.lifetime))
         // A day's grace: content that was uploaded a moment ago may belong to a submission that is still being put together.
         try await removeUnreferenced(before: now + .seconds(-86_400))

@@ -17,6 +17,7 @@ package struct DataFolderInUse: Error, Hashable, Sendable {
 ///     blobs/<2>/<64>     content by its SHA-256, mode 0444
 ///     programs/<64>/     a program version, folders 0555, files 0444 or 0555
 ///     jobs/<id>/stdout   what a job wrote; stderr beside it
+///     uploads/<id>       a file that comes in pieces, until it is a blob
 ///     temporary/         what is not finished; emptied at each start
 ///     lock               held by the one server that uses the folder
 ///
@@ -33,7 +34,7 @@ final class DataFolder: Sendable {
         try Files.makeFolder(path)
         lock = try OwnedDescriptor(opening: path + "/lock", O_RDWR | O_CREAT, mode: 0o600)
         guard try lock.tryLock() else { throw DataFolderInUse(path: path) }
-        for name in ["blobs", "programs", "jobs", "temporary"] { try Files.makeFolder(path + "/" + name) }
+        for name in ["blobs", "programs", "jobs", "uploads", "temporary"] { try Files.makeFolder(path + "/" + name) }
         for name in try Files.names(in: path + "/temporary") { try Files.removeTree(path + "/temporary/" + name) }
     }
 
@@ -44,6 +45,7 @@ final class DataFolder: Sendable {
     func blobPath(_ hash: ContentHash) -> String { path + "/" + ContentLayout.blob(hash) }
     func programPath(_ hash: ContentHash) -> String { path + "/" + ContentLayout.program(hash) }
     func jobPath(_ job: JobID) -> String { path + "/jobs/" + job.text }
+    func uploadPath(_ upload: UploadID) -> String { path + "/uploads/" + upload.text }
 
     /// Gives a finished, synchronized temporary file its place; forgets it when the content is there already.
     func placeBlob(_ temporary: String, as hash: ContentHash) throws {

@@ -4,10 +4,10 @@ package import PanalCore
 
 /// The blob store in a folder of one file system.
 package final class DirectoryBlobStore: BlobStore {
-    private let folder: DataFolder
-    private let disk = DiskQueue()
+    let folder: DataFolder
+    let disk = DiskQueue()
     /// Archives are unpacked here: a few large ones would leave no thread for running jobs.
-    private let unpacking = DiskQueue(oneByOne: true)
+    let unpacking = DiskQueue(oneByOne: true)
 
     /// Opens or makes the folder and forgets what an earlier run did not finish. Throws `DataFolderInUse` while another store, of this
     /// process or another one, uses it.

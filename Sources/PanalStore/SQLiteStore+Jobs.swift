@@ -125,7 +125,11 @@ extension SQLiteStore {
     package func referencedBlobs() async throws -> Set<ContentHash> {
         try await pool.read { database in
             let rows = try Row.fetchAll(
-                database, sql: "SELECT content FROM attempt_blobs UNION SELECT content FROM job_files")
+                database,
+                sql: """
+                    SELECT content FROM attempt_blobs UNION SELECT content FROM job_files
+                    UNION SELECT content FROM uploads WHERE content IS NOT NULL
+                    """)
             return Set(try rows.map { try $0.hash(0) })
         }
     }

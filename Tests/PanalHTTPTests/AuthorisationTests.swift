@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import NIOCore
 import PanalCore
-import PanalHTTP
+@testable import PanalHTTP
 import PanalManifest
 import PanalService
 import Testing
@@ -27,6 +27,7 @@ import Testing
             case json(String)
             case form([String: String])
             case multipart([String: String])
+            case tus(HTTPFields, String)
         }
     }
 
@@ -80,6 +81,19 @@ import Testing
                 let made = try await site.panal.submit(owner, together: requests, once: nil)
                 return "/api/v1/batches/\(made.report.batch.id)"
             }, statuses: [401, 404, 200, 200]),
+
+        Row(route: "OPTIONS /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [204, 204, 204, 204]),
+        Row(route: "GET /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "POST /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, body: .tus([.uploadLength: "3"], ""),
+            statuses: [401, 201, 201, 201]),
+        // An upload is its user's alone.
+        Row(route: "GET /api/v1/uploads/{id}", uri: upload, statuses: [401, 404, 200, 404]),
+        Row(route: "HEAD /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 200, 404]),
+        Row(
+            route: "PATCH /api/v1/uploads/{id}", uri: upload, body: .tus([.uploadOffset: "0"], "abc"),
+            statuses: [401, 404, 204, 404]),
+        Row(route: "DELETE /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 204, 404]),
 
         Row(route: "GET /api/v1/jobs", uri: { _ in "/api/v1/jobs" }, statuses: [401, 200, 200, 200]),
         Row(
@@ -206,6 +220,11 @@ import Testing
         try await site.job(Script(files: [("a/b.txt", Array("x".utf8))]))
     }
 
+    @Sendable private static func upload(_ site: Site) async throws -> String {
+        let owner = try #require(site.owner.principal)
+        return "/api/v1/uploads/\(try await site.panal.beginUpload(owner, length: 3, metadata: "").id)"
+    }
+
     private static func key(_ site: Site) async throws -> APIKeyID {
         try await site.panal.createKey(try #require(site.owner.principal), label: "k", lifetime: nil).key.id
     }
@@ -268,6 +287,11 @@ import Testing
             headers[.contentType] = "application/json"
             let unique = text.replacing("zoe", with: "zoe-\(UInt32.random(in: 0 ... .max))")
             return try await client.send(method, uri, headers, body: ByteBuffer(string: unique))
+        case .tus(let fields, let bytes):
+            headers[.tusResumable] = "1.0.0"
+            for field in fields { headers[field.name] = field.value }
+            if !bytes.isEmpty { headers[.contentType] = "application/offset+octet-stream" }
+            return try await client.send(method, uri, headers, body: ByteBuffer(string: bytes))
         case .form(let fields): return try await client.post(uri, as: visitor, fields)
         case .multipart(let fields):
             var body = MultipartBody()

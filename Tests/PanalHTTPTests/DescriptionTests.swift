@@ -153,6 +153,8 @@ import Testing
             if ["Link", "Preference-Applied", "Retry-After", "Idempotency-Replayed"].contains(name) { continue }
             if let field = HTTPField.Name(name), answer.headers[field] == nil { return ["\(name) is missing"] }
         }
+        // The answer to HEAD has the headers alone.
+        if operation?["operationId"] == "getUploadOffset" { return [] }
         let type = HeaderValues.mediaType(answer.headers[.contentType])
         guard let content = response["content"]?.members else {
             return answer.body.readableBytes == 0 ? [] : ["a body where none is described"]
@@ -182,12 +184,15 @@ import Testing
             let run = try #require(other["paths"]?["/api/v1/programs/everything-more/jobs"]?["post"])
             #expect(run["operationId"] == "run_everything_more")
             let schema = try #require(run["requestBody"]?["content"]?["application/json"]?["schema"])
-            #expect(schema["properties"]?["size"]?["maximum"] == 9)
+            #expect(schema["properties"]?["size"]?["anyOf"]?.list?.first?["maximum"] == 9)
             #expect(schema["properties"]?["_profile"] != nil && schema["required"] == ["text"])
             #expect(run["parameters"]?.list?.contains { $0["in"] == "path" } == false)
-            // A file that is needed comes by a form.
-            let filter = try #require(other["paths"]?["/api/v1/programs/filter/jobs"]?["post"]?["requestBody"])
-            #expect(Set(filter["content"]?.members.keys ?? [:].keys) == ["multipart/form-data"])
+            // A file comes by a form, or as an upload.
+            let filter = try #require(
+                other["paths"]?["/api/v1/programs/filter/jobs"]?["post"]?["requestBody"]?["content"])
+            let (form, json) = (filter["multipart/form-data"]?["schema"], filter["application/json"]?["schema"])
+            #expect(form?["properties"]?["imagen_de_entrada"]?["format"] == "binary")
+            #expect(json?["properties"]?["imagen_de_entrada"]?["required"] == ["upload"])
 
             let answer = try await client.json(
                 .post, "/api/v1/programs/everything-more/jobs", as: site.other, #"{"text": "a"}"#)

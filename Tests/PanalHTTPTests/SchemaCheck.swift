@@ -8,7 +8,7 @@ struct SchemaCheck {
 
     private static let silent: Set<String> = [
         "description", "title", "examples", "example", "default", "writeOnly", "contentMediaType", "x-accept",
-        "x-maxBytes", "x-minimum", "x-maximum",
+        "x-maxBytes", "x-minimum", "x-maximum", "propertyNames",
     ]
     private static let known: Set<String> = [
         "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",

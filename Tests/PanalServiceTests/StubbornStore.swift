@@ -87,6 +87,16 @@ final class StubbornStore: Store {
     func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
     func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
     func deleteUnacknowledged(_ batch: BatchID) async throws { try await store.deleteUnacknowledged(batch) }
+    func insert(_ upload: Upload, most: Int) async throws -> Bool { try await store.insert(upload, most: most) }
+    func upload(_ id: UploadID) async throws -> Upload? { try await store.upload(id) }
+    func uploads(of owner: UserID) async throws -> [Upload] { try await store.uploads(of: owner) }
+    func note(_ id: UploadID, received: Int, content: ContentHash?, expires: Timestamp) async throws -> Upload? {
+        try await store.note(id, received: received, content: content, expires: expires)
+    }
+    func deleteUpload(_ id: UploadID) async throws -> Bool { try await store.deleteUpload(id) }
+    func deleteUploads(expiredBefore moment: Timestamp) async throws -> Set<UploadID> {
+        try await store.deleteUploads(expiredBefore: moment)
+    }
     func signingKey() async throws -> [UInt8] { try await store.signingKey() }
     func versions(of program: ProgramID) async throws -> [ProgramVersion] { try await store.versions(of: program) }
     func deleteUnacknowledged(_ job: JobID) async throws { try await store.deleteUnacknowledged(job) }

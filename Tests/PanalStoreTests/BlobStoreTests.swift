@@ -40,7 +40,7 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
         #expect(try await fixture.put(Array("hello".utf8)) == content)
         let expected = [
             "blobs 700", "blobs/2c 700", "blobs/2c/\(hello) 444", "jobs 700", "lock 600", "programs 700",
-            "temporary 700",
+            "temporary 700", "uploads 700",
         ]
         #expect(try fixture.folder.tree("data") == expected)
         #expect(try await fixture.blobs.blob(content).all() == Array("hello".utf8))

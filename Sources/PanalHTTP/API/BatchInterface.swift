@@ -18,7 +18,7 @@ struct BatchInterface: Sendable {
                         "All or none: where one submission is wrong, or the queue has no room for all of them, nothing "
                             + "is taken. A batch that was answered with 202 or 200 is stored whole, and each of its "
                             + "jobs comes to a final state of its own."),
-                    .waits, .retrySafe,
+                    .waits, .retrySafe, .refuses(.paymentRequired),
                     .body(
                         .object(
                             [

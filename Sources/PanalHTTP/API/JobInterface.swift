@@ -21,7 +21,7 @@ struct JobInterface: Sendable {
                     .query("version", .integer(1 ... .max), "As `_version`."),
                     .query("priority", .priority, "As `_priority`."),
                     .query("dryRun", .boolean.unset(false), "Only say what would become of it: nothing is stored."),
-                    .waits, .retrySafe,
+                    .waits, .retrySafe, .refuses(.paymentRequired),
                     .body([
                         ("application/json", .submission), ("multipart/form-data", .submission),
                         ("application/x-www-form-urlencoded", .submission),
@@ -30,19 +30,22 @@ struct JobInterface: Sendable {
                     .answer(
                         .ok, .any(of: [.job, .estimate]),
                         "The job has ended in time, with `Location` as above; or what was asked for by `dryRun`",
-                        .preferenceApplied, .replayed), .refuses(.init(code: 402))),
+                        .preferenceApplied, .replayed)),
             Route(.get, "/api/v1/jobs", .interface, list)
                 .described(
                     "listJobs", .jobs, "One's jobs, the newest first",
                     .query("program", .text, "Only of this program."),
                     .query("state", .jobState, "Only in this state."),
                     .query("limit", .integer(1...200).unset(50), "Jobs on a page."),
-                    .query("cursor", .text, "The `next` of the page before."),
+                    .query(
+                        "cursor", .text(pattern: "^[A-Za-z0-9_-]{59}$", example: String(repeating: "A", count: 59)),
+                        "The `next` of the page before."),
                     .query("everyone", .boolean.unset(false), "All users' jobs, for administrators."),
                     .document(
                         .object([
                             "jobs": .list(of: .job),
-                            "next?": .text.note("The cursor of the next page; missing on the last one."),
+                            "next?": .text(pattern: "^[A-Za-z0-9_-]{59}$", example: String(repeating: "A", count: 59))
+                                .note("The cursor of the next page; missing on the last one."),
                         ]), "A page", .link)),
             Route(.get, "/api/v1/jobs/{id}", .interface, show)
                 .described("getJob", .jobs, "A job", .waits, .document(.job, "The job", .preferenceApplied)),
@@ -78,7 +81,7 @@ struct JobInterface: Sendable {
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
                     .path("path", .text(1...4_096).example("result.png"), "Its path; `/` may be sent as `%2F`."),
-                    Self.bytes("*/*", nil, .reprDigest)),
+                    Self.bytes("application/octet-stream", "*/*", .reprDigest)),
         ]
     }
 
@@ -99,10 +102,10 @@ struct JobInterface: Sendable {
         "Want-Repr-Digest", .text.example("sha-256=1"), "Asks for `Repr-Digest`, once the job has ended.")
 
     /// Stored bytes, whole or in part, and live where there is a media type for it.
-    private static func bytes(_ type: String, _ live: String?, _ more: AnswerHeader...) -> OperationPart {
+    private static func bytes(_ type: String, _ other: String?, _ more: AnswerHeader...) -> OperationPart {
         let parts: [OperationPart] = [
             .marked(
-                [(type, .bytes)] + (live.map { [($0, .text)] } ?? []), "All of it", [.acceptRanges] + more),
+                [(type, .bytes)] + (other.map { [($0, .text)] } ?? []), "All of it", [.acceptRanges] + more),
             .content(.partialContent, [(type, .bytes)], "The part that was asked for", [.contentRange] + more),
             .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
             .refuses(.rangeNotSatisfiable),
@@ -232,22 +235,24 @@ struct JobInterface: Sendable {
     @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let id = try context.identifier("id", of: Job.self)
+        let place = try EventStream.place(in: request)
         guard EventStream.isWanted(by: request) else {
             let events = try await panal.history(principal, id)
             return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
         }
-        let source = LiveStates(panal: panal, principal: principal, job: id, told: try EventStream.place(in: request))
+        let source = LiveStates(panal: panal, principal: principal, job: id, told: place)
         return live.response(source, changes: try await panal.changes(principal, id), request)
     }
 
     private func stream(_ stream: OutputStream, _ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let id = try context.identifier("id", of: Job.self)
+        let place = try EventStream.place(in: request)
         guard EventStream.isWanted(by: request) else {
             return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal)
         }
         let source = LiveOutput(
-            panal: panal, principal: principal, job: id, stream: stream, told: try EventStream.place(in: request))
+            panal: panal, principal: principal, job: id, stream: stream, told: place)
         return live.response(source, changes: try await panal.changes(principal, id), request)
     }
 

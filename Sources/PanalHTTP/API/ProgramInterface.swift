@@ -134,9 +134,23 @@ struct Publication: Sendable {
 
     /// Parts that are text although a client may send them as files: `curl -F manifest=@manifest.json`.
     static let texts: Set<String> = ["manifest"]
+    private static let known: Set<String> = ["manifest", "program", "public", "_csrf"]
 
     func publish(_ form: Form, as principal: Principal) async throws -> (entry: ProgramEntry, created: Bool) {
-        guard let file = try form.file("program") else {
+        let unknown = form.values.keys.filter { !Self.known.contains($0) }.sorted()
+        guard unknown.isEmpty else {
+            throw ServiceError(
+                .invalid, "there are fields that nobody would read",
+                mistakes: unknown.prefix(20).map {
+                    Mistake(pointer: "/\($0)", detail: "unknown; known are manifest, program and public")
+                })
+        }
+        let file: SubmittedFile
+        if case .text(let text)? = form.values["program"]?.first, let id = UploadReference.id(in: text) {
+            file = try await panal.finishedUpload(principal, id, at: "/program")
+        } else if let sent = try form.file("program") {
+            file = sent
+        } else {
             throw ServiceError(
                 .invalid, "the program is missing",
                 mistakes: [Mistake(pointer: "/program", detail: "choose the file to publish")])

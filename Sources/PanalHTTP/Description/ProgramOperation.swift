@@ -25,10 +25,7 @@ struct ProgramOperation: Sendable {
     }
 
     private var body: [(type: String, schema: Schema)] {
-        let inputs = program.manifest.inputs
-        let form = ("multipart/form-data", schema(isForm: true))
-        guard !inputs.contains(where: { $0.type == .file && $0.isRequired }) else { return [form] }
-        return [("application/json", schema(isForm: false)), form]
+        [("application/json", schema(isForm: false)), ("multipart/form-data", schema(isForm: true))]
     }
 
     /// The manifest's own schema, and what stands beside the fields.
@@ -37,9 +34,19 @@ struct ProgramOperation: Sendable {
             case .object(var properties)? = json["properties"], case .object(let own) = Schema.orderMembers
         else { return .anything }
         if !isForm {
-            for input in program.manifest.inputs where input.type == .file { properties[input.id] = nil }
+            // Bytes have no place in JSON: a file is an upload there.
+            for input in program.manifest.inputs where input.type == .file {
+                properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
+            }
         }
-        json["properties"] = .object(properties.merging(own) { field, _ in field })
+        properties.merge(own) { field, _ in field }
+        if !isForm {
+            let required = program.manifest.inputs.filter(\.isRequired).map(\.id)
+            for (name, property) in properties where !required.contains(name) {
+                properties[name] = Schema(property).orNull.json
+            }
+        }
+        json["properties"] = .object(properties)
         json["$schema"] = nil
         return Schema(.object(json))
     }

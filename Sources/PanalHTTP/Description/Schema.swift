@@ -18,15 +18,15 @@ struct Schema: Sendable {
             components: schema.components.merging([name: schema.json]) { _, new in new })
     }
 
-    /// An object. Members whose name ends in `?` may be missing. A closed one has no other members: what comes in; what goes out may get
-    /// more with time.
+    /// An object. Members whose name ends in `?` may be missing. A closed one has no other members, and null is as if a member were
+    /// missing: what comes in. What goes out may get more with time.
     static func object(_ members: KeyValuePairs<String, Schema>, isClosed: Bool = false) -> Schema {
         var properties: [String: JSONValue] = [:]
         var required: [JSONValue] = []
         var components: [String: JSONValue] = [:]
         for (written, schema) in members {
             let name = written.hasSuffix("?") ? String(written.dropLast()) : written
-            properties[name] = schema.json
+            properties[name] = isClosed && name != written ? schema.orNull.json : schema.json
             if name == written { required.append(.string(name)) }
             components.merge(schema.components) { _, new in new }
         }
@@ -97,6 +97,9 @@ struct Schema: Sendable {
 
     /// With what it means, in words.
     func note(_ text: String) -> Schema { with("description", .string(text)) }
+
+    /// Null is as good as nothing.
+    var orNull: Schema { .any(of: [self, .null]) }
 
     func example(_ value: JSONValue) -> Schema { with("examples", [value]) }
 

@@ -92,9 +92,12 @@ extension Schema {
         "_priority": priority.json, "_dryRun": boolean.unset(false).note("As the query's `dryRun`.").json,
     ]
 
+    /// A file's place in JSON.
+    static let uploaded = object(["upload": identifier], isClosed: true).note("A finished upload of one's own.")
+
     /// A submission to any program.
     static let submission = Schema([
-        "type": "object", "properties": orderMembers,
+        "type": "object", "properties": orderMembers, "propertyNames": ["pattern": "^[a-z0-9_]{1,64}$"],
         "description": """
         A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
         each program that one may use has an operation of its own here.
@@ -126,10 +129,13 @@ extension Schema {
 
     /// What publishing takes.
     static let publication = object([
-        "manifest": text.note("The manifest, JSON."),
-        "program": bytes.note("An executable, a script, or an archive of a folder: .zip, .tar, .tar.gz."),
+        "manifest": text(2...1_048_576).example(#"{"name": "Filter", "inputs": []}"#).note("The manifest, JSON."),
+        "program": bytes.note(
+            "An executable, a script, or an archive of a folder: .zip, .tar, .tar.gz; or `upload:<id>` for a finished upload."
+        ),
         "public?": words(["true", "false"]).note("Whether it is everybody's; false leaves a program as it is."),
     ])
+    .with("additionalProperties", false)
 
     // MARK: Queue
 

@@ -32,7 +32,8 @@ extension OperationPart {
     static let retrySafe: OperationPart = {
         let parts: [OperationPart] = [
             .header(
-                "Idempotency-Key", .text(1...255).example("8e03978e-40d5-43dd-bc93-6894a57f9324"),
+                "Idempotency-Key",
+                .text(pattern: #"^[!#-\[\]-~]{1,255}$"#, example: "8e03978e-40d5-43dd-bc93-6894a57f9324"),
                 "A name for this request, kept for a day. The same request again answers what it has made; another one "
                     + "with it is refused by 422, and one that is still being sent by 409."),
             .refuses(.conflict),

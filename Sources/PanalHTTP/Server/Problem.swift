@@ -24,6 +24,8 @@ struct Problem: Sendable {
         case .malformed: (.badRequest, "malformed", "The request cannot be understood")
         case .invalid: (.unprocessableContent, "invalid", "Fields are wrong")
         case .conflict: (.conflict, "conflict", "It clashes with what is there")
+        case .locked: (.locked, "locked", "In use")
+        case .mismatch: (.checksumMismatch, "checksum-mismatch", "Not the bytes that were meant")
         case .tooLarge: (.contentTooLarge, "too-large", "Larger than is taken")
         case .overloaded: (.tooManyRequests, "overloaded", "Too many for now")
         case .unsupported: (.unsupportedMediaType, "unsupported", "This kind is not taken")

@@ -39,6 +39,7 @@ package struct Web: Sendable {
                 panal: panal, longestWait: configuration.longestWait,
                 live: EventStream(heartbeat: configuration.heartbeat)
             ).routes
+            + UploadInterface(panal: panal).routes
             + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
             + CreditInterface(panal: panal).routes
@@ -64,7 +65,7 @@ package struct Web: Sendable {
             var taken = routes.map(\.method)
             for route in routes {
                 router.on(RouterPath(path), method: route.method) { try await enter(route, $0, $1) }
-                if route.method == .get {
+                if route.method == .get, !taken.contains(.head) {
                     taken.append(.head)
                     router.on(RouterPath(path), method: .head) { try await enter(route, $0, $1) }
                 }
@@ -79,7 +80,8 @@ package struct Web: Sendable {
         return router
     }
 
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+    private static let methods: [HTTPRequest.Method] =
+        [.get, .head, .post, .put, .patch, .delete, .options, .trace] + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
     @Sendable private func enter(_ route: Route, _ request: Request, _ context: WebContext) async throws -> Response {
         context.caller = try await gate.caller(for: route, request)
