@@ -246,6 +246,26 @@ import Testing
         }
     }
 
+    @Test func theFiguresOfTheLedgerAddUp() async throws {
+        try await Site.open(credits: Self.on) { site, client in
+            try await grant(client, site, "1000.5")
+            _ = try await site.job()
+            site.executor.script.withLock { $0.isEndless = true }
+            let open = try await client.json(
+                .post, Self.run, as: site.owner, #"{"text": "a", "_profile": "small"}"#)
+            let text = try await client.send(.get, "/metrics", site.administrator.bearer).text
+            for line in [
+                "panal_credits_granted 1000.5", "panal_credits_earned_total 4.0", "panal_credits_held 60.0",
+                "panal_credits_available 936.5", "panal_credit_holds 1.0", "panal_ledger_difference_credits 0.0",
+                "panal_ledger_transactions_total 4.0",
+            ] {
+                #expect(text.contains("\n\(line)\n"), "\(line)")
+            }
+            let id = try #require(try open.json["id"]?.text)
+            _ = try await client.send(.delete, "/api/v1/jobs/\(id)", site.owner.bearer)
+        }
+    }
+
     // MARK: - Pages
 
     @Test func thePageShowsUseAndCredit() async throws {

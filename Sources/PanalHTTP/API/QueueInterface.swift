@@ -112,6 +112,7 @@ struct QueueInterface: Sendable {
             text.add(
                 "panal_desk_attended", .gauge, "Whether somebody works at this machine.", isAttended ? 1 : 0)
         }
+        text.add(try await panal.ledgerFigures())
         return Response(
             status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .init(byteBuffer: .init(string: text.text)))

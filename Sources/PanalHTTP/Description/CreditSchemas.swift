@@ -19,7 +19,7 @@ extension Schema {
         .object([
             "coreHour": credits.note("The price of a core and hour when the job was submitted."),
             "memoryGibibyteHour": credits, "most": credits.note("What the job can cost at most."),
-            "held": credits.note("Set aside until the job ends."),
+            "held": credits.note("Set aside until the job ends; in an estimate, what would be."),
             "coreSeconds?": seconds.note("What it used, once it has ended."),
             "cost?": credits.note("What that costs; 0 for Panal's own failures."),
             "paid?": credits.note("What was taken; 0 where credits are switched off."),

@@ -75,7 +75,7 @@ let englishPhrases: [Phrase: String] = [
     .creditBalance: "Balance", .creditSetAside: "Set aside for jobs", .paidThisMonth: "Paid this month",
     .monthlyBudget: "Budget of a month", .leftOfBudget: "Left of it", .month: "Month", .anyMonth: "all",
     .noUse: "Nothing was used.", .coreTime: "Core time", .cost: "Cost", .paid: "Paid", .total: "Total",
-    .asTable: "As a table (CSV)", .creditMovements: "What moved", .creditMovement: "Movement",
+    .asTable: "As a table (CSV)", .creditMovements: "What moved", .creditMovement: "Movement", .creditWhen: "When",
     .creditAmount: "Credits", .creditReason: "Reason", .creditGranted: "granted", .creditWithdrawn: "taken back",
     .creditHeld: "set aside", .creditSettled: "settled, the rest given back", .creditRefunded: "given back",
     .atMostCredits: "at most %1 credits", .someCredits: "%1 credits", .creditFree: "free",

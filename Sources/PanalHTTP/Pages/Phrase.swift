@@ -34,7 +34,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     // Use and credit.
     case useAndCredit, everyonesUse, nothingCharged, credit, creditBalance, creditSetAside, paidThisMonth
     case monthlyBudget, leftOfBudget, month, anyMonth, noUse, coreTime, cost, paid, total, asTable
-    case creditMovements, creditMovement, creditAmount, creditReason, creditGranted, creditWithdrawn, creditHeld
+    case creditMovements, creditMovement, creditWhen, creditAmount, creditReason, creditGranted, creditWithdrawn,
+        creditHeld
     case creditSettled, creditRefunded, atMostCredits, someCredits, creditFree, notEnoughCredit
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle

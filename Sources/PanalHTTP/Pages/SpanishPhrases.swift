@@ -82,7 +82,7 @@ let spanishPhrases: [Phrase: String] = [
     .creditBalance: "Saldo", .creditSetAside: "Apartado para trabajos", .paidThisMonth: "Pagado este mes",
     .monthlyBudget: "Presupuesto de un mes", .leftOfBudget: "Queda de él", .month: "Mes", .anyMonth: "todos",
     .noUse: "No se ha usado nada.", .coreTime: "Tiempo de núcleo", .cost: "Coste", .paid: "Pagado", .total: "Total",
-    .asTable: "Como tabla (CSV)", .creditMovements: "Movimientos", .creditMovement: "Movimiento",
+    .asTable: "Como tabla (CSV)", .creditMovements: "Movimientos", .creditMovement: "Movimiento", .creditWhen: "Cuándo",
     .creditAmount: "Créditos", .creditReason: "Motivo", .creditGranted: "concedido", .creditWithdrawn: "retirado",
     .creditHeld: "apartado", .creditSettled: "liquidado, el resto devuelto", .creditRefunded: "devuelto",
     .atMostCredits: "como mucho %1 créditos", .someCredits: "%1 créditos", .creditFree: "gratis",
