@@ -61,6 +61,7 @@ let package = Package(
                 "PanalHTTP", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService", "PanalScheduler",
                 "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging, hummingbird,
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -1,6 +1,8 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import NIOCore
+import NIOPosix
 import PanalArchive
 import PanalCore
 import PanalLinux
@@ -12,6 +14,7 @@ import PanalStore
 @main
 struct Panald {
     static func main() async {
+        shareThreads()
         let arguments = Array(CommandLine.arguments.dropFirst())
         if arguments.contains("--help") || arguments.contains("-h") {
             print(Setting.helpText)
@@ -32,6 +35,13 @@ struct Panald {
         } catch {
             refuse(error)
         }
+    }
+
+    /// Swift's tasks run on the event loops' threads, so that a request goes from its socket through the store and back without
+    /// waking another thread, which costs more than most of its steps do. What takes long is on threads of its own all the same:
+    /// passwords, files, archives. Where the runtime does not offer this, tasks have their own threads, and everything works as well.
+    private static func shareThreads() {
+        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
     }
 
     /// One reason on standard error, with the command that mends it where there is one, and a code that says which kind
