@@ -51,14 +51,14 @@ package protocol Store: LedgerStore, SubmissionStore, UploadStore {
     func events(of job: JobID) async throws -> [JobEvent]
     /// Jobs whose state is not final, in the order of submission.
     func unfinishedJobs() async throws -> [UnfinishedJob]
-    /// Carries `changes` out one after the other in one transaction, if the job is in state `expected`; answers the job as it then
-    /// is, or nil, with nothing changed, when its state was another one. Throws `StoreError.forbiddenChange` where `JobState.next`
+    /// Carries `changes` out one after the other in one transaction, if the job is in state `expected`; answers the state that it is
+    /// then in, or nil, with nothing changed, when its state was another one. Throws `StoreError.forbiddenChange` where `JobState.next`
     /// does not allow a step.
     ///
     /// With an `attempt`, that also has to be the job's newest, nonce and all: what a stale one came to is not accepted.
     func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
-    ) async throws -> Job?
+    ) async throws -> JobState?
 
     /// Notes who asked for a job's end that is no longer in the queue, for whoever carries it on after this process. Where the job has
     /// ended nothing happens.
@@ -76,7 +76,7 @@ package protocol Store: LedgerStore, SubmissionStore, UploadStore {
 
 extension Store {
     /// Whichever attempt is the newest.
-    package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> Job? {
+    package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> JobState? {
         try await change(job, attempt: nil, from: expected, changes)
     }
 }

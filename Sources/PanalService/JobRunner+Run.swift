@@ -122,7 +122,7 @@ extension JobRunner {
         let changed = try? await patiently(attempt.job) { [store] in
             try await store.change(attempt.job, from: expected, [change])
         }
-        guard changed?.state == .running else { return false }
+        guard changed == .running else { return false }
         noteState(.running, of: attempt.job)
         return true
     }

@@ -87,7 +87,7 @@ extension SQLiteStore {
 
     package func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
-    ) async throws -> Job? {
+    ) async throws -> JobState? {
         let isEnd = changes.contains(where: \.state.isFinal)
         return try await write(isEnd ? .synchronized : .written) { [self] database in
             try checkLease(database)
@@ -107,7 +107,7 @@ extension SQLiteStore {
                 try Self.forgetSecrets(of: job, database)
                 try Self.settle(job, last, database)
             }
-            return try Self.job(job, database)
+            return state
         }
     }
 
@@ -138,7 +138,7 @@ extension SQLiteStore {
         let statement = try database.cachedStatement(
             sql: "SELECT number, specification FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
         guard let row = try Row.fetchOne(statement, arguments: [attempt.job.text]) else { return false }
-        let document: AttemptDocument = try row.document(1)
+        let document: AttemptNonce = try row.document(1)
         return try row.integer(0) == attempt.number && document.nonce == attempt.nonce
     }
 
@@ -193,9 +193,12 @@ extension SQLiteStore {
 
     /// What was submitted in confidence is not kept longer than the job needs it.
     private static func forgetSecrets(of job: JobID, _ database: Database) throws {
-        let rows = try Row.fetchAll(
-            database.cachedStatement(sql: "SELECT number, specification FROM attempts WHERE job = ?"),
-            arguments: [job.text])
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT number, specification FROM attempts
+                WHERE job = ? AND json_extract(specification, '$.hasSecrets')
+                """)
+        let rows = try Row.fetchAll(statement, arguments: [job.text])
         for row in rows {
             var document: AttemptDocument = try row.document(1)
             guard document.forgetSecrets() else { continue }

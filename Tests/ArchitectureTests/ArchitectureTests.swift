@@ -12,7 +12,8 @@ import Testing
                 "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             [
-                "ArgumentParser", "Configuration", "FoundationEssentials", "Hummingbird", "Logging", "NIOCore", "NIOPosix",
+                "ArgumentParser", "Configuration", "FoundationEssentials", "Hummingbird", "Logging", "NIOCore",
+                "NIOPosix",
                 "ServiceLifecycle", "SystemPackage", "UnixSignals", "Yams",
             ]
         ),

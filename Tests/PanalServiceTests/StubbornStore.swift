@@ -21,7 +21,7 @@ final class StubbornStore: Store {
 
     func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
-    ) async throws -> Job? {
+    ) async throws -> JobState? {
         let isRefused = state.withLock { state in
             if state.isFull { state.refusals += 1 }
             return state.isFull

@@ -187,7 +187,7 @@ struct StoreFixture {
         _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
         let at = StoreFixture.start
         let cores = [JobChange(to: .configuring, at: at, cores: [0, 2]), JobChange(to: .deploying, at: at)]
-        #expect(try await store.change(job.id, from: .queued, cores)?.state == .deploying)
+        #expect(try await store.change(job.id, from: .queued, cores) == .deploying)
         _ = try await store.change(
             job.id, from: .deploying, [JobChange(to: .running, at: at + .seconds(1), started: at + .seconds(1))])
         let result = JobResult(
@@ -198,7 +198,8 @@ struct StoreFixture {
             JobChange(to: .finishing, at: at + .seconds(2)),
             JobChange(to: .finished, at: at + .seconds(3), message: "all good", result: result),
         ]
-        let done = try #require(try await store.change(job.id, from: .running, last))
+        #expect(try await store.change(job.id, from: .running, last) == .finished)
+        let done = try #require(try await store.job(job.id))
         #expect(done.state == .finished)
         #expect(done.started == at + .seconds(1))
         #expect(done.ended == at + .seconds(3))
