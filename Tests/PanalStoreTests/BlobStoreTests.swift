@@ -72,7 +72,12 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
                 try await writer?.append([UInt8](repeating: 1, count: 100_001))
             }
             await #expect(throws: BlobError.closed) { _ = try await writer?.finish() }
-        default: writer = nil
+        default:
+            writer = nil
+            // The thread that wrote lets go of the writer a moment after it has said that it is done.
+            for _ in 0..<500 where try !fixture.folder.tree("data/temporary").isEmpty {
+                try await Task.sleep(for: .milliseconds(10))
+            }
         }
         #expect(try fixture.folder.tree("data/temporary") == [])
         #expect(try fixture.folder.tree("data/blobs") == [])
