@@ -37,6 +37,31 @@ extension LiveCells {
             }
         }
 
+        /// Six runs at once need six slots; beyond the reserve they are given up when nothing runs.
+        @Test func slotsThatABurstHasNeededAreGivenUp() async throws {
+            let harness = try CellHarness(prepared: 1)
+            let group = try #require(harness.groups.first)
+            func slots() throws -> Int { try Folders.children(of: group).count { $0.contains("-") } }
+            await withTaskGroup(of: Void.self) { runs in
+                for number in 1...6 {
+                    let id = AttemptID(job: .make(at: Timestamp(microseconds: 0)), number: number, nonce: 1)
+                    let limits = CellLimits.test.with(\.cpu, .shared(millicores: 100))
+                    runs.addTask {
+                        let run = await harness.run(["/bin/sleep", "2"], limits: limits, id: id)
+                        #expect(run.result.outcome == .exited(code: 0))
+                    }
+                }
+                // They are all there at some moment, though not the first.
+                let isBurst = await KeptCells.eventually { ((try? slots()) ?? 0) >= 6 }
+                #expect(isBurst)
+            }
+            let isOver = await KeptCells.eventually { (try? slots()) == 1 }
+            #expect(isOver)
+            #expect(await harness.run(["/bin/true"]).result.outcome == .exited(code: 0))
+            await harness.stop()
+            #expect(harness.groups == [])
+        }
+
         /// This process has no descriptor left when a result file comes: that run is a system error, and the launcher stays.
         @Test func aServerWithoutDescriptorsLosesOneRunOnly() async throws {
             try await CellHarness.with { harness in
