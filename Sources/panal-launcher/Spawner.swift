@@ -198,8 +198,13 @@ final class Spawner {
                 start: startInside.release(), scratch: scratch.raw
             ).run()
         }
-        try rank?.giveBack()
         let pidfd = Descriptor(owning: pidfdNumber)
+        do throws(StepFailure) {
+            try rank?.giveBack()
+        } catch {
+            Processes.kill(pidfd: pidfd.raw)
+            throw error
+        }
         // The child has its own copies; up to here these had to stay open.
         close(lineInside.release())
         close(treesInside.release())
