@@ -138,6 +138,9 @@ final class Launcher {
         for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
             if let failure = pool.take(from: watched.slot) { refuseOne(failure, watched.slot.kind) }
         }
+        for slot in pool.unwatched(isIdle: cells.isEmpty) {
+            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind) }
+        }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands() }
         if polled[2].revents != 0 { server.takeConnections() }

@@ -51,6 +51,12 @@ final class SlotPool {
         return found
     }
 
+    /// Those of which nothing was watched though their cells are being made: whoever is awake takes them. As long as
+    /// descriptors are on their way, the kernel looks for lost ones whenever a socket is closed.
+    func unwatched(isIdle: Bool) -> [Slot] {
+        isIdle || isWaitedFor || isWaitedForByIdle ? [] : slots.values.filter { !$0.isRunning && $0.isMaking }
+    }
+
     // MARK: Runs
 
     private func ready(_ kind: Slot.Kind) -> Slot? {
