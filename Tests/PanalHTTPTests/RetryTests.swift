@@ -175,6 +175,8 @@ import Testing
                 ("\(uri)&state=finished&cursor=\(cursor)", site.owner), ("\(uri)&cursor=\(forged)", site.owner),
                 ("\(uri)&cursor=\(cursor)x", site.owner), ("\(uri)&cursor=\(ids[0])", site.owner),
                 ("\(uri)&everyone=true&cursor=\(cursor)", site.administrator),
+                // Empty is not the same as missing.
+                ("\(uri)&cursor=", site.owner), ("/api/v1/jobs?state=&limit=2", site.owner),
             ]
             for (uri, visitor) in wrong {
                 #expect(try await client.send(.get, uri, visitor.bearer).status == .badRequest, "\(uri)")

@@ -101,7 +101,7 @@ enum CreditDocuments {
         }
         func count(_ name: String, in range: ClosedRange<Int>, unset: Int) throws -> Int {
             switch members[name] {
-            case nil: return unset
+            case nil, .null?: return unset
             case .integer(let value)? where range.contains(value): return value
             default: throw wrong("/\(name)", "expected a whole number from \(range.lowerBound) to \(range.upperBound)")
             }

@@ -16,9 +16,9 @@ struct CreditInterface: Sendable {
                         "One's own; administrators see everybody's. Jobs count in the month in which they ended (UTC)."),
                     .query("by", .text.unset("month,program").example("month,user"), Self.keysNote),
                     .query("user", .userName, "Only this user's; of others for administrators."),
-                    .query("group", .text(1...80), "Only what this group pays for."),
-                    .query("program", .text(1...128), "Only of this program."),
-                    .query("profile", .text(1...40), "Only on this hardware profile."),
+                    .query("group", .text(1 ... .max), "Only what this group pays for."),
+                    .query("program", .text(1 ... .max), "Only of this program."),
+                    .query("profile", .text(1 ... .max), "Only on this hardware profile."),
                     .query("month", .month, "Only this month; in place of `from` and `to`."),
                     .query("from", .month, "From this month on."), .query("to", .month, "Up to this month."),
                     .query("format", .words(["json", "csv"]).unset("json"), "As `Accept: text/csv`."),
@@ -31,12 +31,12 @@ struct CreditInterface: Sendable {
                                     "usage": .list(of: .usageRow), "total": .usageSum, "complete": Self.complete,
                                 ])
                             ), ("text/csv", .text),
-                        ], "In the order of what it is grouped by", [])),
+                        ], "In the order of what it is grouped by", []), .refuses(.notFound)),
             Route(.get, "/api/v1/credits", .interface, credits)
                 .described(
                     "getCredits", .credits, "An account and what moved in it, the newest first",
                     .query("user", .userName, "Whose; others' for administrators."),
-                    .query("group", .text(1...80), "A group's account."),
+                    .query("group", .text(1 ... .max), "A group's account."),
                     .query("limit", .integer(1...200).unset(50), "Entries on a page."),
                     .query("cursor", .text, "The `next` of the page before."),
                     .answer(
@@ -45,22 +45,23 @@ struct CreditInterface: Sendable {
                             by: [
                                 "entries": .list(of: .creditEntry),
                                 "next?": .text.note("The cursor of the next page; missing on the last one."),
-                            ], named: "CreditStatement"), "The account", .link)),
+                            ], named: "CreditStatement"), "The account", .link), .refuses(.notFound)),
             Route(.get, "/api/v1/credits/accounts", .administratorInterface, accounts)
                 .described(
                     "listCreditAccounts", .credits, "Every account that was ever used",
                     .answer(.ok, .object(["accounts": .list(of: .creditAccount)]), "All of them")),
             Route(.post, "/api/v1/credits/grants", .administratorInterface) { try await move($0, $1, isGrant: true) }
                 .described(
-                    "grantCredit", .credits, "Give credit", Self.movement, .answer(.created, .creditAccount, Self.after)
-                ),
+                    "grantCredit", .credits, "Give credit", Self.movement,
+                    .answer(.created, .creditAccount, Self.after),
+                    .refuses(.notFound)),
             Route(.post, "/api/v1/credits/withdrawals", .administratorInterface) {
                 try await move($0, $1, isGrant: false)
             }
             .described(
                 "withdrawCredit", .credits, "Take credit back",
                 .note("What is set aside for jobs that have not ended cannot be taken."), Self.movement,
-                .answer(.created, .creditAccount, Self.after), .refuses(.init(code: 402))),
+                .answer(.created, .creditAccount, Self.after), .refuses(.paymentRequired, .notFound)),
             Route(.put, "/api/v1/credits/budget", .administratorInterface, setBudget)
                 .described(
                     "setBudget", .credits, "Set the most that an account may spend in one month",
@@ -74,13 +75,13 @@ struct CreditInterface: Sendable {
                         .ok,
                         .creditAccount.extended(
                             by: ["stopped": .list(of: .identifier).note("Jobs that were cancelled for it.")],
-                            named: "BudgetChange"), Self.after)),
+                            named: "BudgetChange"), Self.after), .refuses(.notFound)),
             Route(.get, "/api/v1/costs", .administratorInterface, costs)
                 .described(
                     "getCosts", .credits, "What a month costs the operator, and what it has earned",
                     .query("month", .month, "The present one when it is missing."),
-                    .query("profile", .text(1...40), "Only this hardware profile's part."),
-                    .answer(.ok, .costAnalysis, "The analysis")),
+                    .query("profile", .text(1 ... .max), "Only this hardware profile's part."),
+                    .answer(.ok, .costAnalysis, "The analysis"), .refuses(.notFound)),
             Route(.get, "/api/v1/costs/items", .administratorInterface, costItems)
                 .described("listCostItems", .credits, "What the operator pays for", Self.items),
             Route(.put, "/api/v1/costs/items", .administratorInterface, setCostItems)

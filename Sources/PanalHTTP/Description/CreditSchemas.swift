@@ -9,7 +9,7 @@ extension Schema {
 
     /// An amount that comes in.
     static let amount = any(of: [
-        text(pattern: #"^[0-9]{1,12}(\.[0-9]{1,6})?$"#, example: "12.5"), integer(0...1_000_000_000_000),
+        text(pattern: #"^[0-9]{1,13}(\.[0-9]{1,6})?$"#, example: "12.5"), integer(0...1_000_000_000_000),
     ])
 
     static let month = text(pattern: #"^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])$"#, example: "2026-11")

@@ -1,4 +1,5 @@
 import HTTPTypes
+import Hummingbird
 import PanalCore
 
 /// What a route takes and answers, for people and programs: an operation of the OpenAPI document.
@@ -52,6 +53,19 @@ package struct Operation: Sendable {
     var answers: [Answer] = []
     /// Refusals beyond those that follow from the route itself.
     var refusals: [HTTPResponse.Status] = []
+}
+
+extension Operation {
+    /// A parameter of the query without a value is taken for none only where an empty text is what the document lets through.
+    func refuseEmptyParameters(of request: Request) throws {
+        guard let query = request.uri.query, query.contains("=&") || query.hasSuffix("=") else { return }
+        for (name, value) in PercentCoding.pairs(query) ?? [] where value.isEmpty {
+            guard let parameter = parameters.first(where: { $0.name == name && $0.place == .query }),
+                parameter.schema.json != Schema.text.json
+            else { continue }
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is empty: leave it out, or give it a value")
+        }
+    }
 }
 
 /// One more thing that is said of an operation.

@@ -74,7 +74,8 @@ struct Schema: Sendable {
 
     /// A text of that many characters.
     static func text(_ lengths: ClosedRange<Int>) -> Schema {
-        Schema(["type": "string", "minLength": .integer(lengths.lowerBound), "maxLength": .integer(lengths.upperBound)])
+        let json: JSONValue = ["type": "string", "minLength": .integer(lengths.lowerBound)]
+        return lengths.upperBound == .max ? Schema(json) : Schema(json).with("maxLength", .integer(lengths.upperBound))
     }
 
     static func text(pattern: String, example: String) -> Schema {
@@ -82,9 +83,11 @@ struct Schema: Sendable {
     }
 
     static func integer(_ range: ClosedRange<Int>) -> Schema {
-        var json: [String: JSONValue] = ["type": "integer", "minimum": .integer(range.lowerBound)]
-        if range.upperBound != .max { json["maximum"] = .integer(range.upperBound) }
-        return Schema(.object(json))
+        // Without a bound of its own, the largest number that every reader of JSON holds exactly.
+        let most = range.upperBound == .max ? 9_007_199_254_740_991 : range.upperBound
+        return Schema([
+            "type": "integer", "minimum": .integer(range.lowerBound), "maximum": .integer(most),
+        ])
     }
 
     static func words(_ words: [String]) -> Schema {

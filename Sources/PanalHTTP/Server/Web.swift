@@ -85,6 +85,7 @@ package struct Web: Sendable {
 
     @Sendable private func enter(_ route: Route, _ request: Request, _ context: WebContext) async throws -> Response {
         context.caller = try await gate.caller(for: route, request)
+        try route.operation?.refuseEmptyParameters(of: request)
         return try await route.handler(request, context)
     }
 

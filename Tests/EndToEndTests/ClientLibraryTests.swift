@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+/// Clients that were written by others against standards, and one that is made out of the server's own document, use the built service.
+@Suite("Client libraries", .serialized)
+struct ClientLibraryTests {
+    @Test("tus, server-sent events, a generated client, and random requests", .timeLimit(.minutes(10)))
+    func librariesWorkByTheDocumentAlone() async throws {
+        let server = try await RunningServer(try ServerPlace("libraries", settings: ["--queue-limit", "100000"]))
+        defer { server.remove() }
+        let browser = Browser(address: server.address)
+        let key = try await browser.makeKey(password: server.password)
+        try await browser.close()
+
+        let output = server.place.folder.appending(path: "clients.txt")
+        try Data().write(to: output)
+        let file = try FileHandle(forWritingTo: output)
+        let process = Process()
+        process.executableURL = ServerPlace.root.appending(path: "Tests/Clients/run")
+        process.arguments = [server.address]
+        process.environment = ProcessInfo.processInfo.environment.merging(["PANAL_KEY": key, "SEED": "5"]) { _, new in
+            new
+        }
+        process.standardOutput = file
+        process.standardError = file
+        try process.run()
+        while process.isRunning { try await Task.sleep(for: .milliseconds(100)) }
+        let text = try String(contentsOf: output, encoding: .utf8)
+        #expect(process.terminationStatus == 0, "\(text.suffix(6_000))")
+        // Which checks were made, so that a script that does nothing is not taken for one that finds nothing.
+        #expect(text.components(separatedBy: "\nright: ").count > 20, "\(text.prefix(2_000))")
+        #expect(text.contains(/\d{3,} generated, \d{3,} passed/), "\(text.suffix(3_000))")
+        #expect(!server.text.contains(key), "no key stands in the log")
+        #expect(try await server.stop() == 0)
+    }
+}
