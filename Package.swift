@@ -58,8 +58,9 @@ let package = Package(
         .executableTarget(
             name: "panald",
             dependencies: [
-                "PanalHTTP", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService", "PanalScheduler",
-                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging, hummingbird,
+                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService",
+                "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging,
+                hummingbird,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -127,6 +128,16 @@ let package = Package(
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             resources: [.embedInCode("Resources")],
+            swiftSettings: strict),
+        // Sends webhooks, each to the one address that was checked.
+        .target(
+            name: "PanalWebhooks",
+            dependencies: [
+                "PanalService",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         // SQLite, migrations, content-addressed blobs.
         .target(
@@ -212,6 +223,13 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalWebhooksTests",
+            dependencies: [
+                "PanalWebhooks", "PanalService", "PanalStore", "PanalCore", hummingbird, logging, crypto,
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: tests),
         .testTarget(name: "PanaldTests", dependencies: ["panald", "PanalHTTP", "PanalCore"], swiftSettings: tests),

@@ -4,11 +4,14 @@ package struct JobDraft: Hashable, Sendable {
     package var attempt: AttemptSpec
     /// The attempt's arguments and environment are forgotten when the job has ended.
     package var hasSecrets: Bool
+    /// Where the job's own events are told.
+    package var callback: JobCallback?
 
-    package init(job: Job, attempt: AttemptSpec, hasSecrets: Bool) {
+    package init(job: Job, attempt: AttemptSpec, hasSecrets: Bool, callback: JobCallback? = nil) {
         self.job = job
         self.attempt = attempt
         self.hasSecrets = hasSecrets
+        self.callback = callback
     }
 }
 

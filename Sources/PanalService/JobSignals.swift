@@ -21,6 +21,9 @@ final class JobSignals: Sendable {
     private struct State {
         var next = 0
         var listeners: [JobID: [Int: Listener]] = [:]
+        /// Called at each step of any job; nil while nobody has webhooks.
+        var onStep: (@Sendable () -> Void)?
+        var hasWebhooks = false
     }
 
     private let state = Mutex(State())
@@ -39,11 +42,20 @@ final class JobSignals: Sendable {
         return stream
     }
 
+    /// Has `body` called after each step of a job, once somebody has webhooks. It must be quick.
+    func onStep(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onStep = body } }
+
+    func note(hasWebhooks: Bool) { state.withLock { $0.hasWebhooks = hasWebhooks } }
+
     func post(_ kind: Kind, about job: JobID) {
-        let continuations = state.withLock { state in
-            state.listeners[job]?.values.filter { $0.kinds.contains(kind) }.map(\.continuation) ?? []
+        let (continuations, onStep) = state.withLock { state in
+            (
+                state.listeners[job]?.values.filter { $0.kinds.contains(kind) }.map(\.continuation) ?? [],
+                state.hasWebhooks && kind != .output ? state.onStep : nil
+            )
         }
         for continuation in continuations { continuation.yield() }
+        onStep?()
     }
 
     /// How many listen, for tests.

@@ -13,19 +13,22 @@ extension Panal {
     /// `forbidden`.
     package func submit(
         _ principal: Principal, program name: String, version: Int? = nil, profile: String? = nil,
-        priority: PriorityClass = .normal, submission: Submission
+        priority: PriorityClass = .normal, submission: Submission, callback: JobCallback? = nil
     ) async throws -> Job {
         let runner = try takingRunner()
         let prepared = try await prepare(
             principal, program: name, version: version, profile: profile, priority: priority, submission: submission,
             runner)
-        let draft = draft(of: prepared, priority, principal)
+        if let callback { try await checkCallback(principal, callback) }
+        let draft = draft(of: prepared, priority, principal, callback)
         try await acknowledge([(prepared, draft)], runner)
         return draft.job
     }
 
     /// The job and the attempt that a prepared submission becomes.
-    func draft(of prepared: PreparedJob, _ priority: PriorityClass, _ principal: Principal) -> JobDraft {
+    func draft(
+        of prepared: PreparedJob, _ priority: PriorityClass, _ principal: Principal, _ callback: JobCallback?
+    ) -> JobDraft {
         let (program, chosen, invocation) = (prepared.program, prepared.profile, prepared.invocation)
         let now = clock.now()
         let job = Job(
@@ -39,7 +42,7 @@ extension Panal {
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
             inputs: invocation.inputs, standardInput: invocation.standardInput,
             isIdle: priority == .opportunistic)
-        return JobDraft(job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty)
+        return JobDraft(job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty, callback: callback)
     }
 
     /// The job as it is when it ends or when `atMost` has passed, whichever comes first.

@@ -40,7 +40,8 @@ extension Panal {
         let prepared = try await prepare(
             principal, program: request.program, version: request.version, profile: request.profile,
             priority: request.priority, submission: request.submission, runner)
-        let draft = draft(of: prepared, request.priority, principal)
+        if let callback = request.callback { try await checkCallback(principal, callback) }
+        let draft = draft(of: prepared, request.priority, principal, request.callback)
         try await acknowledge([(prepared, draft)], mark: mark, runner)
         return (draft.job, false)
     }
@@ -69,6 +70,7 @@ extension Panal {
                     try await prepare(
                         principal, program: request.program, version: request.version, profile: request.profile,
                         priority: request.priority, submission: request.submission, runner))
+                if let callback = request.callback { try await checkCallback(principal, callback) }
             } catch let error as ServiceError where error.code == .invalid {
                 mistakes += error.mistakes.map {
                     Mistake(pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail)
@@ -82,7 +84,7 @@ extension Panal {
         let batch = JobBatch(
             id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
             size: prepared.count)
-        let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal)) }
+        let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal, $1.callback)) }
         try await acknowledge(drafts, batch: batch, mark: mark, runner)
         return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)
     }

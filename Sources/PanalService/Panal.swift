@@ -23,6 +23,10 @@ package final class Panal: Sendable {
     let retries = RetryTurns()
     let busyUploads = BusyUploads()
     let cursorKey = Mutex<[UInt8]?>(nil)
+    /// As of the last housekeeping.
+    let measured = Mutex<BlobFigures?>(nil)
+    /// Nil where nothing is sent.
+    let webhooks: (store: any WebhookStore, dispatcher: WebhookDispatcher, policy: WebhookPolicy)?
 
     private enum Phase {
         case made
@@ -34,7 +38,9 @@ package final class Panal: Sendable {
 
     package init(
         store: any Store, blobs: any BlobStore, executor: any Executor, profiles: [Profile], clock: any WallClock,
-        configuration: ServiceConfiguration = ServiceConfiguration(), logger: Logger
+        configuration: ServiceConfiguration = ServiceConfiguration(),
+        webhooks: (any WebhookStore, WebhookOutlet)? = nil,
+        logger: Logger
     ) {
         self.store = store
         self.blobs = blobs
@@ -45,6 +51,11 @@ package final class Panal: Sendable {
         self.logger = logger
         passwords = Passwords(cost: configuration.passwordCost)
         throttle = SignInThrottle(rule: configuration.throttle)
+        self.webhooks = webhooks.map { kept, outlet in
+            let dispatcher = WebhookDispatcher(store: kept, jobs: store, outlet: outlet, clock: clock, logger: logger)
+            return (kept, dispatcher, outlet.policy)
+        }
+        if let dispatcher = self.webhooks?.dispatcher { signals.onStep { dispatcher.wake() } }
     }
 
     /// Takes up what an earlier run left, makes the first administrator where there is no user yet, and begins to take jobs.
@@ -84,7 +95,11 @@ package final class Panal: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             if let runner { group.addTask { await runner.watchDeadlines() } }
-            group.addTask { await self.tidyHourly() }
+            group.addTask {
+                await self.measureBlobs()
+                await self.tidyHourly()
+            }
+            group.addTask { await self.runWebhooks() }
         }
     }
 
@@ -165,8 +180,10 @@ package final class Panal: Sendable {
         _ = try await store.deleteSessions(expiredBefore: now)
         try await tidyUploads()
         _ = try await store.deleteMarks(before: now + .seconds(-RetryKey.lifetime))
+        _ = try await webhooks?.store.deleteDeliveries(createdBefore: now + .seconds(-30 * 86_400))
         // A day's grace: content that was uploaded a moment ago may belong to a submission that is still being put together.
         try await removeUnreferenced(before: now + .seconds(-86_400))
+        await measureBlobs()
     }
 
     private func removeUnreferenced(before moment: Timestamp) async throws {

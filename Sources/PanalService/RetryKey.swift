@@ -57,16 +57,18 @@ package struct JobRequest: Hashable, Sendable {
     package var profile: String?
     package var priority: PriorityClass
     package var submission: Submission
+    package var callback: JobCallback?
 
     package init(
         program: String, version: Int? = nil, profile: String? = nil, priority: PriorityClass = .normal,
-        submission: Submission
+        submission: Submission, callback: JobCallback? = nil
     ) {
         self.program = program
         self.version = version
         self.profile = profile
         self.priority = priority
         self.submission = submission
+        self.callback = callback
     }
 
     /// The same for the same request, whatever order or encoding it came in.
@@ -84,6 +86,12 @@ package struct JobRequest: Hashable, Sendable {
             "program": .string(program), "version": version.map { .integer($0) } ?? .null,
             "profile": profile.map { .string($0) } ?? .null, "priority": .string(priority.rawValue),
             "values": .object(values),
+            "callback": callback.map { callback in
+                [
+                    "url": .string(callback.url),
+                    "events": .array(callback.events.map(\.rawValue).sorted().map { .string($0) }),
+                ]
+            } ?? .null,
         ]
     }
 }

@@ -48,6 +48,10 @@ final class CommitLine: Sendable {
     /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
     private let durability = Mutex<Durability?>(nil)
 
+    /// Transactions, the time they took, and those that failed.
+    private let measured = Mutex((times: Histogram(), failures: 0))
+    var figures: (times: Histogram, failures: Int) { measured.withLock { $0 } }
+
     init(_ pool: DatabasePool) {
         self.pool = pool
     }
@@ -90,10 +94,13 @@ final class CommitLine: Sendable {
     }
 
     private func carryOut(_ parts: [Part]) {
+        let begin = ContinuousClock.now
         do {
             try commit(parts)
+            measured.withLock { $0.times.add(.now - begin) }
             for part in parts { part.end(nil) }
         } catch {
+            measured.withLock { $0.failures += 1 }
             guard parts.count > 1 else {
                 for part in parts { part.end(error) }
                 return

@@ -172,6 +172,7 @@ extension SQLiteStore {
         if let result = change.result { try store(result, of: job, database) }
         if let retry = change.retry { try insertRetry(retry, database) }
         try insertEvent(change, job, database)
+        try announce(change, of: job, database)
     }
 
     private static func store(_ result: JobResult, of job: JobID, _ database: Database) throws {

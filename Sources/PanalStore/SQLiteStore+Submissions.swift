@@ -71,6 +71,7 @@ extension SQLiteStore {
             ])
         }
         if let charge = job.charge { try insert(charge, of: job, database) }
+        if let callback = row.draft.callback { try insert(callback, of: job.id, database) }
         return position
     }
 

@@ -8,7 +8,7 @@ import Synchronization
 /// counts as not having come further, and nothing of what it did has survived that cut.
 package final class SQLiteStore: Sendable {
     let pool: DatabasePool
-    private let line: CommitLine
+    let line: CommitLine
     /// This process's place among those that have claimed the store; nil before it has.
     private let epoch = Mutex<Int64?>(nil)
 

@@ -21,6 +21,7 @@ enum Schema {
         migrator.registerMigration("6 idempotency, uploads, batches") { database in
             try database.execute(sql: submissions)
         }
+        migrator.registerMigration("7 webhooks and retention") { try $0.execute(sql: webhooks) }
         return migrator
     }
 

@@ -12,6 +12,7 @@ struct PanalCommand: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, DoctorCommand.self, AuditCommand.self, SimulateCommand.self, ProfileCommand.self,
             ProgramCommand.self, QueueCommand.self, TraceCommand.self, ServeCommand.self,
+            BackupCommand.self,
         ])
 }
 

@@ -21,6 +21,10 @@ struct Panald {
             return
         }
         do {
+            if arguments.first == "backup" {
+                return try await BackupRun.run(
+                    Array(arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
+            }
             let reader = try await SettingsReader(
                 arguments: arguments, environment: ProcessInfo.processInfo.environment)
             let settings = try Settings(reader, executable: Host.executable())

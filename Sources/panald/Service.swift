@@ -10,6 +10,7 @@ import PanalScheduler
 import PanalSeccomp
 import PanalService
 import PanalStore
+import PanalWebhooks
 import Glibc
 import ServiceLifecycle
 import UnixSignals
@@ -56,6 +57,7 @@ struct Service: Sendable {
         let panal = Panal(
             store: store, blobs: try DirectoryBlobStore(path: settings.data), executor: executor, profiles: profiles,
             clock: SystemClock(), configuration: settings.service(on: try host(executor.capacity, settings)),
+            webhooks: (store, WebhookOutlet(transport: ClientTransport(), policy: settings.webhooks)),
             logger: logger)
         return Service(
             panal: panal, store: store, executor: executor,

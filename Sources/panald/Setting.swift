@@ -141,6 +141,11 @@ struct Setting: Sendable {
             help: "cells go on so long without a server, and wait so long for the one that takes them up"),
         Setting(
             key: "deadline-finishing", kind: .duration, standard: "8min", help: "results are to be collected by then"),
+        Setting(
+            key: "webhook-networks", kind: .text, standard: "",
+            help:
+                "networks outside of the public internet that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; without it none"
+        ),
         Setting(key: "max-upload", kind: .bytes, standard: "1GiB", help: "largest file that may be uploaded"),
         Setting(
             key: "reserved-cores", kind: .integer(0...4_096), standard: "0",
@@ -167,7 +172,7 @@ struct Setting: Sendable {
     static var helpText: String {
         var lines = [
             "panald – the Panal service: runs published programs in sealed cells",
-            "", "Usage: sudo panald [serve] [--setting VALUE …]", "",
+            "", "Usage: sudo panald [serve] [--setting VALUE …]", "       sudo \(BackupRun.usage)", "",
             "A setting is taken from its flag, else from its variable, else from the file, else it is the default.", "",
         ]
         for setting in [file] + all {

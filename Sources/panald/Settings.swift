@@ -27,6 +27,7 @@ struct Settings: Sendable {
     /// Whether running jobs go on while the service is stopped.
     var leavesCells: Bool
     var maximumUploadBytes: Int
+    var webhooks: WebhookPolicy
     var reservedCores: Int
     var reservedMemory: Int
     var cellUsers: Range<UInt32>
@@ -67,6 +68,7 @@ struct Settings: Sendable {
         isDesk = try reader.boolean("desk")
         leavesCells = try reader.word("on-stop") == "leave"
         maximumUploadBytes = try reader.bytes("max-upload")
+        webhooks = try Self.webhooks(reader)
         reservedCores = try reader.integer("reserved-cores")
         reservedMemory = try reader.bytes("reserved-memory")
         cellUsers = try reader.userRange("cell-users")
@@ -81,6 +83,18 @@ struct Settings: Sendable {
         ServiceConfiguration(
             queueLimit: schedule.queueLimit, schedule: schedule, deadlines: deadlines, attempts: attempts, host: host,
             maximumUploadBytes: maximumUploadBytes, credits: credits)
+    }
+
+    private static func webhooks(_ reader: SettingsReader) throws -> WebhookPolicy {
+        let words = try reader.text("webhook-networks").split { $0 == "," || $0 == " " }
+        return WebhookPolicy(
+            allowed: try words.map { word in
+                guard let network = Network(String(word)) else {
+                    throw SettingsMistake(
+                        detail: "--webhook-networks: ‘\(word)’ is no network; write 10.1.0.0/16 or fd00::/8")
+                }
+                return network
+            })
     }
 
     private static func schedule(_ reader: SettingsReader) throws -> ScheduleSettings {

@@ -8,7 +8,8 @@ import Testing
         (
             "panald",
             [
-                "PanalHTTP", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService", "PanalScheduler",
+                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService",
+                "PanalScheduler",
                 "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             [
@@ -45,6 +46,10 @@ import Testing
                 "FoundationEssentials", "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdHTTP2", "Logging",
                 "Mustache", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOSSL", "NIOTLS", "Synchronization",
             ]
+        ),
+        (
+            "PanalWebhooks", ["PanalService"],
+            ["AsyncHTTPClient", "Dispatch", "NIOCore", "NIOHTTP1"]
         ),
         (
             "PanalStore", ["PanalArchive", "PanalCore"],

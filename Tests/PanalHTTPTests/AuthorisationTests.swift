@@ -126,6 +126,23 @@ import Testing
         Row(route: "GET /api/v1/hosts", uri: { _ in "/api/v1/hosts" }, statuses: [401, 200, 200, 200]),
         Row(route: "GET /metrics", uri: { _ in "/metrics" }, statuses: [401, 403, 403, 200]),
 
+        Row(route: "GET /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "POST /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" },
+            body: .json(#"{"url": "https://hooks.example/"}"#), statuses: [401, 201, 201, 201]),
+        Row(
+            route: "POST /api/v1/webhooks/callback-secret", uri: { _ in "/api/v1/webhooks/callback-secret" },
+            statuses: [401, 201, 201, 201]),
+        Row(
+            route: "DELETE /api/v1/webhooks/{id}", uri: { "/api/v1/webhooks/\(try await $0.webhook())" },
+            statuses: [401, 404, 204, 404]),
+        Row(
+            route: "POST /api/v1/webhooks/{id}/test", uri: { "/api/v1/webhooks/\(try await $0.webhook())/test" },
+            statuses: [401, 404, 202, 404]),
+        Row(
+            route: "GET /api/v1/webhooks/{id}/deliveries",
+            uri: { "/api/v1/webhooks/\(try await $0.webhook())/deliveries" }, statuses: [401, 404, 200, 404]),
+
         Row(route: "GET /api/v1/account", uri: { _ in "/api/v1/account" }, statuses: [401, 200, 200, 200]),
         Row(route: "GET /api/v1/keys", uri: { _ in "/api/v1/keys" }, statuses: [401, 200, 200, 200]),
         Row(

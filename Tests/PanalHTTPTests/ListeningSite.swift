@@ -12,8 +12,7 @@ extension Site {
         _ body: @Sendable (Site, Int) async throws -> Void
     ) async throws {
         let site = try await Site()
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+        let logger = LogKeeper.logger
         let (ports, known) = AsyncStream.makeStream(of: Int.self)
         let application = site.web.application(listener, logger: logger) { port in
             if let port { known.yield(port) }

@@ -105,6 +105,19 @@ struct Visitor: Sendable {
     var browser: HTTPFields { cookie.isEmpty ? [:] : [.cookie: "panal_session=\(cookie)"] }
 }
 
+/// Nothing leaves a test.
+struct NoTransport: WebhookTransport {
+    func addresses(of host: String) async throws(WebhookFailure) -> [NetworkAddress] {
+        throw WebhookFailure("there is no network")
+    }
+
+    func post(
+        _ target: WebhookTarget, to address: NetworkAddress, headers: [(name: String, value: String)], body: [UInt8]
+    ) async throws(WebhookFailure) -> Int {
+        throw WebhookFailure("there is no network")
+    }
+}
+
 /// A whole service over a temporary folder: real router, real verbs, real store; only the cells are simulated.
 struct Site: Sendable {
     let panal: Panal
@@ -155,8 +168,7 @@ struct Site: Sendable {
     }
 
     func application() -> some ApplicationProtocol {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+        let logger = LogKeeper.logger
         return web.application(Listener(host: "127.0.0.1", port: 0), logger: logger)
     }
 
@@ -165,17 +177,17 @@ struct Site: Sendable {
     ) async throws {
         folder = NSTemporaryDirectory() + "panal-http-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+        let logger = LogKeeper.logger
         executor = ScriptedExecutor()
+        let store = try SQLiteStore(path: folder + "/panal.sqlite")
         panal = Panal(
-            store: try SQLiteStore(path: folder + "/panal.sqlite"),
+            store: store,
             blobs: try DirectoryBlobStore(path: folder + "/data"), executor: executor, profiles: Self.profiles,
             clock: SystemClock(),
             configuration: ServiceConfiguration(
                 maximumUploadBytes: 4 << 20,
                 passwordCost: PasswordCost(exponent: 4, blockSize: 8, parallelism: 1), credits: credits),
-            logger: logger)
+            webhooks: (store, WebhookOutlet(transport: NoTransport(), policy: WebhookPolicy())), logger: logger)
         let first = try #require(try await panal.start())
         let root = try await Self.enter(panal, name: first.name, password: first.password)
         administrator = root
@@ -226,6 +238,13 @@ struct Site: Sendable {
         let ended = try await panal.wait(principal, job: job.id, atMost: .seconds(20))
         try #require(ended.state.isFinal)
         return job.id
+    }
+
+    /// A webhook of the owner's.
+    func webhook() async throws -> WebhookID {
+        let principal = try #require(owner.principal)
+        for old in try await panal.webhooks(principal) { try await panal.deleteWebhook(principal, old.id) }
+        return try await panal.createWebhook(principal, url: "https://hooks.example/", events: [.finished]).webhook.id
     }
 
     /// A core costs a credit a second.

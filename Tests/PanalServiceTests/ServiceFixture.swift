@@ -36,6 +36,8 @@ final class ServiceFixture: Sendable {
     let stubborn: StubbornStore
     let blobs: DirectoryBlobStore
     let panal: Panal
+    /// Where webhooks go.
+    let receiver = FakeReceiver()
     let admin: Principal
     let ana: Principal
     let berta: Principal
@@ -58,7 +60,7 @@ final class ServiceFixture: Sendable {
                 name: "test", cores: (0..<cores).map { CoreDescription(threads: [$0]) }, memory: 8 << 30,
                 opportunisticMemory: opportunisticMemory), maximumUploadBytes: 1 << 20, passwordCost: Self.cheap,
             throttle: throttle, credits: credits)
-        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff)
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff, receiver)
         let first = try #require(try await panal.start())
         let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal
         self.admin = admin
@@ -77,7 +79,7 @@ final class ServiceFixture: Sendable {
         configuration = ServiceConfiguration(
             queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap, credits: other.configuration.credits)
         tariff = other.tariff
-        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff)
+        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff, receiver)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)
     }
@@ -88,7 +90,7 @@ final class ServiceFixture: Sendable {
 
     private static func open(
         _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration,
-        _ tariff: Tariff
+        _ tariff: Tariff, _ receiver: FakeReceiver
     ) throws -> (SQLiteStore, StubbornStore, DirectoryBlobStore, Panal) {
         let blobs = try DirectoryBlobStore(path: path)
         let store = try SQLiteStore(path: path + "/panal.sqlite")
@@ -101,6 +103,7 @@ final class ServiceFixture: Sendable {
                 return profile
             },
             clock: clock, configuration: configuration,
+            webhooks: (store, WebhookOutlet(transport: receiver, policy: WebhookPolicy())),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return (store, stubborn, blobs, panal)
     }

@@ -94,7 +94,8 @@ struct BatchInterface: Sendable {
                     ])
             }
             return JobRequest(
-                program: program, version: version, profile: profile, priority: priority, submission: order.submission)
+                program: program, version: version, profile: profile, priority: priority, submission: order.submission,
+                callback: order.callback)
         }
     }
 

@@ -130,7 +130,7 @@ struct JobInterface: Sendable {
             guard let key else {
                 let job = try await panal.submit(
                     principal, program: order.program, version: order.version, profile: order.profile,
-                    priority: order.priority, submission: order.submission)
+                    priority: order.priority, submission: order.submission, callback: order.callback)
                 return .job(job, isRepeated: false)
             }
             let (job, isRepeated) = try await panal.submit(principal, order, once: key)
@@ -164,7 +164,8 @@ struct JobInterface: Sendable {
         let wanted = JobRequest(
             program: program, version: try query.integer("version", in: 1...Int.max) ?? order.version,
             profile: try query.text("profile") ?? order.profile,
-            priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission)
+            priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission,
+            callback: order.callback)
         return (wanted, try query.boolean("dryRun") ?? order.isDryRun)
     }
 
@@ -277,8 +278,12 @@ struct JobOrder: Sendable {
     var priority: String?
     /// Whether to say only what would become of it.
     var isDryRun: Bool
+    /// Where the job's events are told, beside the webhooks of the account.
+    var callback: JobCallback?
 
-    private static let own: Set<String> = ["_profile", "_version", "_priority", "_dryRun", "_csrf"]
+    private static let own: Set<String> = [
+        "_profile", "_version", "_priority", "_dryRun", "_callback", "_callback_events", "_csrf",
+    ]
 
     init(form: Form) throws {
         let unknown = form.values.keys.filter { $0.hasPrefix("_") && !Self.own.contains($0) }.sorted()
@@ -295,6 +300,11 @@ struct JobOrder: Sendable {
                 .invalid, "a field is wrong",
                 mistakes: [Mistake(pointer: "/_dryRun", detail: "‘\(other)’ is neither true nor false")])
         }
+        if let url = try form.text("_callback"), !url.isEmpty {
+            let words = try form.text("_callback_events")?.split(separator: ",").map { JSONValue.string(String($0)) }
+            callback = JobCallback(
+                url: url, events: try WebhookInterface.events(words.map(JSONValue.array), "/_callback_events"))
+        }
     }
 
     init(members: [String: JSONValue]) throws {
@@ -304,6 +314,10 @@ struct JobOrder: Sendable {
         version = try JSONBody.integer("_version", in: members)
         priority = try JSONBody.text("_priority", in: members)
         isDryRun = try JSONBody.boolean("_dryRun", in: members) ?? false
+        if let url = try JSONBody.text("_callback", in: members) {
+            callback = JobCallback(
+                url: url, events: try WebhookInterface.events(members["_callback_events"], "/_callback_events"))
+        }
         submission = Submission()
         for (name, value) in members where !name.hasPrefix("_") {
             switch value {
@@ -338,7 +352,7 @@ struct JobOrder: Sendable {
         ServiceError(
             .invalid, "there are fields that nobody would read",
             mistakes: names.map {
-                Mistake(pointer: "/\($0)", detail: "unknown; known are _profile, _version, _priority and _dryRun")
+                Mistake(pointer: "/\($0)", detail: "unknown; known are \(own.sorted().joined(separator: ", "))")
             })
     }
 }

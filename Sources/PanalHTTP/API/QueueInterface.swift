@@ -3,7 +3,7 @@ import Hummingbird
 import PanalCore
 import PanalService
 
-/// `/api/v1/queue`, `/api/v1/states`, `/api/v1/hosts` and `/metrics`: who waits and why, how long a job may be where, and figures for monitoring.
+/// `/api/v1/queue`, `/api/v1/states` and `/api/v1/hosts`: who waits and why, and how long a job may be where.
 struct QueueInterface: Sendable {
     let panal: Panal
 
@@ -22,10 +22,6 @@ struct QueueInterface: Sendable {
                 .described(
                     "listHosts", .queue, "The hosts that jobs run on",
                     .document(.object(["hosts": .list(of: .host)]), "The hosts")),
-            Route(.get, "/metrics", .administratorInterface, metrics)
-                .described(
-                    "getMetrics", .service, "Figures for Prometheus",
-                    .content(.ok, [("text/plain", .text)], "Its text format, version 0.0.4", [])),
         ]
     }
 
@@ -86,54 +82,5 @@ struct QueueInterface: Sendable {
             ])
         }
         return try .json(.object(["hosts": .array(hosts)]), unlessKnownTo: request)
-    }
-
-    /// The text format of Prometheus, version 0.0.4.
-    @Sendable private func metrics(_ request: Request, _ context: WebContext) async throws -> Response {
-        let figures = await panal.figures()
-        var text = MetricsText()
-        text.add("panal_jobs_waiting", .gauge, "Jobs that wait for cores and memory.", Double(figures.waiting))
-        text.add("panal_jobs_running", .gauge, "Jobs that hold a reservation.", Double(figures.running))
-        text.add("panal_cores_used_ratio", .gauge, "Part of all cores that is given out.", figures.utilisation)
-        text.add("panal_jobs_started_total", .counter, "Jobs that were started.", Double(figures.starts))
-        text.add(
-            "panal_jobs_wait_seconds_total", .counter, "Time that started jobs had waited.",
-            figures.waitTime.inSeconds)
-        text.add(
-            "panal_jobs_ended_total", .counter, "Jobs by final state.", label: "state",
-            JobState.allCases.filter(\.isFinal).map { ($0.rawValue, Double(figures.ends[$0] ?? 0)) })
-        text.add(
-            "panal_attempts_repeated_total", .counter, "Attempts that were made again after a fault of Panal's.",
-            Double(figures.retries))
-        text.add("panal_decisions_total", .counter, "Decisions of the scheduler.", Double(figures.decisions))
-        text.add(
-            "panal_decision_seconds_total", .counter, "Time that these took.", figures.decisionTime.inSeconds)
-        if let isAttended = figures.isAttended {
-            text.add(
-                "panal_desk_attended", .gauge, "Whether somebody works at this machine.", isAttended ? 1 : 0)
-        }
-        text.add(try await panal.ledgerFigures())
-        return Response(
-            status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-            body: .init(byteBuffer: .init(string: text.text)))
-    }
-}
-
-/// Figures as Prometheus reads them.
-struct MetricsText {
-    enum Kind: String {
-        case gauge, counter
-    }
-
-    private(set) var text = ""
-
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, _ value: Double) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n\(name) \(value)\n"
-    }
-
-    /// `values` by the label's value, which must need no escaping.
-    mutating func add(_ name: String, _ kind: Kind, _ help: String, label: String, _ values: [(String, Double)]) {
-        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
-        for (word, value) in values { text += "\(name){\(label)=\"\(word)\"} \(value)\n" }
     }
 }

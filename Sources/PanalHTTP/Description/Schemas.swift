@@ -90,6 +90,10 @@ extension Schema {
         "_profile": text(0...128).note("The hardware profile; the manifest's suggestion when it is missing.").json,
         "_version": integer(1 ... .max).note("The program's version; the newest when it is missing.").json,
         "_priority": priority.json, "_dryRun": boolean.unset(false).note("As the query's `dryRun`.").json,
+        "_callback": text(1...2_048).example("https://example.com/done").note(
+            "Told when the job ends, signed with the secret of `createCallbackSecret`."
+        ).json,
+        "_callback_events": webhookEvents.json,
     ]
 
     /// A file's place in JSON.

@@ -95,7 +95,7 @@ struct ProgramPages: Sendable {
         do {
             let job = try await panal.submit(
                 principal, program: name, version: entry.version.number, profile: order.profile,
-                submission: entry.manifest.meant(by: order.submission))
+                submission: entry.manifest.meant(by: order.submission), callback: order.callback)
             return .seeOther("/jobs/\(job.id)")
         } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
             return try page(entry, request, context, order: order, error: error)

@@ -109,6 +109,7 @@ enum HeaderValues {
 extension HTTPField.Name {
     // The names are constants of the right form; the fallback is never taken and spares a forced unwrap.
     static let requestID = HTTPField.Name("X-Request-Id") ?? .eTag
+    static let traceParent = HTTPField.Name("traceparent") ?? .eTag
     static let csrfToken = HTTPField.Name("X-CSRF-Token") ?? .eTag
     static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .eTag
     static let link = HTTPField.Name("Link") ?? .eTag

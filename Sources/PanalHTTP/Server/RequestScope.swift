@@ -14,7 +14,10 @@ struct RequestScope: RouterMiddleware {
     /// Whether mistakes are told as pages; where there are no pages they never are.
     private var hasPages = true
 
-    init(areCookiesSecure: Bool, errorPages: ErrorPages) {
+    private let meter: RequestMeter
+
+    init(areCookiesSecure: Bool, errorPages: ErrorPages, meter: RequestMeter) {
+        self.meter = meter
         self.areCookiesSecure = areCookiesSecure
         self.errorPages = errorPages
     }
@@ -33,20 +36,28 @@ struct RequestScope: RouterMiddleware {
         context.requestID = Self.requestID(request.headers[.requestID]) ?? context.id
         context.logger[metadataKey: "hb.request.id"] = .string(context.requestID)
         context.language = Language(accepting: request.headers[.acceptLanguage])
+        let trace = TraceContext(continuing: request.headers[.traceParent])
+        context.logger[metadataKey: "trace_id"] = .string(trace.trace)
+        context.logger[metadataKey: "span_id"] = .string(trace.span)
         let begin = ContinuousClock.now
+        meter.begin()
         var response: Response
         do {
             response = try await next(request, context)
         } catch let error as HTTPParserError {
             // Not HTTP any more: the server's own handling closes the connection.
+            meter.end(request.method, route: context.endpointPath, status: 400, took: ContinuousClock.now - begin)
             throw error
         } catch {
             response = try answer(error, request, context)
         }
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = context.requestID
+        response.headers[.traceParent] = trace.header
         protect(&response, path: request.uri.path)
-        let took = (ContinuousClock.now - begin).inSeconds * 1_000
+        let span = ContinuousClock.now - begin
+        meter.end(request.method, route: context.endpointPath, status: response.status.code, took: span)
+        let took = span.inSeconds * 1_000
         context.logger.info(
             "request",
             metadata: [

@@ -32,7 +32,9 @@ package struct Web: Sendable {
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
         let frame = PageFrame(templates: templates)
         gate = Gate(panal: panal, cookies: cookies)
-        scope = RequestScope(areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame))
+        let meter = RequestMeter()
+        scope = RequestScope(
+            areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
         let interface =
             ProgramInterface(panal: panal).routes
             + JobInterface(
@@ -44,7 +46,9 @@ package struct Web: Sendable {
             + QueueInterface(panal: panal).routes
             + CreditInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
+            + WebhookInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
+            + MetricsInterface(panal: panal, meter: meter).routes
         routes =
             interface
             + DescriptionInterface(panal: panal, others: interface).routes
