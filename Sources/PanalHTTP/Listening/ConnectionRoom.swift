@@ -25,10 +25,13 @@ final class ConnectionRoom: Sendable {
     }
 
     let maximum: Int
+    /// Places that are kept free while somebody is idle: to close a connection takes a moment, in which others come.
+    private let margin: Int
     private let state = Mutex(State())
 
     init(maximum: Int) {
         self.maximum = max(1, maximum)
+        margin = maximum / 16
     }
 
     /// Connections that are open now.
@@ -104,7 +107,7 @@ final class ConnectionRoom: Sendable {
 
     /// Whom to close: where the room is full, the one that has been idle for the longest time.
     private func makeRoom(_ state: inout State) -> (any Channel)? {
-        guard state.count - state.leaving >= maximum else { return nil }
+        guard state.count - state.leaving >= maximum - margin else { return nil }
         while state.oldest < state.next {
             let ticket = state.oldest
             state.oldest += 1
