@@ -73,11 +73,21 @@ let package = Package(
         .executableTarget(
             name: "panal",
             dependencies: [
-                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler", "PanalManifest",
-                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
+                "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
+                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        // The programming interface as a client uses it: which server, requests, transfers that resume, what is wrong with a submission.
+        .target(
+            name: "PanalClient",
+            dependencies: [
+                "PanalManifest", "PanalCore", crypto,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
             ],
             swiftSettings: strict),
@@ -232,6 +242,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: tests),
+        .testTarget(name: "PanalClientTests", dependencies: ["PanalClient", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalCommandTests", dependencies: ["panal", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanaldTests", dependencies: ["panald", "PanalHTTP", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalSandboxTests",

@@ -11,6 +11,8 @@ package protocol BlobStore: UploadFiles {
     /// Brings a program's files together in a folder that nobody sees yet. Throws `ArchiveError` where an archive is refused.
     func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram
     func hasProgram(_ content: ContentHash) async throws -> Bool
+    /// A program's files as one tar archive, the same bytes each time; throws `BlobError.missing`.
+    func program(_ content: ContentHash) async throws -> StoredBytes
 
     /// Where an attempt's output goes. `onAppend` is called after each piece has been stored, on the executor's thread.
     /// `resuming`: what is stored of the attempt already stays, and the rest is put behind it.

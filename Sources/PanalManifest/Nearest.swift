@@ -1,7 +1,7 @@
 /// The word that somebody probably meant.
-enum Nearest {
+package enum Nearest {
     /// The candidate with the fewest letters changed, when they are few enough for a slip of the finger.
-    static func to(_ word: String, among candidates: [String]) -> String? {
+    package static func to(_ word: String, among candidates: [String]) -> String? {
         let word = Array(word.lowercased().unicodeScalars.prefix(64))
         let limit = max(1, word.count / 3)
         let best = candidates.compactMap { name -> (name: String, distance: Int)? in

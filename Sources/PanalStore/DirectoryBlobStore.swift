@@ -50,6 +50,15 @@ package final class DirectoryBlobStore: BlobStore {
         try await disk.run { [folder] in try Files.look(folder.programPath(content)) != nil }
     }
 
+    package func program(_ content: ContentHash) async throws -> StoredBytes {
+        let path = folder.programPath(content)
+        let archive = try await disk.run { [disk] in
+            guard try Files.look(path) != nil else { throw BlobError.missing(content) }
+            return try ProgramArchive(folder: path, disk: disk)
+        }
+        return StoredBytes(size: archive.size, range: 0..<archive.size, source: archive)
+    }
+
     package func sink(
         for attempt: AttemptID, resuming: Bool, onAppend: @escaping @Sendable () -> Void
     ) async throws -> any JobSink {

@@ -38,7 +38,7 @@ struct DoctorCommand: ParsableCommand {
         let facts = readFacts()
         let modes = modes(facts)
         var diagnosis = Diagnosis(facts, modes: modes)
-        let text = DoctorText(isColoured: Terminal.isColoured(1), width: Terminal.columns(1))
+        let text = DoctorText(isColoured: Terminal.isColoured(1), width: Terminal.width ?? 100)
         guard fix else {
             try tell(diagnosis, repairs: nil, text)
             throw ExitCode(diagnosis.exitCode)
@@ -83,21 +83,5 @@ struct DoctorCommand: ParsableCommand {
         } else {
             for line in text.lines(diagnosis) { print(line) }
         }
-    }
-}
-
-/// What this process's streams lead to.
-private enum Terminal {
-    /// A terminal, and nobody asked for none (`NO_COLOR`).
-    static func isColoured(_ descriptor: Int32) -> Bool {
-        guard isatty(descriptor) == 1, unsafe getenv("NO_COLOR") == nil else { return false }
-        guard let kind = unsafe getenv("TERM") else { return false }
-        return unsafe strcmp(kind, "dumb") != 0
-    }
-
-    static func columns(_ descriptor: Int32) -> Int {
-        var size = winsize()
-        guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
-        return Int(size.ws_col)
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Dispatch
 import FoundationEssentials
 import Glibc
 import PanalCore
@@ -122,7 +121,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         let attempt = await attempt(profile: profile, policy: policy, capacity: executor.capacity)
         let cancel: @Sendable () -> Void = { Task { await executor.cancel(attempt.id) } }
-        let interruption = Interruption(cancel)
+        let interruption = Interruptions { _ in cancel() }
         let sink = TerminalSink(abandoned: cancel)
         let result = await executor.run(
             attempt, programFolder: program == nil ? nil : ".", input: .descriptor(0), sink: sink, started: {})
@@ -172,23 +171,3 @@ struct RunCommand: AsyncParsableCommand {
 }
 
 extension CellNetwork: ExpressibleByArgument {}
-
-/// Calls back once when the terminal or somebody else asks this process to end.
-private final class Interruption {
-    private let sources: [any DispatchSourceSignal]
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-            // A handler that does nothing rather than SIG_IGN, which processes started later would inherit.
-            signal(number) { _ in }
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler(handler: body)
-            source.resume()
-            return source
-        }
-    }
-
-    func end() {
-        for source in sources { source.cancel() }
-    }
-}

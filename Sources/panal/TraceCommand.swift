@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import PanalClient
 import PanalCore
 import PanalSimulation
 
@@ -18,7 +19,11 @@ struct TraceCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Only jobs submitted since then, such as 2026-11-01T00:00:00Z.", valueName: "time"))
         var since: String?
 
-        @OptionGroup var server: ProgramCommand.Server
+        @Option(
+            help: ArgumentHelp(
+                "A server that you are signed in to, or an address; else PANAL_URL, else the current one.",
+                valueName: "name|url"))
+        var server: String?
 
         func validate() throws { _ = try earliest }
 
@@ -33,15 +38,17 @@ struct TraceCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let client = try server.client
+            var options = ServerOptions()
+            options.server = server
+            let client = try options.client
             let earliest = try earliest
-            let profiles = try Self.profiles(try await client.get("/api/v1/profiles"))
+            let profiles = try Self.profiles(try await client.get("/api/v1/profiles").document)
             let writer = TraceWriter()
-            print(try writer.line(try Self.head(try await client.get("/api/v1/hosts"))), terminator: "")
+            print(try writer.line(try Self.head(try await client.get("/api/v1/hosts").document)), terminator: "")
             var (count, unknown) = (0, 0)
             var cursor = ""
             pages: while true {
-                let page = try await client.get("/api/v1/jobs?everyone=true&limit=200\(cursor)")
+                let page = try await client.get("/api/v1/jobs?everyone=true&limit=200\(cursor)").document
                 guard case .object(let fields) = page, case .array(let jobs)? = fields["jobs"] else {
                     throw CommandFailure("the server's answer is not understood")
                 }
@@ -139,16 +146,5 @@ private struct JobDocument {
             job: id, submitted: submitted, started: started, ended: ended, frozen: frozen.map { .seconds($0) },
             cpu: profile.cpu, memory: profile.memory, timeLimit: profile.timeLimit, user: owner, priority: priority,
             state: state)
-    }
-}
-
-extension JSONValue {
-    /// A number, whole or not.
-    var decimal: Double? {
-        switch self {
-        case .integer(let value): Double(value)
-        case .number(let value): value
-        default: nil
-        }
     }
 }

@@ -21,12 +21,16 @@ import Testing
         (
             "panal",
             [
-                "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler", "PanalManifest",
-                "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
+                "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
+                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
+            ["ArgumentParser", "Dispatch", "FoundationEssentials", "NIOCore", "NIOHTTP1", "Synchronization"]
+        ),
+        (
+            "PanalClient", ["PanalManifest", "PanalCore"],
             [
-                "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
-                "NIOFoundationCompat", "NIOHTTP1", "Synchronization",
+                "AsyncHTTPClient", "Crypto", "FoundationEssentials", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
+                "NIOPosix", "Synchronization",
             ]
         ),
         (

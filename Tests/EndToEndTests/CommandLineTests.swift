@@ -153,9 +153,11 @@ struct CommandLineTests {
             (["run", "--profiles", "/nowhere", "--", "true"], 125, "no folder of profiles"),
             (["run", "--loud", "true"], 64, "--loud"),
             (["run"], 64, "command"),
-            (["program", "list", "--server", "http://127.0.0.1:1", "--key", "x"], 1, "does not answer"),
-            (["program", "list", "--server", "panal", "--key", "x"], 1, "is not an address"),
-            (["program", "publish", "/nowhere", "--key", "x"], 1, "which manifest?"),
+            (["program", "list", "--server", "panal"], 1, "is not an address"),
+            (["program", "list", "--key", "x"], 64, "--key"),
+            (["program", "publish", "/nowhere"], 1, "which manifest?"),
+            (["job", "list", "--state", "asleep"], 64, "‘asleep’ is none of queued"),
+            (["job", "submit", "x", "--follow", "--json"], 64, "one of them"),
         ])
     func mistakes(_ arguments: [String], code: Int32, says: String) throws {
         let ended = try panal(arguments)

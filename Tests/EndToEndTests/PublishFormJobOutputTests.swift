@@ -146,7 +146,7 @@ struct PublishFormJobOutputTests {
             let process = Process()
             process.executableURL = RunningServer.products.appending(path: "panal")
             process.arguments = arguments
-            process.environment = ["PANAL_SERVER": server.address, "PANAL_KEY": key]
+            process.environment = ["PANAL_URL": server.address, "PANAL_KEY": key]
             let output = Pipe()
             process.standardOutput = output
             process.standardError = FileHandle.nullDevice

@@ -40,6 +40,10 @@ import Testing
         Row(route: "GET /sign-in", uri: { _ in "/sign-in" }, statuses: [200, 200, 200, 200]),
         // Without the cookie of the form nobody gets through.
         Row(route: "POST /sign-in", uri: { _ in "/sign-in" }, body: .form([:]), statuses: [403, 403, 403, 403]),
+        // Open to everybody who has the password.
+        Row(
+            route: "POST /api/v1/sign-in", uri: { _ in "/api/v1/sign-in" },
+            body: .json(#"{"name": "nobody", "password": "guessed", "label": "x"}"#), statuses: [401, 401, 401, 401]),
         Row(route: "GET /assets/{name}", uri: { _ in "/assets/panal.css" }, statuses: [200, 200, 200, 200]),
         Row(route: "GET /", uri: { _ in "/" }, statuses: [303, 303, 303, 303]),
         Row(route: "POST /sign-out", uri: { _ in "/sign-out" }, body: .form([:]), statuses: [303, 303, 303, 303]),
@@ -60,6 +64,9 @@ import Testing
         Row(
             route: "GET /api/v1/programs/{name}/versions/{version}",
             uri: { _ in "/api/v1/programs/secreto/versions/1" }, statuses: [401, 404, 200, 200]),
+        Row(
+            route: "GET /api/v1/programs/{name}/versions/{version}/content",
+            uri: { _ in "/api/v1/programs/secreto/versions/1/content" }, statuses: [401, 404, 200, 200]),
         Row(
             route: "GET /api/v1/programs/{name}/manifest", uri: { _ in "/api/v1/programs/secreto/manifest" },
             statuses: [401, 404, 200, 200]),

@@ -47,6 +47,8 @@ package struct Web: Sendable {
             + CreditInterface(panal: panal).routes
             + AccountInterface(panal: panal).routes
             + WebhookInterface(panal: panal).routes
+            + SignInInterface(panal: panal).routes
+            + ContentInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
             + MetricsInterface(panal: panal, meter: meter).routes
         routes =

@@ -1,25 +1,25 @@
 import FoundationEssentials
 import Glibc
-import NIOCore
+package import NIOCore
 
 /// One part of a form: a text, or a file that is read while it is sent.
-struct FormPart: Sendable {
-    enum Content: Sendable {
+package struct FormPart: Sendable {
+    package enum Content: Sendable {
         case text(String)
         case file(String)
     }
 
-    var name: String
-    var fileName: String?
-    var mediaType: String?
-    var content: Content
+    package var name: String
+    package var fileName: String?
+    package var mediaType: String?
+    package var content: Content
 
-    init(name: String, text: String) {
+    package init(name: String, text: String) {
         self.name = name
         content = .text(text)
     }
 
-    init(name: String, fileName: String, mediaType: String = "application/octet-stream", file: String) {
+    package init(name: String, fileName: String, mediaType: String = "application/octet-stream", file: String) {
         self.name = name
         self.fileName = fileName
         self.mediaType = mediaType
@@ -28,21 +28,27 @@ struct FormPart: Sendable {
 }
 
 /// `multipart/form-data` (RFC 7578) of known length, never whole in memory.
-struct MultipartForm: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
+package struct MultipartForm: AsyncSequence, Sendable {
+    package typealias Element = ByteBuffer
 
     fileprivate enum Piece: Sendable {
         case bytes([UInt8])
         case file(path: String, bytes: Int)
     }
 
-    let boundary: String
+    package let boundary: String
     /// Bytes of the whole body.
-    let length: Int64
+    package let length: Int64
     fileprivate let pieces: [Piece]
 
-    /// Throws when a file cannot be read.
-    init(_ parts: [FormPart]) throws {
+    /// Told how many bytes have been handed out; less than before when the form is sent again.
+    private let progress: @Sendable (Int64) -> Void
+
+    /// Throws `local` when a file cannot be read.
+    package init(
+        _ parts: [FormPart], progress: @escaping @Sendable (Int64) -> Void = { _ in }
+    ) throws(ClientFailure) {
+        self.progress = progress
         var generator = SystemRandomNumberGenerator()
         boundary = "panal-" + String(generator.next(), radix: 36) + String(generator.next(), radix: 36)
         var pieces: [Piece] = []
@@ -75,25 +81,37 @@ struct MultipartForm: AsyncSequence, Sendable {
         text.replacing("\r", with: "%0D").replacing("\n", with: "%0A").replacing("\"", with: "%22")
     }
 
-    private static func size(of path: String) throws -> Int {
+    private static func size(of path: String) throws(ClientFailure) -> Int {
         var status = stat()
-        guard unsafe stat(path, &status) == 0 else { throw CommandFailure("\(path) cannot be read (errno \(errno))") }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw CommandFailure("\(path) is not a file") }
+        guard unsafe stat(path, &status) == 0 else {
+            throw ClientFailure(.local, "\(path) cannot be read (errno \(errno))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw ClientFailure(.local, "\(path) is not a file") }
         return status.st_size
     }
 
-    func makeAsyncIterator() -> Iterator { Iterator(pieces: pieces[...]) }
+    package func makeAsyncIterator() -> Iterator { Iterator(pieces: pieces[...], progress: progress) }
 
-    struct Iterator: AsyncIteratorProtocol {
+    package struct Iterator: AsyncIteratorProtocol {
         fileprivate var pieces: ArraySlice<Piece>
         private var file: FileHandleBox?
         private var left = 0
+        private var sent: Int64 = 0
+        private let progress: @Sendable (Int64) -> Void
 
-        fileprivate init(pieces: ArraySlice<Piece>) {
+        fileprivate init(pieces: ArraySlice<Piece>, progress: @escaping @Sendable (Int64) -> Void) {
             self.pieces = pieces
+            self.progress = progress
         }
 
-        mutating func next() async throws -> ByteBuffer? {
+        package mutating func next() async throws -> ByteBuffer? {
+            progress(sent)
+            let piece = try piece()
+            sent += Int64(piece?.readableBytes ?? 0)
+            return piece
+        }
+
+        private mutating func piece() throws -> ByteBuffer? {
             while true {
                 if let open = file {
                     guard left > 0 else {
@@ -101,7 +119,9 @@ struct MultipartForm: AsyncSequence, Sendable {
                         continue
                     }
                     let chunk = try open.read(atMost: Swift.min(left, 65_536))
-                    guard !chunk.isEmpty else { throw CommandFailure("\(open.path) became shorter while it was sent") }
+                    guard !chunk.isEmpty else {
+                        throw ClientFailure(.local, "\(open.path) became shorter while it was sent")
+                    }
                     left -= chunk.count
                     return ByteBuffer(bytes: chunk)
                 }
@@ -125,7 +145,7 @@ fileprivate final class FileHandleBox {
     init(_ path: String) throws {
         self.path = path
         descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw CommandFailure("\(path) cannot be read (errno \(errno))") }
+        guard descriptor >= 0 else { throw ClientFailure(.local, "\(path) cannot be read (errno \(errno))") }
     }
 
     deinit { close(descriptor) }

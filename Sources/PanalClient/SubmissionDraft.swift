@@ -1,0 +1,118 @@
+package import PanalCore
+import PanalManifest
+
+/// What somebody wants to run, held against the program's schema before anything is sent: a name that is no input, a file that is none.
+/// Values themselves are the server's to check.
+package struct SubmissionDraft {
+    package typealias Pair = (name: String, value: String)
+
+    /// Values by field, in the order in which they were given.
+    private var values: [String: [String]] = [:]
+    private var files: [String: [String]] = [:]
+
+    /// `NAME=VALUE` as it stands on a command line. Throws `local` without a name or `=`.
+    package static func pair(_ text: String) throws(ClientFailure) -> Pair {
+        guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+            throw ClientFailure(.local, "‘\(text)’ is not NAME=VALUE")
+        }
+        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+
+    /// `schema` is the program's JSON Schema; `document` an object of further values, `files` paths. Throws `local` with every mistake, each with
+    /// its field.
+    package init(
+        schema: JSONValue, values given: [Pair], files givenFiles: [Pair], document: JSONValue? = nil
+    ) throws(ClientFailure) {
+        var mistakes: [String] = []
+        var members = schema["properties"]?.members ?? [:]
+        for (name, value) in document?.members ?? [:] where value != .null {
+            values[name] = value.list?.map(\.asSubmitted) ?? [value.asSubmitted]
+        }
+        for (name, value) in given { values[name, default: []].append(value) }
+        for (name, path) in givenFiles {
+            files[name, default: []].append(path.hasPrefix("@") ? String(path.dropFirst()) : path)
+        }
+        for name in Set(values.keys).union(files.keys).sorted() {
+            guard let field = members.removeValue(forKey: name) else {
+                mistakes.append("\(name): \(Self.unknown(name, schema))")
+                continue
+            }
+            if let detail = Self.mistake(
+                in: field, values: values[name] ?? [], files: files[name] ?? [], name: name)
+            {
+                mistakes.append("\(name): \(detail)")
+            }
+        }
+        for case .string(let name) in schema["required"]?.list ?? [] where members[name] != nil {
+            let isFile = Self.item(of: members[name] ?? .null)["format"]?.text == "binary"
+            mistakes.append(
+                "\(name): is required; give it with \(isFile ? "--file \(name)=PATH" : "--input \(name)=VALUE")")
+        }
+        guard mistakes.isEmpty else {
+            let heading = mistakes.count == 1 ? "an input is wrong" : "inputs are wrong"
+            throw ClientFailure(.refused(status: 422), ([heading] + mistakes.map { "  \($0)" }).joined(separator: "\n"))
+        }
+    }
+
+    private static func unknown(_ name: String, _ schema: JSONValue) -> String {
+        let names = (schema["properties"]?.members ?? [:]).keys.sorted()
+        guard !names.isEmpty else { return "the program has no inputs" }
+        let near = Nearest.to(name, among: names)
+        return "the program has no such input; "
+            + (near.map { "did you mean \($0)?" } ?? "it has \(names.joined(separator: ", "))")
+    }
+
+    private static func item(of field: JSONValue) -> JSONValue { field["items"] ?? field }
+
+    private static func mistake(in field: JSONValue, values: [String], files: [String], name: String) -> String? {
+        let item = item(of: field)
+        let isFile = item["format"]?.text == "binary"
+        if isFile, !values.isEmpty { return "is a file; give it with --file \(name)=PATH" }
+        if !isFile, !files.isEmpty { return "is no file; give it with --input \(name)=VALUE" }
+        if field["items"] == nil, values.count + files.count > 1 { return "takes one value, and was given more" }
+        for value in values {
+            if let choices = item["enum"]?.list, !choices.map(\.asSubmitted).contains(value) {
+                return "‘\(value)’ is none of \(choices.map(\.asSubmitted).joined(separator: ", "))"
+            }
+            switch item["type"]?.text {
+            case "integer" where Int(value) == nil: return "‘\(value)’ is not a whole number"
+            case "number" where Double(value) == nil: return "‘\(value)’ is not a number"
+            default: break
+            }
+        }
+        return nil
+    }
+
+    package var hasFiles: Bool { !files.isEmpty }
+
+    /// As an object, for a submission without files.
+    package var document: JSONValue {
+        .object(values.mapValues { $0.count == 1 ? .string($0[0]) : .array($0.map(JSONValue.string)) })
+    }
+
+    /// As parts of a form, by name.
+    package var parts: [FormPart] {
+        values.sorted { $0.key < $1.key }.flatMap { name, texts in texts.map { FormPart(name: name, text: $0) } }
+            + files.sorted { $0.key < $1.key }.flatMap { name, paths in
+                paths.map { path in
+                    FormPart(name: name, fileName: path.split(separator: "/").last.map(String.init) ?? path, file: path)
+                }
+            }
+    }
+}
+
+extension JSONValue {
+    package var members: [String: JSONValue]? {
+        if case .object(let members) = self { members } else { nil }
+    }
+
+    /// As a form field has it.
+    fileprivate var asSubmitted: String {
+        switch self {
+        case .string(let text): text
+        case .integer(let value): String(value)
+        case .boolean(let value): String(value)
+        default: (try? serialized()).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+    }
+}

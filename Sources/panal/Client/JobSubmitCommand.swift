@@ -1,0 +1,151 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import NIOHTTP1
+import PanalClient
+import PanalCore
+import PanalManifest
+
+struct JobSubmitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "submit", abstract: "Run a program.",
+        discussion: """
+            Prints the job's id. ‘panal program show PROGRAM’ names the inputs; a list is given by naming its input several times.
+
+              panal job submit filter --file imagen=photo.png --input radio=3 --download results
+
+            --wait waits for the end and takes the job's exit code; --follow also shows its output while it runs; --download also fetches \
+            its files. Ctrl-C leaves the job running; a second one within two seconds cancels it. The submission is sent with an \
+            idempotency key: when the connection is lost it is sent again, and never becomes two jobs.
+            """)
+
+    @Argument(help: "The program's name.", completion: .custom { _, _, prefix in await Completions.programs(prefix) })
+    var program: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("A value.", valueName: "name=value"))
+    var input: [String] = []
+
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("A file; ‘name=@path’ is the same.", valueName: "name=path"),
+        completion: .file())
+    var file: [String] = []
+
+    @Option(
+        help: ArgumentHelp("A JSON object of values; ‘-’ is standard input.", valueName: "path"),
+        completion: .file(extensions: ["json"]))
+    var inputs: String?
+
+    @Option(
+        help: "Hardware profile; the program's own when it is not given.",
+        completion: .custom { _, _, prefix in await Completions.profiles(prefix) })
+    var profile: String?
+
+    @Option(help: "Version of the program; the newest when it is not given.")
+    var version: Int?
+
+    @Option(help: "low, normal, high or opportunistic.", completion: .list(PriorityClass.allCases.map(\.rawValue)))
+    var priority: String?
+
+    @Flag(help: "Wait for the end, and end with the job's exit code.")
+    var wait = false
+
+    @Flag(help: "Show the output while the job runs, and wait for the end.")
+    var follow = false
+
+    @Option(
+        help: ArgumentHelp("Wait for the end and put the result files there.", valueName: "folder"),
+        completion: .directory)
+    var download: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A name of your own for this submission: sent again with it, it is the same job.", valueName: "key"))
+    var idempotencyKey: String?
+
+    @OptionGroup var server: ServerOptions
+
+    func validate() throws {
+        if let priority, PriorityClass(rawValue: priority) == nil {
+            let known = PriorityClass.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--priority ‘\(priority)’ is none of \(known)")
+        }
+        if follow, server.json {
+            throw ValidationError("--follow prints the job's output, --json its document: one of them")
+        }
+        if let key = idempotencyKey,
+            !(1...255).contains(key.utf8.count)
+                || !key.utf8.allSatisfy({ (33...126).contains($0) && $0 != 34 && $0 != 92 })
+        {
+            throw ValidationError("--idempotency-key is 1 to 255 visible ASCII characters without quotes")
+        }
+    }
+
+    private var isWaiting: Bool { wait || follow || download != nil }
+
+    func run() async throws {
+        let client = try server.client
+        let schema = try await client.get(ProgramCommand.path(program, "/schema", version: version)).document
+        let draft = try SubmissionDraft(
+            schema: schema, values: try input.map(SubmissionDraft.pair), files: try file.map(SubmissionDraft.pair),
+            document: try document())
+        let answer = try await submit(draft, client)
+        let job = try answer.document
+        let id = try job.text("id")
+        guard isWaiting else { return try server.show(answer) { _ in "\(id)\n" } }
+        let watch = JobWatch(client: client, id: id, isShown: !server.json)
+        let follow = follow
+        if !server.json, !(job["final"]?.flag ?? false) { StandardError.line("job \(id)") }
+        let end = try await watch.attended {
+            if job["final"]?.flag == true, !follow { return answer }
+            return follow ? try await JobLogs(client: client, id: id).follow() : try await watch.end()
+        }
+        let ended = try end.document
+        if let download {
+            try await JobDownloadCommand.fetchAll(ended, to: download, client, isShown: !server.json, replaces: false)
+        }
+        if server.json || !follow { try server.show(end) { "\(id) \(JobText.line($0))\n" } }
+        let code = ExitStatus.of(job: ended)
+        if code != 0 {
+            if follow { StandardError.line("job \(id) \(JobText.line(ended))") }
+            throw ExitCode(code)
+        }
+    }
+
+    private func submit(_ draft: SubmissionDraft, _ client: PanalClient) async throws -> ClientAnswer {
+        let query = ClientRequest.query(["profile": profile, "version": version.map(String.init), "priority": priority])
+        let path = ProgramCommand.path(program, "/jobs") + query
+        let upload = try draft.hasFiles ? Upload(draft.parts, label: program, isShown: !server.json) : nil
+        var request = ClientRequest(.POST, path, body: upload.map { .form($0.form) } ?? .json(draft.document))
+        request.repeatSafely(key: idempotencyKey ?? Self.freshKey())
+        // A short job's end comes with the answer; a longer one is waited for by its id, so that nothing is lost with the connection.
+        if isWaiting { request.headers.add(name: "Prefer", value: "wait=1") }
+        guard let upload else { return try await client.send(request) }
+        return try await upload.while { try await client.send(request) }
+    }
+
+    private func document() throws -> JSONValue? {
+        guard let inputs else { return nil }
+        let data: Data?
+        if inputs == "-" {
+            data = FileManager.default.contents(atPath: "/dev/stdin")
+        } else {
+            data = FileManager.default.contents(atPath: inputs)
+        }
+        guard let data else { throw ClientFailure(.local, "\(inputs) cannot be read") }
+        let value: JSONValue
+        do throws(Mistake) {
+            value = try JSONReader.read(Array(data))
+        } catch {
+            throw ClientFailure(.local, "\(inputs) is no JSON: \(error.detail)")
+        }
+        guard case .object = value else {
+            throw ClientFailure(.local, "\(inputs) is \(value.kind), not an object of values")
+        }
+        return value
+    }
+
+    private static func freshKey() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in String(generator.next(), radix: 36) }.joined()
+    }
+}

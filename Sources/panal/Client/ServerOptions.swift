@@ -1,0 +1,55 @@
+import ArgumentParser
+import FoundationEssentials
+import NIOHTTP1
+import PanalClient
+import PanalCore
+
+/// Which server a verb talks to, and how it says what it was told. Each client verb has these.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A server that you are signed in to, or an address; else PANAL_URL, else the current one of ‘panal server list’.",
+            valueName: "name|url"),
+        completion: .custom { _, _, prefix in ServerOptions.knownServers.filter { $0.hasPrefix(prefix) } })
+    var server: String?
+
+    @Flag(help: "Print the server's own JSON document instead of text.")
+    var json = false
+
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+    private static var knownServers: [String] {
+        ((try? ServerListFile(environment: environment).read())?.servers.keys.sorted()) ?? []
+    }
+
+    /// The server and the key of this call.
+    var choice: ServerChoice {
+        get throws {
+            try ServerChoice.make(
+                option: server, environment: Self.environment,
+                list: try ServerListFile(environment: Self.environment).read())
+        }
+    }
+
+    var client: PanalClient {
+        get throws {
+            let choice = try choice
+            return PanalClient(address: choice.address, key: choice.key) { StandardError.line($0) }
+        }
+    }
+
+    /// Prints an answer as it came when JSON was asked for, else what `text` makes of it.
+    func show(_ answer: ClientAnswer, _ text: (JSONValue) throws -> String) throws {
+        if json {
+            StandardOutput.write(answer.body)
+            if answer.body.last != 10 { StandardOutput.write("\n") }
+        } else {
+            StandardOutput.write(try text(try answer.document))
+        }
+    }
+
+    /// What a verb asks for and answers in most cases.
+    func ask(_ request: ClientRequest, _ text: (JSONValue) throws -> String) async throws {
+        try show(try await client.send(request), text)
+    }
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import NIOHTTP1
+import PanalClient
+import PanalCore
+
+struct UserCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user", abstract: "The users of a server.",
+        subcommands: [List.self, Add.self, Enable.self, Disable.self, Block.self, Password.self],
+        defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the users.")
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            try await server.ask(ClientRequest(.GET, "/api/v1/users")) { answer in
+                var table = Table([
+                    .flexible("name"), .fixed("role"), .fixed("status"), .number("since"), .fixed("id").optional,
+                ])
+                for user in try answer.list("users") { table.add(UserCommand.row(user)) }
+                return table.text(width: Terminal.width)
+            }
+        }
+    }
+
+    fileprivate static func row(_ user: JSONValue) -> [String] {
+        [
+            user["name"]?.text ?? "", user["role"]?.text ?? "", user["status"]?.text ?? "",
+            Humane.age(of: user["created"]?.moment), user["id"]?.text ?? "",
+        ]
+    }
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a user.",
+            discussion:
+                "Without --password-stdin the server makes a password, which is printed on standard output, this once.")
+
+        @Argument(help: "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’.")
+        var name: String
+
+        @Flag(help: "As an administrator.")
+        var administrator = false
+
+        @Flag(help: "Read the password from standard input.")
+        var passwordStdin = false
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            var members: [String: JSONValue] = [
+                "name": .string(name), "role": .string(administrator ? "administrator" : "user"),
+            ]
+            if passwordStdin { members["password"] = .string(try Terminal.inputLine()) }
+            try await server.ask(ClientRequest(.POST, "/api/v1/users", body: .json(.object(members)))) { user in
+                guard let password = user["password"]?.text else { return "\(try user.text("name")) was added.\n" }
+                StandardError.line("\(try user.text("name")) was added; the password is shown only this once")
+                return password + "\n"
+            }
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let users in again.")
+        @OptionGroup var who: Users
+        func run() async throws { try await who.set("available") }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Keep users out for a while: their sessions end and their keys rest.")
+        @OptionGroup var who: Users
+        func run() async throws { try await who.set("disabled") }
+    }
+
+    struct Block: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Keep users out for good.")
+        @OptionGroup var who: Users
+        func run() async throws { try await who.set("blocked") }
+    }
+
+    struct Password: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a user a new password, and end their sessions.",
+            discussion: "The server makes it; it is printed on standard output, this once.")
+
+        @Argument(help: "The user's name.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
+        var name: String
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            let client = try server.client
+            let id = try await UserCommand.id(of: name, client)
+            let answer = try await client.send(ClientRequest(.POST, "/api/v1/users/\(id)/password"))
+            try server.show(answer) { try $0.text("password") + "\n" }
+        }
+    }
+
+    struct Users: ParsableArguments {
+        @Argument(help: "Their names.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
+        var names: [String]
+
+        @Option(help: "A server that you are signed in to, or an address.")
+        var server: String?
+
+        func set(_ status: String) async throws {
+            var options = ServerOptions()
+            options.server = server
+            let client = try options.client
+            for name in names {
+                let id = try await UserCommand.id(of: name, client)
+                let change = ClientRequest(.PATCH, "/api/v1/users/\(id)", body: .json(["status": .string(status)]))
+                let user = try await client.send(change).document
+                print("\(TextWidth.harmless(name)) is \(user["status"]?.text ?? status).")
+            }
+        }
+    }
+
+    /// The id behind a name.
+    static func id(of name: String, _ client: PanalClient) async throws -> String {
+        let users = try await client.get("/api/v1/users").document.list("users")
+        guard let user = users.first(where: { $0["name"]?.text == name }) else {
+            throw ClientFailure(.refused(status: 404), "there is no user ‘\(name)’")
+        }
+        return ClientRequest.escaped(try user.text("id"))
+    }
+}
