@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import PanalCore
 import Synchronization
@@ -5,8 +6,8 @@ import Synchronization
 /// Transactions that are asked for while one is being written share the next: one synchronization of the disk for all of them.
 ///
 /// Whoever finds nobody writing writes at once, on their own thread: a transaction takes tens of microseconds and a synchronization
-/// a few hundred, less than it takes to wake another thread and to be woken again. Everybody else waits without a thread. So at most
-/// one of Swift's threads waits for the disk here, however many ask.
+/// a few hundred, about as long as it takes to wake another thread and to be woken again. Everybody else waits without a thread, for
+/// a thread of this line's own. As long as the disk takes its time, that one does all the writing, so that no event loop waits.
 ///
 /// Each stands for itself all the same: where a shared transaction fails, each of its parts is tried again alone.
 final class CommitLine: Sendable {
@@ -38,12 +39,17 @@ final class CommitLine: Sendable {
     private struct State {
         var waiting: [Part] = []
         var isWriting = false
+        /// Whether the last transaction was done within `quick`.
+        var isQuick = true
     }
 
     /// Parts of one transaction at most, so that nobody's answer waits for a long line of others.
     private static let most = 64
 
+    private static let quick = Duration.milliseconds(2)
+
     private let pool: DatabasePool
+    private let thread = DispatchQueue(label: "panal.commits")
     private let state = Mutex(State())
     /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
     private let durability = Mutex<Durability?>(nil)
@@ -58,18 +64,19 @@ final class CommitLine: Sendable {
 
     /// Has `part` carried out, now or with the next ones.
     func enter(_ part: Part) {
-        let isFirst = state.withLock { state in
+        let (isFirst, isQuick) = state.withLock { state in
             if state.isWriting {
                 state.waiting.append(part)
-                return false
+                return (false, false)
             }
             state.isWriting = true
-            return true
+            return (true, state.isQuick)
         }
         guard isFirst else { return }
+        guard isQuick else { return thread.async { self.carryOn([part]) } }
         carryOut([part])
         // What has come meanwhile is not this caller's to wait for.
-        if let next = takeNext() { Task { self.carryOn(next) } }
+        if let next = takeNext() { thread.async { self.carryOn(next) } }
     }
 
     private func carryOn(_ first: [Part]) {
@@ -97,7 +104,9 @@ final class CommitLine: Sendable {
         let begin = ContinuousClock.now
         do {
             try commit(parts)
-            measured.withLock { $0.times.add(.now - begin) }
+            let time = ContinuousClock.now - begin
+            measured.withLock { $0.times.add(time) }
+            state.withLock { $0.isQuick = time < Self.quick }
             for part in parts { part.end(nil) }
         } catch {
             measured.withLock { $0.failures += 1 }
