@@ -126,14 +126,19 @@ package struct StateDeadlines: Hashable, Sendable {
     }
 
     package subscript(kind: Kind) -> Duration {
+        get { self[keyPath: Self.path(of: kind)] }
+        set { self[keyPath: Self.path(of: kind)] = newValue }
+    }
+
+    private static func path(of kind: Kind) -> WritableKeyPath<Self, Duration> {
         switch kind {
-        case .queued: queued
-        case .configuring: configuring
-        case .deploying: deploying
-        case .reconnecting: reconnecting
-        case .copyRequested: copyRequested
-        case .copying: copying
-        case .finishing: finishing
+        case .queued: \.queued
+        case .configuring: \.configuring
+        case .deploying: \.deploying
+        case .reconnecting: \.reconnecting
+        case .copyRequested: \.copyRequested
+        case .copying: \.copying
+        case .finishing: \.finishing
         }
     }
 }

@@ -36,13 +36,26 @@ package struct APIKey: Hashable, Sendable, Codable, Identifiable {
     package var label: String
     package var created: Timestamp
     package var expires: Timestamp?
+    /// What it may be used for, as far as its owner may.
+    package var scopes: Set<KeyScope>
+    /// About a minute exact; nil when it was never used.
+    package var lastUsed: Timestamp?
+    /// Until when the secret before the last change of secrets is still taken; nil where there is none.
+    package var previousHoldsUntil: Timestamp?
 
-    package init(id: APIKeyID, owner: UserID, label: String, created: Timestamp, expires: Timestamp?) {
+    package init(
+        id: APIKeyID, owner: UserID, label: String, created: Timestamp, expires: Timestamp?,
+        scopes: Set<KeyScope> = Set(KeyScope.allCases), lastUsed: Timestamp? = nil,
+        previousHoldsUntil: Timestamp? = nil
+    ) {
         self.id = id
         self.owner = owner
         self.label = label
         self.created = created
         self.expires = expires
+        self.scopes = scopes
+        self.lastUsed = lastUsed
+        self.previousHoldsUntil = previousHoldsUntil
     }
 }
 
@@ -51,11 +64,14 @@ package struct Principal: Hashable, Sendable {
     package var user: UserID
     package var name: String
     package var role: Role
+    /// The key by which they came; nil for a session and for the service itself.
+    package var key: KeyGrant?
 
-    package init(user: UserID, name: String, role: Role) {
+    package init(user: UserID, name: String, role: Role, key: KeyGrant? = nil) {
         self.user = user
         self.name = name
         self.role = role
+        self.key = key
     }
 
     package var isAdministrator: Bool { role == .administrator }

@@ -3,7 +3,9 @@
 ///
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
-package protocol Store: LedgerStore, SubmissionStore, UploadStore {
+package protocol Store:
+    InvitationStore, KeyStore, LedgerStore, OperationsStore, SubmissionStore, TenancyStore, UploadStore
+{
     // Users.
     func users() async throws -> [User]
     func user(_ id: UserID) async throws -> User?
@@ -17,18 +19,12 @@ package protocol Store: LedgerStore, SubmissionStore, UploadStore {
     /// would be left who may administer, `StoreError.unknown` when there is no such user.
     func setStatus(of user: UserID, to status: UserStatus) async throws -> User
 
-    // Sessions and keys, found by the hash of their secret.
+    // Sessions, found by the hash of their token.
     func insert(_ session: StoredSession) async throws
     func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)?
     func deleteSession(tokenHash: ContentHash) async throws
     /// Forgets what expired before `moment`; answers how many sessions that were.
     func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int
-    func insert(_ key: APIKey, secretHash: ContentHash) async throws
-    func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)?
-    /// In the order of their making.
-    func keys(of owner: UserID) async throws -> [APIKey]
-    /// Answers whether there was one.
-    func deleteKey(_ id: APIKeyID) async throws -> Bool
 
     // Programs.
     /// Programs that `user` may see, by name; all of them when `user` is nil.

@@ -86,6 +86,26 @@ package struct JobDemand: Hashable, Sendable {
     var isOpportunistic: Bool { priority == .opportunistic }
 }
 
+/// What of a job's demand follows from who it is for, and may change while it waits.
+package struct JobTerms: Hashable, Sendable {
+    package var group: String
+    package var pools: Set<String>?
+    package var allocator: Allocator?
+
+    package init(group: String = "", pools: Set<String>? = nil, allocator: Allocator? = nil) {
+        self.group = group
+        self.pools = pools
+        self.allocator = allocator
+    }
+}
+
+extension JobDemand {
+    package var terms: JobTerms {
+        get { JobTerms(group: group, pools: pools, allocator: allocator) }
+        set { (group, pools, allocator) = (newValue.group, newValue.pools, newValue.allocator) }
+    }
+}
+
 /// What people ask for is not checked before it is added up.
 extension Int {
     /// The sum, or the largest (least) number where that is out of reach.

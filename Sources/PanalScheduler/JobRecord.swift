@@ -3,10 +3,10 @@ import PanalCore
 /// A job that the schedule knows.
 struct JobRecord: Sendable {
     let ticket: Ticket
-    let demand: JobDemand
+    private(set) var demand: JobDemand
     let user: Int32
-    let group: Int32
-    let pools: UInt64
+    private(set) var group: Int32
+    private(set) var pools: UInt64
     /// Thousandths of cores of all cells.
     let millicores: Int
     /// Its time limit in microseconds.
@@ -44,6 +44,12 @@ struct JobRecord: Sendable {
         submitted: 0)
 
     var isWaiting: Bool { place != nil }
+
+    /// The same job under other terms; only while it stands nowhere.
+    mutating func amend(_ terms: JobTerms, group: Int32, pools: UInt64) {
+        (demand.group, demand.pools, demand.allocator) = (terms.group, terms.pools, terms.allocator)
+        (self.group, self.pools) = (group, pools)
+    }
 
     var summary: WaitingSummary {
         var summary = WaitingSummary()

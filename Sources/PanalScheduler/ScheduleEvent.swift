@@ -65,6 +65,8 @@ package enum ScheduleEvent: Hashable, Sendable {
     case withdraw(Ticket)
     /// A job that an earlier scheduler started, and that still runs, holds this since then.
     case adopt(Ticket, JobDemand, [Reservation], started: Timestamp)
+    /// What waiting jobs are for or may have has changed; they keep their places in the order of submission. Others are left alone.
+    case amend([Ticket: JobTerms])
     case host(HostID, HostStatus)
     /// Somebody uses the machine in person, or has left: opportunistic jobs there freeze and thaw.
     case presence(HostID, Bool)

@@ -121,6 +121,7 @@ package struct ScheduleState: Sendable {
             forget(job)
         case .adopt(let ticket, let demand, let reservations, let started):
             adopt(ticket, demand, reservations, started: min(time.inside(started), now), now, &actions)
+        case .amend(let terms): amend(terms)
         case .host(let host, let status): set(host, status)
         case .presence(let host, let isThere):
             guard hosts.indices.contains(host.number) else { break }
@@ -289,6 +290,18 @@ extension ScheduleState {
     mutating func noteUnheld(_ job: Int32) {
         jobs[Int(job)].isUnheld = true
         load.unheld += 1
+    }
+
+    private mutating func amend(_ terms: [Ticket: JobTerms]) {
+        for (ticket, terms) in terms.sorted(by: { $0.key < $1.key }) {
+            guard let job = numbers[ticket], jobs[Int(job)].isWaiting, jobs[Int(job)].demand.terms != terms else {
+                continue
+            }
+            leave(job)
+            jobs[Int(job)].amend(
+                terms, group: accounts.groups.number(of: terms.group), pools: mask(of: terms.pools))
+            join(job)
+        }
     }
 
     private mutating func set(_ host: HostID, _ status: HostStatus) {

@@ -54,7 +54,9 @@ final class JobRunner: Sendable {
     let clock: any WallClock
     let signals: JobSignals
     let logger: Logger
-    let deadlines: StateDeadlines
+    /// How long a job may be in each state; an administrator may change it.
+    let deadlineBox: Mutex<StateDeadlines>
+    var deadlines: StateDeadlines { deadlineBox.withLock { $0 } }
     /// Attempts at a job that fails through Panal's fault.
     let mostAttempts: Int
 
@@ -68,7 +70,7 @@ final class JobRunner: Sendable {
         self.scheduler = scheduler
         self.clock = clock
         self.signals = signals
-        self.deadlines = deadlines
+        deadlineBox = Mutex(deadlines)
         self.mostAttempts = mostAttempts
         self.logger = logger
     }
@@ -171,6 +173,26 @@ final class JobRunner: Sendable {
             state.isStopping = true
             state.isLeaving = true
         }
+    }
+
+    /// What users and groups may have has changed: it holds at once, for those that wait too. What runs goes on.
+    func bind(_ terms: ServiceTerms) async {
+        for (number, status) in terms.hosts.enumerated() {
+            carryOut(await scheduler.apply(.host(HostID(number: number), status)))
+        }
+        let changed = state.withLock { state in
+            var changed: [Ticket: JobTerms] = [:]
+            for (job, live) in state.live {
+                guard let owner = UserID(live.demand.user) else { continue }
+                let terms = terms.terms(of: owner)
+                // Also of one that runs, which may have to begin again.
+                state.live[job]?.demand.terms = terms
+                if live.task == nil { changed[live.ticket] = terms }
+            }
+            return changed
+        }
+        carryOut(await scheduler.apply(.amend(changed)))
+        carryOut(await scheduler.apply(.configure(terms.schedule)))
     }
 
     // MARK: - Actions

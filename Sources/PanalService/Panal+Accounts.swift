@@ -20,7 +20,7 @@ extension Panal {
         }
         let token = Secrets.make()
         let session = StoredSession(
-            tokenHash: Secrets.hash(token), user: user.id, created: now, expires: now + configuration.sessionLifetime)
+            tokenHash: Secrets.hash(token), user: user.id, created: now, expires: now + settings.sessionLifetime)
         try await store.insert(session)
         return SignedIn(
             token: token, csrf: Secrets.formToken(of: token), principal: Principal(of: user), expires: session.expires)
@@ -40,43 +40,6 @@ extension Panal {
         try await store.deleteSession(tokenHash: Secrets.hash(token))
     }
 
-    /// Who the key belongs to; nil when it is unknown, revoked, expired, or its owner is not available any more.
-    package func principal(apiKey: String) async throws -> Principal? {
-        guard let (id, secret) = APIKeyText.parse(apiKey), let found = try await store.key(id),
-            Secrets.areEqual(Secrets.hash(secret).hex.utf8, found.secretHash.hex.utf8),
-            found.key.expires.map({ $0 > clock.now() }) ?? true, found.owner.status == .available
-        else { return nil }
-        return Principal(of: found.owner)
-    }
-
-    /// A new key, `pnl_<id>_<secret>`; the secret is only in this answer. Without `lifetime` it holds until it is revoked.
-    package func createKey(_ principal: Principal, label: String, lifetime: Duration?) async throws -> (
-        key: APIKey, secret: String
-    ) {
-        let label = label.trimmed
-        guard (1...80).contains(label.count), !label.hasControlCharacters else {
-            throw ServiceError(.invalid, mistake: "/label", "1 to 80 characters on one line")
-        }
-        if let lifetime, lifetime <= .zero { throw ServiceError(.invalid, mistake: "/lifetime", "more than 0 seconds") }
-        let now = clock.now()
-        let secret = Secrets.make()
-        let key = APIKey(
-            id: .make(at: now), owner: principal.user, label: label, created: now, expires: lifetime.map { now + $0 })
-        try await store.insert(key, secretHash: Secrets.hash(secret))
-        return (key, APIKeyText.make(id: key.id, secret: secret))
-    }
-
-    /// The principal's own keys.
-    package func keys(_ principal: Principal) async throws -> [APIKey] {
-        try await store.keys(of: principal.user)
-    }
-
-    package func revokeKey(_ principal: Principal, _ id: APIKeyID) async throws {
-        guard let found = try await store.key(id), found.owner.id == principal.user || principal.isAdministrator,
-            try await store.deleteKey(id)
-        else { throw ServiceError(.notFound, "there is no such key") }
-    }
-
     /// Registers somebody; administrators only. Without `password` a random one is made. The answer is the only place that names it.
     package func createUser(_ principal: Principal, name: String, password: String?, role: Role) async throws -> (
         user: User, password: String
@@ -94,12 +57,23 @@ extension Panal {
     /// Throws `conflict` for the last administrator.
     package func setStatus(_ principal: Principal, user: UserID, to status: UserStatus) async throws -> User {
         try requireAdministrator(principal)
+        return try await keepingAdministrators { try await store.setStatus(of: user, to: status) }
+    }
+
+    /// Makes a user an administrator, or an administrator a user; administrators only, and at once. Throws `conflict` for the last
+    /// administrator.
+    package func setRole(_ principal: Principal, user: UserID, to role: Role) async throws -> User {
+        try requireAdministrator(principal)
+        return try await keepingAdministrators { try await store.setRole(of: user, to: role) }
+    }
+
+    private func keepingAdministrators(_ body: () async throws -> User) async throws -> User {
         do {
-            return try await store.setStatus(of: user, to: status)
+            return try await body()
         } catch StoreError.lastAdministrator {
             throw ServiceError(.conflict, "nobody would be left to administer: make another administrator first")
         } catch StoreError.unknown {
-            throw ServiceError(.notFound, "there is no such user")
+            throw Self.noUser
         }
     }
 
@@ -126,10 +100,7 @@ extension Panal {
     }
 
     func addUser(name: String, password: String?, role: Role) async throws -> (user: User, password: String) {
-        let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
-        guard (2...40).contains(name.utf8.count), name.utf8.allSatisfy(letters.contains) else {
-            throw ServiceError(.invalid, mistake: "/name", "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’")
-        }
+        guard Self.isAccountName(name) else { throw ServiceError(.invalid, mistake: "/name", Self.accountNameRule) }
         let password = password ?? Secrets.make(bits: 80)
         try checkNewPassword(password)
         let now = clock.now()
@@ -137,16 +108,28 @@ extension Panal {
         do {
             try await store.insert(user, credential: try await passwords.makeCredential(for: password))
         } catch StoreError.nameTaken {
-            throw ServiceError(.conflict, "there is already a user ‘\(name)’")
+            throw Self.nameOfUserTaken(name)
         }
         return (user, password)
+    }
+
+    static let accountNameRule = "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’"
+
+    static func isAccountName(_ name: String) -> Bool {
+        let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
+        return (2...40).contains(name.utf8.count) && name.utf8.allSatisfy(letters.contains)
+    }
+
+    /// For the audit log; not to be answered to anybody.
+    package func user(named name: String) async throws -> User? {
+        try await store.user(named: String(decoding: name.utf8.prefix(64), as: UTF8.self))
     }
 
     func requireAdministrator(_ principal: Principal) throws {
         guard principal.isAdministrator else { throw ServiceError(.forbidden, "only administrators may do this") }
     }
 
-    private func checkNewPassword(_ password: String) throws {
+    func checkNewPassword(_ password: String) throws {
         let least = configuration.minimumPasswordLength
         guard password.count >= least else {
             throw ServiceError(.invalid, mistake: "/password", "at least \(least) characters")

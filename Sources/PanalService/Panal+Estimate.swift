@@ -83,7 +83,9 @@ extension Panal {
     ) async throws -> PreparedJob {
         if priority == .high { try requireAdministrator(principal) }
         let program = try await program(principal, name: name, version: version)
-        let chosen = try self.profile(named: profile, for: program.manifest)
+        let rights = tenancy.rights(of: principal.user)
+        let chosen = try self.profile(named: profile, for: program.manifest, rights)
+        try await checkStorage(of: principal.user, rights, adding: 0)
         let demand = demand(chosen.limits, owner: principal.user, priority: priority)
         // Cheap, before anything is written; the scheduler decides for good when the job is stored.
         if let refusal = await runner.scheduler.refusal(of: demand) { throw Self.refused(refusal) }

@@ -167,10 +167,17 @@ extension Panal {
         return job
     }
 
-    func profile(named name: String?, for manifest: Manifest) throws -> Profile {
-        let wanted = name ?? manifest.suggestedProfile ?? configuration.defaultProfile
+    func profile(named name: String?, for manifest: Manifest, _ rights: Restriction) throws -> Profile {
+        let wanted = name ?? manifest.suggestedProfile ?? settings.defaultProfile
         guard let profile = profileList.first(where: { $0.name == wanted }) else {
             throw ServiceError(.invalid, mistake: "/profile", Self.unknownProfile(wanted, profileList))
+        }
+        if let allowed = rights.profiles, !allowed.contains(profile.name) {
+            let names = profileList.map(\.name).filter(allowed.contains)
+            throw ServiceError(
+                .invalid, mistake: "/profile",
+                "you may not use profile \(wanted); you may use \(names.isEmpty ? "none" : names.joined(separator: ", "))"
+            )
         }
         let smallest = manifest.resources.smallest.flatMap { name in profileList.first { $0.name == name } }
         let refusal =
@@ -178,7 +185,7 @@ extension Panal {
             ?? manifest.resources.refusal(of: profile, smallest: smallest)
         guard let refusal else { return profile }
         let fitting = profileList.filter {
-            capacity.refusal(of: $0.limits) == nil
+            capacity.refusal(of: $0.limits) == nil && rights.profiles?.contains($0.name) ?? true
                 && manifest.resources.refusal(of: $0, smallest: smallest) == nil
         }
         let advice =

@@ -36,6 +36,8 @@ extension Panal {
             {
                 throw ServiceError(.unsupported, refusal)
             }
+            let size = staged.files.reduce(0) { $0 + $1.bytes }
+            try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
             let draft = ProgramDraft(
                 name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,

@@ -83,16 +83,18 @@ extension Panal {
     }
 
     /// How long a job may be in each state, and what follows: the settings of this service.
-    package var deadlines: StateDeadlines { configuration.deadlines }
+    package var deadlines: StateDeadlines { settings.deadlines }
 
     package var hosts: [HostEntry] {
-        let host = configuration.host ?? HostDescription(executor.capacity)
-        return [
+        hostList.map { host in
             HostEntry(
                 name: host.name, pool: host.pool, cores: host.cores.count, memory: host.memory,
                 opportunisticMemory: host.opportunisticMemory)
-        ]
+        }
     }
+
+    /// The machines in the scheduler's order.
+    var hostList: [HostDescription] { [configuration.host ?? HostDescription(executor.capacity)] }
 
     /// Somebody has come to this machine, or gone; before the start, and for a machine that nobody watches, to be left out.
     package func notePresence(_ isThere: Bool) async { await runner?.notePresence(isThere) }

@@ -117,7 +117,7 @@ extension Panal {
         _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
         _ runner: JobRunner
     ) async throws {
-        try await uncancelled { [store, logger, clock] in
+        try await uncancelled { [self] in
             let orders: [Int64]
             do {
                 orders = try await store.insert(
@@ -132,7 +132,12 @@ extension Panal {
                         attempt: job.draft.attempt, manifest: job.prepared.program.manifest,
                         demand: job.prepared.demand, order: order)
                 })
-            guard let refusal else { return }
+            guard let refusal else {
+                // What holds for their owners may have changed since it was looked at.
+                let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }
+                if isLate { await runner.bind(terms) }
+                return
+            }
             // The mark goes with the jobs.
             if let batch {
                 try await store.deleteUnacknowledged(batch.id)

@@ -27,6 +27,14 @@ package final class Panal: Sendable {
     let measured = Mutex<BlobFigures?>(nil)
     /// Nil where nothing is sent.
     let webhooks: (store: any WebhookStore, dispatcher: WebhookDispatcher, policy: WebhookPolicy)?
+    let auditTrail: AuditTrail
+    let settingRules: [SettingRule]
+    let runtime: Mutex<RuntimeSettings>
+    let settingTurns = Mutex(0)
+    /// When the use of a key was last noted.
+    let keyUses = Mutex<[APIKeyID: Timestamp]>([:])
+    /// What users and groups may have, as it is stored.
+    let book = Mutex(Tenancy())
 
     private enum Phase {
         case made
@@ -49,6 +57,9 @@ package final class Panal: Sendable {
         self.clock = clock
         self.configuration = configuration
         self.logger = logger
+        settingRules = SettingRule.all(profiles: profiles.map(\.name))
+        runtime = Mutex(RuntimeSettings(configuration))
+        auditTrail = AuditTrail(store: store, logger: logger)
         passwords = Passwords(cost: configuration.passwordCost)
         throttle = SignInThrottle(rule: configuration.throttle)
         self.webhooks = webhooks.map { kept, outlet in
@@ -71,21 +82,26 @@ package final class Panal: Sendable {
         try await store.claim()
         try await checkLedger()
         let left = try await store.unfinishedJobs()
-        // What was acknowledged is taken again even where the queue has become shorter since.
-        var settings = configuration.schedule
-        settings.queueLimit = max(settings.queueLimit, left.count)
-        let host = configuration.host ?? HostDescription(executor.capacity)
+        try await loadSettings()
+        let tenancy = try await store.tenancy()
+        book.withLock { $0 = tenancy }
+        var schedule = terms.schedule
+        schedule.takeEverybody(atLeast: left.count)
         let runner = JobRunner(
             store: store, blobs: blobs, executor: executor,
-            scheduler: Scheduler(state: ScheduleState(hosts: [host], settings: settings), clock: clock), clock: clock,
-            signals: signals, deadlines: configuration.deadlines, mostAttempts: configuration.attempts, logger: logger)
+            scheduler: Scheduler(state: ScheduleState(hosts: hostList, settings: schedule), clock: clock), clock: clock,
+            signals: signals, deadlines: settings.deadlines, mostAttempts: configuration.attempts, logger: logger)
         do {
+            for (number, status) in terms.hosts.enumerated() where status == .closed {
+                _ = await runner.scheduler.apply(.host(HostID(number: number), status))
+            }
             try await takeUp(left, runner)
         } catch {
             // What goes on is the next start's, in the state that is stored.
             runner.leave()
             throw error
         }
+        if terms.schedule != schedule { await runner.bind(terms) }
         phase.withLock { $0 = .running(runner) }
         return first
     }
@@ -122,6 +138,7 @@ package final class Panal: Sendable {
             return runner
         }
         await runner?.stop(leavingCells: leavingCells, detach: detach)
+        await auditTrail.flush()
     }
 
     package func health() async -> Health {
@@ -143,10 +160,16 @@ package final class Panal: Sendable {
         return HostCapacity(cores: host.cores.compactMap(\.threads.first), memory: host.memory)
     }
 
-    /// The profiles in the operator's order, and which of them this host is too small for.
-    package func profiles() -> [ProfileAvailability] {
+    /// The profiles in the operator's order, and which of them this host is too small for, or `principal` may not use.
+    package func profiles(for principal: Principal? = nil) -> [ProfileAvailability] {
         let capacity = capacity
-        return profileList.map { ProfileAvailability(profile: $0, refusal: capacity.refusal(of: $0.limits)) }
+        let allowed = principal.flatMap { tenancy.rights(of: $0.user).profiles }
+        return profileList.map { profile in
+            let isAllowed = allowed?.contains(profile.name) ?? true
+            return ProfileAvailability(
+                profile: profile,
+                refusal: isAllowed ? capacity.refusal(of: profile.limits) : "you may not use this profile")
+        }
     }
 
     /// Who carries jobs out, also while stopping; nil before `start`.
@@ -181,6 +204,7 @@ package final class Panal: Sendable {
         try await tidyUploads()
         _ = try await store.deleteMarks(before: now + .seconds(-RetryKey.lifetime))
         _ = try await webhooks?.store.deleteDeliveries(createdBefore: now + .seconds(-30 * 86_400))
+        if let span = settings.auditRetention { _ = try await store.deleteAudit(before: now + (.zero - span)) }
         // A day's grace: content that was uploaded a moment ago may belong to a submission that is still being put together.
         try await removeUnreferenced(before: now + .seconds(-86_400))
         await measureBlobs()
@@ -241,7 +265,9 @@ package final class Panal: Sendable {
     }
 
     func demand(_ limits: CellLimits, owner: UserID, priority: PriorityClass) -> JobDemand {
-        JobDemand(limits, user: owner.text, priority: priority)
+        var demand = JobDemand(limits, user: owner.text, priority: priority)
+        demand.terms = terms.terms(of: owner)
+        return demand
     }
 
     private func fail(_ job: Job, because reason: String) async throws {

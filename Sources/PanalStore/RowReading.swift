@@ -14,6 +14,11 @@ extension Row {
         return value
     }
 
+    func real(_ column: Int) throws -> Double {
+        guard let value = Double.fromDatabaseValue(self[column]) else { throw damaged(column, "is no number") }
+        return value
+    }
+
     func flag(_ column: Int) throws -> Bool { try integer(column) != 0 }
 
     func bytes(_ column: Int) throws -> [UInt8] {

@@ -8,6 +8,9 @@ import Synchronization
 /// counts as not having come further, and nothing of what it did has survived that cut.
 package final class SQLiteStore: Sendable {
     let pool: DatabasePool
+    /// For `look` alone. Whoever waits here for a connection waits on a thread that others may need; nobody holds one of these while
+    /// waiting for a thread, as those do who read from `pool`.
+    private let glances: DatabasePool
     let line: CommitLine
     /// This process's place among those that have claimed the store; nil before it has.
     private let epoch = Mutex<Int64?>(nil)
@@ -20,18 +23,25 @@ package final class SQLiteStore: Sendable {
         configuration.label = "panal.store"
         // What was deleted is overwritten: secrets of ended jobs must not stay in free pages.
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON") }
-        pool = try DatabasePool(path: path, configuration: configuration)
-        line = CommitLine(pool)
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        let line = CommitLine(pool)
+        (self.pool, self.line) = (pool, line)
         try pool.writeWithoutTransaction { database in
             try line.set(.synchronized, database)
             let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
             guard journal == "wal" else { throw StoreError.damaged("the database takes no write-ahead log") }
         }
         try Schema.migrator.migrate(pool)
+        configuration.readonly = true
+        configuration.label = "panal.store.glances"
+        configuration.prepareDatabase { _ in }
+        configuration.maximumReaderCount = 8
+        glances = try DatabasePool(path: path, configuration: configuration)
     }
 
     /// Ends all use of the file. Calls after it throw.
     package func close() throws {
+        try glances.close()
         try pool.close()
     }
 
@@ -60,7 +70,7 @@ package final class SQLiteStore: Sendable {
     /// A look at a few rows, on the caller's own thread: it takes less time than it takes to wake another one. Long lists are read
     /// by `pool.read` on threads of the pool's.
     func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try pool.read(body)
+        try glances.read(body)
     }
 
     package func claim() async throws {
@@ -89,7 +99,7 @@ private final class Found<Value: Sendable>: Sendable {
 
 // MARK: - Users
 
-private let userColumns = "users.id, users.name, users.role, users.status, users.created"
+let userColumns = "users.id, users.name, users.role, users.status, users.created"
 
 extension SQLiteStore: Store {
     package func users() async throws -> [User] {
@@ -107,13 +117,15 @@ extension SQLiteStore: Store {
     }
 
     package func insert(_ user: User, credential: Credential) async throws {
-        try await write { database in
-            guard try Self.user("name", user.name, database) == nil else { throw StoreError.nameTaken(user.name) }
-            try database.cachedStatement(sql: "INSERT INTO users VALUES (?, ?, ?, ?, ?)").execute(arguments: [
-                user.id.text, user.name, user.role.rawValue, user.status.rawValue, user.created.microseconds,
-            ])
-            try Self.insert(credential, of: user.id, database)
-        }
+        try await write { try Self.insert(user, credential, $0) }
+    }
+
+    static func insert(_ user: User, _ credential: Credential, _ database: Database) throws {
+        guard try Self.user("name", user.name, database) == nil else { throw StoreError.nameTaken(user.name) }
+        try database.cachedStatement(sql: "INSERT INTO users VALUES (?, ?, ?, ?, ?)").execute(arguments: [
+            user.id.text, user.name, user.role.rawValue, user.status.rawValue, user.created.microseconds,
+        ])
+        try insert(credential, of: user.id, database)
     }
 
     package func credential(of user: UserID) async throws -> Credential? {
@@ -147,14 +159,29 @@ extension SQLiteStore: Store {
                 throw StoreError.unknown("user \(user)")
             }
             guard status != .available else { return changed }
-            let left = try Int.fetchOne(
-                database, sql: "SELECT count(*) FROM users WHERE role = ? AND status = ?",
-                arguments: [Role.administrator.rawValue, UserStatus.available.rawValue])
-            // The error rolls the change back.
-            guard left ?? 0 > 0 else { throw StoreError.lastAdministrator }
+            try Self.checkAdministrators(database)
             try database.execute(sql: "DELETE FROM sessions WHERE user = ?", arguments: [user.text])
             return changed
         }
+    }
+
+    package func setRole(of user: UserID, to role: Role) async throws -> User {
+        try await write { database in
+            try database.execute(sql: "UPDATE users SET role = ? WHERE id = ?", arguments: [role.rawValue, user.text])
+            guard let changed = try Self.user("id", user.text, database) else {
+                throw StoreError.unknown("user \(user)")
+            }
+            try Self.checkAdministrators(database)
+            return changed
+        }
+    }
+
+    /// Throws, which takes the change back, where nobody is left.
+    private static func checkAdministrators(_ database: Database) throws {
+        let left = try Int.fetchOne(
+            database, sql: "SELECT count(*) FROM users WHERE role = ? AND status = ?",
+            arguments: [Role.administrator.rawValue, UserStatus.available.rawValue])
+        guard left ?? 0 > 0 else { throw StoreError.lastAdministrator }
     }
 
     private static func user(_ column: String, _ value: String, _ database: Database) throws -> User? {
@@ -172,7 +199,7 @@ extension SQLiteStore: Store {
     }
 }
 
-// MARK: - Sessions and keys
+// MARK: - Sessions
 
 extension SQLiteStore {
     package func insert(_ session: StoredSession) async throws {
@@ -214,62 +241,13 @@ extension SQLiteStore {
             return database.changesCount
         }
     }
-
-    package func insert(_ key: APIKey, secretHash: ContentHash) async throws {
-        try await write { database in
-            try database.execute(
-                sql: "INSERT INTO api_keys (id, owner, label, created, expires, secret_hash) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [
-                    key.id.text, key.owner.text, key.label, key.created.microseconds, key.expires?.microseconds,
-                    secretHash.hex,
-                ])
-        }
-    }
-
-    package func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)? {
-        try look { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(userColumns), api_keys.id, owner, label, api_keys.created, expires, secret_hash
-                    FROM api_keys JOIN users ON users.id = api_keys.owner WHERE api_keys.id = ?
-                    """)
-            return try Row.fetchOne(statement, arguments: [id.text]).map {
-                (try APIKey(row: $0, from: 5), try $0.hash(10), try User(row: $0))
-            }
-        }
-    }
-
-    package func keys(of owner: UserID) async throws -> [APIKey] {
-        try await pool.read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT id, owner, label, created, expires FROM api_keys WHERE owner = ? ORDER BY created, id",
-                arguments: [owner.text]
-            ).map { try APIKey(row: $0, from: 0) }
-        }
-    }
-
-    package func deleteKey(_ id: APIKeyID) async throws -> Bool {
-        try await write { database in
-            try database.execute(sql: "DELETE FROM api_keys WHERE id = ?", arguments: [id.text])
-            return database.changesCount > 0
-        }
-    }
 }
 
 extension User {
     /// Reads `userColumns`, which come first in their row.
-    fileprivate init(row: Row) throws {
+    init(row: Row) throws {
         self.init(
             id: try row.identifier(0), name: try row.text(1), role: try row.word(2), status: try row.word(3),
             created: try row.moment(4))
-    }
-}
-
-extension APIKey {
-    fileprivate init(row: Row, from first: Int) throws {
-        self.init(
-            id: try row.identifier(first), owner: try row.identifier(first + 1), label: try row.text(first + 2),
-            created: try row.moment(first + 3), expires: try row.optional(first + 4, row.moment))
     }
 }

@@ -18,6 +18,10 @@ enum Schema {
             try database.execute(sql: "ALTER TABLE jobs ADD COLUMN cancelled_by TEXT")
         }
         migrator.registerMigration("4 ledger") { try $0.execute(sql: ledger) }
+        migrator.registerMigration("5 groups and restrictions") { try $0.execute(sql: tenancy) }
+        migrator.registerMigration("5b scopes and secrets of keys") { try $0.execute(sql: keyScopes) }
+        migrator.registerMigration("5c settings and audit log") { try $0.execute(sql: operations) }
+        migrator.registerMigration("5d invitations") { try $0.execute(sql: invitations) }
         migrator.registerMigration("6 idempotency, uploads, batches") { database in
             try database.execute(sql: submissions)
         }

@@ -88,7 +88,10 @@ final class Browser {
         #expect(right.location == "/account")
         let account = try await get("/account")
         let made = try await post(
-            "/account/keys", fields: ["_csrf": try #require(account.token), "label": "end to end", "days": ""])
+            "/account/keys",
+            fields: [
+                "_csrf": try #require(account.token), "label": "end to end", "days": "", "scope": "read jobs programs",
+            ])
         return try #require(made.text.firstMatch(of: /pnl_[0-9a-z]+_[0-9a-z]+/).map { String($0.0) })
     }
 

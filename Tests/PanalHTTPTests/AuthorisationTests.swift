@@ -33,212 +33,239 @@ import Testing
 
     /// Pages send strangers to the sign-in page, the programming interface answers 401; another user's things are not
     /// there.
-    static let rows: [Row] = [
-        Row(route: "GET /healthz", uri: { _ in "/healthz" }, statuses: [200, 200, 200, 200]),
-        Row(route: "GET /readyz", uri: { _ in "/readyz" }, statuses: [200, 200, 200, 200]),
-        Row(route: "GET /openapi.json", uri: { _ in "/openapi.json" }, statuses: [200, 200, 200, 200]),
-        Row(route: "GET /sign-in", uri: { _ in "/sign-in" }, statuses: [200, 200, 200, 200]),
-        // Without the cookie of the form nobody gets through.
-        Row(route: "POST /sign-in", uri: { _ in "/sign-in" }, body: .form([:]), statuses: [403, 403, 403, 403]),
-        // Open to everybody who has the password.
-        Row(
-            route: "POST /api/v1/sign-in", uri: { _ in "/api/v1/sign-in" },
-            body: .json(#"{"name": "nobody", "password": "guessed", "label": "x"}"#), statuses: [401, 401, 401, 401]),
-        Row(route: "GET /assets/{name}", uri: { _ in "/assets/panal.css" }, statuses: [200, 200, 200, 200]),
-        Row(route: "GET /", uri: { _ in "/" }, statuses: [303, 303, 303, 303]),
-        Row(route: "POST /sign-out", uri: { _ in "/sign-out" }, body: .form([:]), statuses: [303, 303, 303, 303]),
+    static let rows: [Row] =
+        tenancyRows + clientRows + [
+            Row(route: "GET /healthz", uri: { _ in "/healthz" }, statuses: [200, 200, 200, 200]),
+            Row(route: "GET /readyz", uri: { _ in "/readyz" }, statuses: [200, 200, 200, 200]),
+            Row(route: "GET /openapi.json", uri: { _ in "/openapi.json" }, statuses: [200, 200, 200, 200]),
+            Row(route: "GET /sign-in", uri: { _ in "/sign-in" }, statuses: [200, 200, 200, 200]),
+            // Without the cookie of the form nobody gets through.
+            Row(route: "POST /sign-in", uri: { _ in "/sign-in" }, body: .form([:]), statuses: [403, 403, 403, 403]),
+            Row(route: "GET /sign-up", uri: { _ in "/sign-up" }, statuses: [200, 200, 200, 200]),
+            Row(route: "POST /sign-up", uri: { _ in "/sign-up" }, body: .form([:]), statuses: [403, 403, 403, 403]),
+            // Closed, unless it is set.
+            Row(
+                route: "POST /api/v1/sign-up", uri: { _ in "/api/v1/sign-up" },
+                body: .json(#"{"name": "zoe", "password": "a-long-password"}"#), statuses: [403, 403, 403, 403]),
+            Row(route: "GET /assets/{name}", uri: { _ in "/assets/panal.css" }, statuses: [200, 200, 200, 200]),
+            Row(route: "GET /", uri: { _ in "/" }, statuses: [303, 303, 303, 303]),
+            Row(route: "POST /sign-out", uri: { _ in "/sign-out" }, body: .form([:]), statuses: [303, 303, 303, 303]),
+            Row(route: "GET /api/v1/programs", uri: { _ in "/api/v1/programs" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "POST /api/v1/programs", uri: { _ in "/api/v1/programs" },
+                body: .multipart(["manifest": #"{"name": "new"}"#]), statuses: [401, 422, 422, 422]),
+            Row(
+                route: "GET /api/v1/programs/{name}", uri: { _ in "/api/v1/programs/secreto" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "PATCH /api/v1/programs/{name}", uri: { _ in "/api/v1/programs/secreto" },
+                body: .json(#"{"public": false}"#), statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/programs/{name}/versions", uri: { _ in "/api/v1/programs/secreto/versions" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/programs/{name}/versions/{version}",
+                uri: { _ in "/api/v1/programs/secreto/versions/1" }, statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/programs/{name}/manifest", uri: { _ in "/api/v1/programs/secreto/manifest" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/programs/{name}/schema", uri: { _ in "/api/v1/programs/secreto/schema" },
+                statuses: [401, 404, 200, 200]),
+            Row(route: "GET /api/v1/profiles", uri: { _ in "/api/v1/profiles" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "POST /api/v1/programs/{name}/jobs", uri: { _ in "/api/v1/programs/secreto/jobs" },
+                body: .json("{}"), statuses: [401, 404, 202, 202]),
+            Row(
+                route: "POST /api/v1/programs/{name}/batches", uri: { _ in "/api/v1/programs/secreto/batches" },
+                body: .json(#"{"submissions": [{}, {}]}"#), statuses: [401, 404, 202, 202]),
+            Row(
+                route: "GET /api/v1/batches/{id}",
+                uri: { site in
+                    let requests = [JobRequest(program: "secreto", submission: Submission())]
+                    let owner = try #require(site.owner.principal)
+                    let made = try await site.panal.submit(owner, together: requests, once: nil)
+                    return "/api/v1/batches/\(made.report.batch.id)"
+                }, statuses: [401, 404, 200, 200]),
+            Row(route: "OPTIONS /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [204, 204, 204, 204]),
+            Row(route: "GET /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "POST /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, body: .tus([.uploadLength: "3"], ""),
+                statuses: [401, 201, 201, 201]),
+            // An upload is its user's alone.
+            Row(route: "GET /api/v1/uploads/{id}", uri: upload, statuses: [401, 404, 200, 404]),
+            Row(route: "HEAD /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 200, 404]),
+            Row(
+                route: "PATCH /api/v1/uploads/{id}", uri: upload, body: .tus([.uploadOffset: "0"], "abc"),
+                statuses: [401, 404, 204, 404]),
+            Row(
+                route: "DELETE /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 204, 404]),
+            Row(route: "GET /api/v1/jobs", uri: { _ in "/api/v1/jobs" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "DELETE /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "POST /api/v1/jobs/{id}/cancel", uri: { "/api/v1/jobs/\(try await $0.job())/cancel" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}/events", uri: { "/api/v1/jobs/\(try await $0.job())/events" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}/stdout", uri: { "/api/v1/jobs/\(try await $0.job())/stdout" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}/stderr", uri: { "/api/v1/jobs/\(try await $0.job())/stderr" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}/files", uri: { "/api/v1/jobs/\(try await $0.job())/files" },
+                statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/jobs/{id}/files/**",
+                uri: { "/api/v1/jobs/\(try await withFile($0))/files/a/b.txt" },
+                statuses: [401, 404, 200, 200]),
+            Row(route: "GET /api/v1/queue", uri: { _ in "/api/v1/queue" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /api/v1/states", uri: { _ in "/api/v1/states" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /api/v1/hosts", uri: { _ in "/api/v1/hosts" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /metrics", uri: { _ in "/metrics" }, statuses: [401, 403, 403, 200]),
+            Row(route: "GET /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "POST /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" },
+                body: .json(#"{"url": "https://hooks.example/"}"#), statuses: [401, 201, 201, 201]),
+            Row(
+                route: "POST /api/v1/webhooks/callback-secret", uri: { _ in "/api/v1/webhooks/callback-secret" },
+                statuses: [401, 201, 201, 201]),
+            Row(
+                route: "DELETE /api/v1/webhooks/{id}", uri: { "/api/v1/webhooks/\(try await $0.webhook())" },
+                statuses: [401, 404, 204, 404]),
+            Row(
+                route: "POST /api/v1/webhooks/{id}/test", uri: { "/api/v1/webhooks/\(try await $0.webhook())/test" },
+                statuses: [401, 404, 202, 404]),
+            Row(
+                route: "GET /api/v1/webhooks/{id}/deliveries",
+                uri: { "/api/v1/webhooks/\(try await $0.webhook())/deliveries" }, statuses: [401, 404, 200, 404]),
 
-        Row(route: "GET /api/v1/programs", uri: { _ in "/api/v1/programs" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "POST /api/v1/programs", uri: { _ in "/api/v1/programs" },
-            body: .multipart(["manifest": #"{"name": "new"}"#]), statuses: [401, 422, 422, 422]),
-        Row(
-            route: "GET /api/v1/programs/{name}", uri: { _ in "/api/v1/programs/secreto" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "PATCH /api/v1/programs/{name}", uri: { _ in "/api/v1/programs/secreto" },
-            body: .json(#"{"public": false}"#), statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/programs/{name}/versions", uri: { _ in "/api/v1/programs/secreto/versions" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/programs/{name}/versions/{version}",
-            uri: { _ in "/api/v1/programs/secreto/versions/1" }, statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/programs/{name}/versions/{version}/content",
-            uri: { _ in "/api/v1/programs/secreto/versions/1/content" }, statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/programs/{name}/manifest", uri: { _ in "/api/v1/programs/secreto/manifest" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/programs/{name}/schema", uri: { _ in "/api/v1/programs/secreto/schema" },
-            statuses: [401, 404, 200, 200]),
-        Row(route: "GET /api/v1/profiles", uri: { _ in "/api/v1/profiles" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "POST /api/v1/programs/{name}/jobs", uri: { _ in "/api/v1/programs/secreto/jobs" },
-            body: .json("{}"), statuses: [401, 404, 202, 202]),
-        Row(
-            route: "POST /api/v1/programs/{name}/batches", uri: { _ in "/api/v1/programs/secreto/batches" },
-            body: .json(#"{"submissions": [{}, {}]}"#), statuses: [401, 404, 202, 202]),
-        Row(
-            route: "GET /api/v1/batches/{id}",
-            uri: { site in
-                let requests = [JobRequest(program: "secreto", submission: Submission())]
-                let owner = try #require(site.owner.principal)
-                let made = try await site.panal.submit(owner, together: requests, once: nil)
-                return "/api/v1/batches/\(made.report.batch.id)"
-            }, statuses: [401, 404, 200, 200]),
+            Row(route: "GET /api/v1/account", uri: { _ in "/api/v1/account" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /api/v1/keys", uri: { _ in "/api/v1/keys" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "POST /api/v1/keys", uri: { _ in "/api/v1/keys" }, body: .json(#"{"label": "x"}"#),
+                statuses: [401, 201, 201, 201]),
+            Row(
+                route: "GET /api/v1/keys/{id}", uri: { "/api/v1/keys/\(try await key($0))" },
+                statuses: [401, 404, 200, 404]),
+            Row(
+                route: "POST /api/v1/keys/{id}/rotate", uri: { "/api/v1/keys/\(try await key($0))/rotate" },
+                body: .json(#"{"grace": 0}"#), statuses: [401, 404, 200, 404]),
+            Row(
+                route: "DELETE /api/v1/keys/{id}", uri: { "/api/v1/keys/\(try await key($0))" },
+                statuses: [401, 404, 204, 204]),
+            Row(route: "GET /api/v1/users", uri: { _ in "/api/v1/users" }, statuses: [401, 403, 403, 200]),
+            Row(
+                route: "POST /api/v1/users", uri: { _ in "/api/v1/users" }, body: .json(#"{"name": "zoe"}"#),
+                statuses: [401, 403, 403, 201]),
+            Row(
+                route: "PATCH /api/v1/users/{id}", uri: { "/api/v1/users/\(try await user($0))" },
+                body: .json(#"{"status": "blocked"}"#), statuses: [401, 403, 403, 200]),
+            Row(
+                route: "POST /api/v1/users/{id}/password", uri: { "/api/v1/users/\(try await user($0))/password" },
+                statuses: [401, 403, 403, 200]),
 
-        Row(route: "OPTIONS /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [204, 204, 204, 204]),
-        Row(route: "GET /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "POST /api/v1/uploads", uri: { _ in "/api/v1/uploads" }, body: .tus([.uploadLength: "3"], ""),
-            statuses: [401, 201, 201, 201]),
-        // An upload is its user's alone.
-        Row(route: "GET /api/v1/uploads/{id}", uri: upload, statuses: [401, 404, 200, 404]),
-        Row(route: "HEAD /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 200, 404]),
-        Row(
-            route: "PATCH /api/v1/uploads/{id}", uri: upload, body: .tus([.uploadOffset: "0"], "abc"),
-            statuses: [401, 404, 204, 404]),
-        Row(route: "DELETE /api/v1/uploads/{id}", uri: upload, body: .tus([:], ""), statuses: [401, 404, 204, 404]),
+            Row(route: "GET /api/v1/usage", uri: { _ in "/api/v1/usage" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /api/v1/credits", uri: { _ in "/api/v1/credits" }, statuses: [401, 200, 200, 200]),
+            Row(
+                route: "GET /api/v1/credits/accounts", uri: { _ in "/api/v1/credits/accounts" },
+                statuses: [401, 403, 403, 200]),
+            Row(
+                route: "POST /api/v1/credits/grants", uri: { _ in "/api/v1/credits/grants" },
+                body: .json(#"{"user": "ana", "amount": "2.5", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
+            Row(
+                route: "POST /api/v1/credits/withdrawals", uri: { _ in "/api/v1/credits/withdrawals" },
+                body: .json(#"{"user": "ana", "amount": "1", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
+            Row(
+                route: "PUT /api/v1/credits/budget", uri: { _ in "/api/v1/credits/budget" },
+                body: .json(#"{"user": "ana", "amount": null}"#), statuses: [401, 403, 403, 200]),
+            Row(route: "GET /api/v1/costs", uri: { _ in "/api/v1/costs" }, statuses: [401, 403, 403, 200]),
+            Row(route: "GET /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, statuses: [401, 403, 403, 200]),
+            Row(
+                route: "PUT /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, body: .json(#"{"items": []}"#),
+                statuses: [401, 403, 403, 200]),
 
-        Row(route: "GET /api/v1/jobs", uri: { _ in "/api/v1/jobs" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "DELETE /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "POST /api/v1/jobs/{id}/cancel", uri: { "/api/v1/jobs/\(try await $0.job())/cancel" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}/events", uri: { "/api/v1/jobs/\(try await $0.job())/events" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}/stdout", uri: { "/api/v1/jobs/\(try await $0.job())/stdout" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}/stderr", uri: { "/api/v1/jobs/\(try await $0.job())/stderr" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}/files", uri: { "/api/v1/jobs/\(try await $0.job())/files" },
-            statuses: [401, 404, 200, 200]),
-        Row(
-            route: "GET /api/v1/jobs/{id}/files/**", uri: { "/api/v1/jobs/\(try await withFile($0))/files/a/b.txt" },
-            statuses: [401, 404, 200, 200]),
+            Row(route: "GET /usage", uri: { _ in "/usage" }, statuses: [303, 200, 200, 200]),
 
-        Row(route: "GET /api/v1/queue", uri: { _ in "/api/v1/queue" }, statuses: [401, 200, 200, 200]),
-        Row(route: "GET /api/v1/states", uri: { _ in "/api/v1/states" }, statuses: [401, 200, 200, 200]),
-        Row(route: "GET /api/v1/hosts", uri: { _ in "/api/v1/hosts" }, statuses: [401, 200, 200, 200]),
-        Row(route: "GET /metrics", uri: { _ in "/metrics" }, statuses: [401, 403, 403, 200]),
-
-        Row(route: "GET /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "POST /api/v1/webhooks", uri: { _ in "/api/v1/webhooks" },
-            body: .json(#"{"url": "https://hooks.example/"}"#), statuses: [401, 201, 201, 201]),
-        Row(
-            route: "POST /api/v1/webhooks/callback-secret", uri: { _ in "/api/v1/webhooks/callback-secret" },
-            statuses: [401, 201, 201, 201]),
-        Row(
-            route: "DELETE /api/v1/webhooks/{id}", uri: { "/api/v1/webhooks/\(try await $0.webhook())" },
-            statuses: [401, 404, 204, 404]),
-        Row(
-            route: "POST /api/v1/webhooks/{id}/test", uri: { "/api/v1/webhooks/\(try await $0.webhook())/test" },
-            statuses: [401, 404, 202, 404]),
-        Row(
-            route: "GET /api/v1/webhooks/{id}/deliveries",
-            uri: { "/api/v1/webhooks/\(try await $0.webhook())/deliveries" }, statuses: [401, 404, 200, 404]),
-
-        Row(route: "GET /api/v1/account", uri: { _ in "/api/v1/account" }, statuses: [401, 200, 200, 200]),
-        Row(route: "GET /api/v1/keys", uri: { _ in "/api/v1/keys" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "POST /api/v1/keys", uri: { _ in "/api/v1/keys" }, body: .json(#"{"label": "x"}"#),
-            statuses: [401, 201, 201, 201]),
-        Row(
-            route: "DELETE /api/v1/keys/{id}", uri: { "/api/v1/keys/\(try await key($0))" },
-            statuses: [401, 404, 204, 204]),
-        Row(route: "GET /api/v1/users", uri: { _ in "/api/v1/users" }, statuses: [401, 403, 403, 200]),
-        Row(
-            route: "POST /api/v1/users", uri: { _ in "/api/v1/users" }, body: .json(#"{"name": "zoe"}"#),
-            statuses: [401, 403, 403, 201]),
-        Row(
-            route: "PATCH /api/v1/users/{id}", uri: { "/api/v1/users/\(try await user($0))" },
-            body: .json(#"{"status": "blocked"}"#), statuses: [401, 403, 403, 200]),
-        Row(
-            route: "POST /api/v1/users/{id}/password", uri: { "/api/v1/users/\(try await user($0))/password" },
-            statuses: [401, 403, 403, 200]),
-
-        Row(route: "GET /api/v1/usage", uri: { _ in "/api/v1/usage" }, statuses: [401, 200, 200, 200]),
-        Row(route: "GET /api/v1/credits", uri: { _ in "/api/v1/credits" }, statuses: [401, 200, 200, 200]),
-        Row(
-            route: "GET /api/v1/credits/accounts", uri: { _ in "/api/v1/credits/accounts" },
-            statuses: [401, 403, 403, 200]),
-        Row(
-            route: "POST /api/v1/credits/grants", uri: { _ in "/api/v1/credits/grants" },
-            body: .json(#"{"user": "ana", "amount": "2.5", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
-        Row(
-            route: "POST /api/v1/credits/withdrawals", uri: { _ in "/api/v1/credits/withdrawals" },
-            body: .json(#"{"user": "ana", "amount": "1", "reason": "a test"}"#), statuses: [401, 403, 403, 201]),
-        Row(
-            route: "PUT /api/v1/credits/budget", uri: { _ in "/api/v1/credits/budget" },
-            body: .json(#"{"user": "ana", "amount": null}"#), statuses: [401, 403, 403, 200]),
-        Row(route: "GET /api/v1/costs", uri: { _ in "/api/v1/costs" }, statuses: [401, 403, 403, 200]),
-        Row(route: "GET /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, statuses: [401, 403, 403, 200]),
-        Row(
-            route: "PUT /api/v1/costs/items", uri: { _ in "/api/v1/costs/items" }, body: .json(#"{"items": []}"#),
-            statuses: [401, 403, 403, 200]),
-
-        Row(route: "GET /usage", uri: { _ in "/usage" }, statuses: [303, 200, 200, 200]),
-        Row(route: "GET /programs", uri: { _ in "/programs" }, statuses: [303, 200, 200, 200]),
-        Row(route: "GET /publish", uri: { _ in "/publish" }, statuses: [303, 200, 200, 200]),
-        Row(
-            route: "POST /publish", uri: { _ in "/publish" }, body: .multipart(["manifest": "{}"]),
-            statuses: [303, 422, 422, 422]),
-        Row(route: "GET /programs/{name}", uri: { _ in "/programs/secreto" }, statuses: [303, 404, 200, 200]),
-        Row(
-            route: "POST /programs/{name}", uri: { _ in "/programs/secreto" }, body: .multipart([:]),
-            statuses: [303, 404, 303, 303]),
-        Row(
-            route: "POST /programs/{name}/visibility", uri: { _ in "/programs/secreto/visibility" },
-            body: .form(["public": "false"]), statuses: [303, 404, 303, 303]),
-        Row(route: "GET /jobs", uri: { _ in "/jobs" }, statuses: [303, 200, 200, 200]),
-        Row(route: "GET /jobs/{id}", uri: { "/jobs/\(try await $0.job())" }, statuses: [303, 404, 200, 200]),
-        Row(route: "GET /jobs/{id}/live", uri: { "/jobs/\(try await $0.job())/live" }, statuses: [303, 404, 200, 200]),
-        Row(
-            route: "POST /jobs/{id}/cancel", uri: { "/jobs/\(try await $0.job())/cancel" }, body: .form([:]),
-            statuses: [303, 404, 303, 303]),
-        Row(
-            route: "GET /jobs/{id}/stdout", uri: { "/jobs/\(try await $0.job())/stdout" },
-            statuses: [303, 404, 200, 200]),
-        Row(
-            route: "GET /jobs/{id}/stderr", uri: { "/jobs/\(try await $0.job())/stderr" },
-            statuses: [303, 404, 200, 200]),
-        Row(
-            route: "GET /jobs/{id}/files/**", uri: { "/jobs/\(try await withFile($0))/files/a/b.txt" },
-            statuses: [303, 404, 200, 200]),
-        Row(route: "GET /account", uri: { _ in "/account" }, statuses: [303, 200, 200, 200]),
-        Row(
-            route: "POST /account/password", uri: { _ in "/account/password" },
-            body: .form(["old": "wrong", "new": "another-long-one", "again": "another-long-one"]),
-            statuses: [303, 422, 422, 422]),
-        Row(
-            route: "POST /account/keys", uri: { _ in "/account/keys" }, body: .form(["label": "x"]),
-            statuses: [303, 201, 201, 201]),
-        Row(
-            route: "POST /account/keys/{id}/revoke", uri: { "/account/keys/\(try await key($0))/revoke" },
-            body: .form([:]), statuses: [303, 404, 303, 303]),
-        Row(route: "GET /users", uri: { _ in "/users" }, statuses: [303, 403, 403, 200]),
-        Row(
-            route: "POST /users", uri: { _ in "/users" }, body: .form(["name": "eva", "role": "user"]),
-            statuses: [303, 403, 403, 201]),
-        Row(
-            route: "POST /users/{id}/status", uri: { "/users/\(try await user($0))/status" },
-            body: .form(["status": "disabled"]), statuses: [303, 403, 403, 200]),
-        Row(
-            route: "POST /users/{id}/password", uri: { "/users/\(try await user($0))/password" }, body: .form([:]),
-            statuses: [303, 403, 403, 200]),
-    ]
+            Row(route: "GET /programs", uri: { _ in "/programs" }, statuses: [303, 200, 200, 200]),
+            Row(route: "GET /publish", uri: { _ in "/publish" }, statuses: [303, 200, 200, 200]),
+            Row(
+                route: "POST /publish", uri: { _ in "/publish" }, body: .multipart(["manifest": "{}"]),
+                statuses: [303, 422, 422, 422]),
+            Row(route: "GET /programs/{name}", uri: { _ in "/programs/secreto" }, statuses: [303, 404, 200, 200]),
+            Row(
+                route: "POST /programs/{name}", uri: { _ in "/programs/secreto" }, body: .multipart([:]),
+                statuses: [303, 404, 303, 303]),
+            Row(
+                route: "POST /programs/{name}/visibility", uri: { _ in "/programs/secreto/visibility" },
+                body: .form(["public": "false"]), statuses: [303, 404, 303, 303]),
+            Row(route: "GET /jobs", uri: { _ in "/jobs" }, statuses: [303, 200, 200, 200]),
+            Row(route: "GET /jobs/{id}", uri: { "/jobs/\(try await $0.job())" }, statuses: [303, 404, 200, 200]),
+            Row(
+                route: "GET /jobs/{id}/live", uri: { "/jobs/\(try await $0.job())/live" },
+                statuses: [303, 404, 200, 200]),
+            Row(
+                route: "POST /jobs/{id}/cancel", uri: { "/jobs/\(try await $0.job())/cancel" }, body: .form([:]),
+                statuses: [303, 404, 303, 303]),
+            Row(
+                route: "GET /jobs/{id}/stdout", uri: { "/jobs/\(try await $0.job())/stdout" },
+                statuses: [303, 404, 200, 200]),
+            Row(
+                route: "GET /jobs/{id}/stderr", uri: { "/jobs/\(try await $0.job())/stderr" },
+                statuses: [303, 404, 200, 200]),
+            Row(
+                route: "GET /jobs/{id}/files/**", uri: { "/jobs/\(try await withFile($0))/files/a/b.txt" },
+                statuses: [303, 404, 200, 200]),
+            Row(route: "GET /account", uri: { _ in "/account" }, statuses: [303, 200, 200, 200]),
+            Row(
+                route: "POST /account/password", uri: { _ in "/account/password" },
+                body: .form(["old": "wrong", "new": "another-long-one", "again": "another-long-one"]),
+                statuses: [303, 422, 422, 422]),
+            Row(
+                route: "POST /account/keys", uri: { _ in "/account/keys" },
+                body: .form(["label": "x", "scope": "read"]),
+                statuses: [303, 201, 201, 201]),
+            Row(
+                route: "POST /account/keys/{id}/revoke", uri: { "/account/keys/\(try await key($0))/revoke" },
+                body: .form([:]), statuses: [303, 404, 303, 303]),
+            Row(route: "GET /groups", uri: { _ in "/groups" }, statuses: [303, 403, 403, 200]),
+            Row(
+                route: "POST /groups", uri: { _ in "/groups" }, body: .form(["name": "UPPER"]),
+                statuses: [303, 403, 403, 422]),
+            Row(route: "GET /groups/{id}", uri: { "/groups/\(try await group($0))" }, statuses: [303, 403, 403, 200]),
+            Row(
+                route: "POST /groups/{id}", uri: { "/groups/\(try await group($0))" },
+                body: .form(["label": "x", "share": "2"]), statuses: [303, 403, 403, 303]),
+            Row(
+                route: "POST /groups/{id}/members", uri: { "/groups/\(try await group($0))/members" }, body: .form([:]),
+                statuses: [303, 403, 403, 400]),
+            Row(
+                route: "POST /groups/{id}/restriction", uri: { "/groups/\(try await group($0))/restriction" },
+                body: .form(["profile": "small"]), statuses: [303, 403, 403, 303]),
+            Row(
+                route: "POST /invitations", uri: { _ in "/invitations" }, body: .form(["label": "x"]),
+                statuses: [303, 403, 403, 201]),
+            Row(
+                route: "POST /invitations/{id}/revoke", uri: { "/invitations/\(try await invitation($0))/revoke" },
+                body: .form([:]), statuses: [303, 403, 403, 303]),
+            Row(route: "GET /users", uri: { _ in "/users" }, statuses: [303, 403, 403, 200]),
+            Row(
+                route: "POST /users", uri: { _ in "/users" }, body: .form(["name": "eva", "role": "user"]),
+                statuses: [303, 403, 403, 201]),
+            Row(
+                route: "POST /users/{id}/status", uri: { "/users/\(try await user($0))/status" },
+                body: .form(["status": "disabled"]), statuses: [303, 403, 403, 200]),
+            Row(
+                route: "POST /users/{id}/password", uri: { "/users/\(try await user($0))/password" }, body: .form([:]),
+                statuses: [303, 403, 403, 200]),
+        ]
 
     private static func withFile(_ site: Site) async throws -> JobID {
         try await site.job(Script(files: [("a/b.txt", Array("x".utf8))]))
@@ -249,11 +276,30 @@ import Testing
         return "/api/v1/uploads/\(try await site.panal.beginUpload(owner, length: 3, metadata: "").id)"
     }
 
-    private static func key(_ site: Site) async throws -> APIKeyID {
+    static func key(_ site: Site) async throws -> APIKeyID {
         try await site.panal.createKey(try #require(site.owner.principal), label: "k", lifetime: nil).key.id
     }
 
-    private static func user(_ site: Site) async throws -> UserID {
+    static func group(_ site: Site) async throws -> GroupID {
+        let name = "g" + String(UInt32.random(in: 0 ... .max), radix: 16)
+        return try await site.panal.createGroup(
+            try #require(site.administrator.principal), name: name, GroupChange()
+        ).id
+    }
+
+    static func invitation(_ site: Site) async throws -> InvitationID {
+        try await site.panal.createInvitation(
+            try #require(site.administrator.principal), label: "x", lifetime: .seconds(60)
+        ).invitation.id
+    }
+
+    static func membership(_ site: Site) async throws -> String {
+        let (group, user) = (try await group(site), try await user(site))
+        try await site.panal.addMember(try #require(site.administrator.principal), user, to: group)
+        return "/api/v1/groups/\(group)/members/\(user)"
+    }
+
+    static func user(_ site: Site) async throws -> UserID {
         let name = "u" + String(UInt32.random(in: 0 ... .max), radix: 16)
         return try await site.panal.createUser(
             try #require(site.administrator.principal), name: name, password: nil, role: .user
@@ -294,7 +340,8 @@ import Testing
         let halves = row.route.split(separator: " ")
         let method = try #require(HTTPRequest.Method(String(halves[0])))
         let uri = try await row.uri(site)
-        let isInterface = uri.hasPrefix("/api/") || uri == "/openapi.json"
+        // Who has no session comes with what they have.
+        let isInterface = uri.hasPrefix("/api/") || uri == "/openapi.json" || visitor.cookie.isEmpty
         // Signing out would end the visitor's session for the rows that follow.
         var visitor = visitor
         if row.route == "POST /sign-out", let principal = visitor.principal {

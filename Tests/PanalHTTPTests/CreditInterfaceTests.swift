@@ -228,6 +228,30 @@ import Testing
         }
     }
 
+    @Test func whoIsNotThereIsSaidAsDescribed() async throws {
+        try await Site.open { site, client in
+            for (path, query) in [
+                ("/api/v1/credits", "?user=nobody"), ("/api/v1/usage", "?user=nobody"),
+                ("/api/v1/costs", "?profile=no"),
+            ] {
+                let answer = try await client.send(.get, path + query, site.administrator.bearer)
+                #expect(answer.status == .notFound)
+                try await described(answer, "get", path, client)
+            }
+            for (method, path) in [
+                ("post", "/api/v1/credits/grants"), ("post", "/api/v1/credits/withdrawals"),
+                ("put", "/api/v1/credits/budget"),
+            ] {
+                let reason = method == "post" ? #", "reason": "x""# : ""
+                let answer = try await client.json(
+                    method == "post" ? .post : .put, path, as: site.administrator,
+                    #"{"user": "nobody", "amount": "1"\#(reason)}"#)
+                #expect(answer.status == .notFound, "\(answer.text)")
+                try await described(answer, method, path, client)
+            }
+        }
+    }
+
     @Test func aBudgetIsSetAndTakenAway() async throws {
         try await Site.open(credits: Self.on) { site, client in
             try await grant(client, site, "500")

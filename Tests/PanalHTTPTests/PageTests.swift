@@ -321,7 +321,8 @@ import Testing
 
     @Test func keysAreShownOnce() async throws {
         try await Site.open { site, client in
-            let made = try await client.post("/account/keys", as: site.owner, ["label": "my laptop", "days": "30"])
+            let made = try await client.post(
+                "/account/keys", as: site.owner, ["label": "my laptop", "days": "30", "scope": "read jobs"])
             #expect(made.status == .created)
             let key = try #require(made.text.split(separator: "<code class=\"secret\">").last?.prefix { $0 != "<" })
             #expect(key.hasPrefix("pnl_"))

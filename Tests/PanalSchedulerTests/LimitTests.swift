@@ -43,6 +43,27 @@ import Testing
                 end(5, 1, "2>0"),
             ]),
         Play(
+            "a job that waits goes to another group",
+            settings: ScheduleSettings(namedGroups: ["g": two]),
+            [
+                submit(0, 1, cores(2, for: 10, user: "a", group: "g"), "1>0"),
+                submit(0, 2, cores(1, for: 10, user: "b", group: "g")),
+                submit(0, 3, cores(2, for: 10, user: "b", group: "g")),
+                step(1, .amend([ticket(3): JobTerms(group: "h"), ticket(1): JobTerms(group: "h")]), "3>0"),
+                // The one that runs is still the first group's.
+                step(2, .amend([ticket(2): JobTerms(group: "g"), ticket(9): JobTerms()])), end(3, 3), end(4, 1, "2>0"),
+            ]),
+        Play(
+            "a job that waits may go to another pool, and may not",
+            hosts: [host(1, name: "x"), host(1, name: "y", pool: "b")], settings: ScheduleSettings(),
+            [
+                submit(0, 1, cores(1, for: 10, user: "a"), "1>0"),
+                submit(0, 2, cores(1, for: 9, user: "a").inPools(["a"])),
+                step(1, .amend([ticket(2): JobTerms(pools: ["b"])]), "2>1"),
+                submit(2, 3, cores(1, for: 9, user: "a")), step(3, .amend([ticket(3): JobTerms(pools: ["c"])])),
+                end(4, 1), end(4, 2), step(5, .amend([ticket(3): JobTerms(pools: ["a", "b"])]), "3>0"),
+            ]),
+        Play(
             "all cells of a gang count",
             settings: users(two),
             [
@@ -172,5 +193,15 @@ import Testing
         #expect(player.apply(.host(HostID(number: 0), .closed), at: 0) == "")
         #expect(player.apply(.host(HostID(number: 1), .closed), at: 0) == "")
         #expect(player.state.waitingReport(Ticket(number: 3))?.reason == "no host that it may run on is open")
+    }
+}
+
+private func ticket(_ number: Int64) -> Ticket { Ticket(number: number) }
+
+extension JobDemand {
+    fileprivate func inPools(_ pools: Set<String>) -> JobDemand {
+        var demand = self
+        demand.pools = pools
+        return demand
     }
 }

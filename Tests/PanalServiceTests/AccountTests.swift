@@ -138,35 +138,6 @@ import Testing
         #expect(looked == 5)
     }
 
-    @Test func keysOpenUntilTheyEnd() async throws {
-        let fixture = try await ServiceFixture()
-        let panal = fixture.panal
-        let (key, secret) = try await panal.createKey(fixture.ana, label: " ci ", lifetime: .seconds(60))
-        #expect(key.label == "ci")
-        #expect(secret.hasPrefix("pnl_\(key.id)_"))
-        #expect(try await panal.principal(apiKey: secret) == fixture.ana)
-        #expect(try await panal.keys(fixture.ana) == [key])
-        #expect(try await panal.keys(fixture.berta).isEmpty)
-        let last = try #require(secret.last)
-        let wrong = [
-            "", "pnl__", "pnl_\(key.id)_", String(secret.dropLast()), secret.dropLast() + (last == "a" ? "b" : "a"),
-            "xnl" + secret.dropFirst(3), secret + "_", secret.uppercased(),
-        ]
-        for text in wrong { #expect(try await panal.principal(apiKey: text) == nil, "\(text)") }
-        fixture.clock.advance(.seconds(60))
-        #expect(try await panal.principal(apiKey: secret) == nil)
-
-        let (lasting, lastingSecret) = try await panal.createKey(fixture.ana, label: "x", lifetime: nil)
-        await refused(.notFound) { try await panal.revokeKey(fixture.berta, lasting.id) }
-        #expect(try await panal.principal(apiKey: lastingSecret) == fixture.ana)
-        try await panal.revokeKey(fixture.ana, lasting.id)
-        #expect(try await panal.principal(apiKey: lastingSecret) == nil)
-        await refused(.notFound) { try await panal.revokeKey(fixture.ana, lasting.id) }
-        for label in ["", "  ", String(repeating: "x", count: 81), "a\nb"] {
-            await refused(.invalid) { _ = try await panal.createKey(fixture.ana, label: label, lifetime: nil) }
-        }
-    }
-
     /// Whoever is not available has no session, no key and no sign-in; afterwards keys work again, sessions do not.
     @Test(arguments: [UserStatus.disabled, .blocked])
     func whoIsNotAvailableStaysOut(status: UserStatus) async throws {
@@ -181,7 +152,7 @@ import Testing
         await refused(.unauthenticated) { _ = try await panal.signIn(name: "ana", password: "wrong", from: "here") }
         _ = try await panal.setStatus(fixture.admin, user: fixture.ana.user, to: .available)
         #expect(try await panal.session(token: session.token) == nil)
-        #expect(try await panal.principal(apiKey: secret) == fixture.ana)
+        #expect(try await panal.principal(apiKey: secret)?.user == fixture.ana.user)
     }
 
     @Test func passwordsChange() async throws {

@@ -5,7 +5,7 @@ import Synchronization
 final class StubbornStore: Store {
     struct DiskFull: Error {}
 
-    private let store: any Store
+    let store: any Store
     private let state = Mutex((isFull: false, refusals: 0))
 
     init(_ store: any Store) {
@@ -53,14 +53,6 @@ final class StubbornStore: Store {
     func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int {
         try await store.deleteSessions(expiredBefore: moment)
     }
-    func insert(_ key: APIKey, secretHash: ContentHash) async throws {
-        try await store.insert(key, secretHash: secretHash)
-    }
-    func key(_ id: APIKeyID) async throws -> (key: APIKey, secretHash: ContentHash, owner: User)? {
-        try await store.key(id)
-    }
-    func keys(of owner: UserID) async throws -> [APIKey] { try await store.keys(of: owner) }
-    func deleteKey(_ id: APIKeyID) async throws -> Bool { try await store.deleteKey(id) }
     func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
         try await store.programs(visibleTo: user)
     }

@@ -3,7 +3,7 @@ import Hummingbird
 import PanalCore
 import PanalService
 
-/// Who one is, one's keys, and for administrators the users.
+/// Who one is, and for administrators the users.
 struct AccountInterface: Sendable {
     let panal: Panal
 
@@ -11,26 +11,6 @@ struct AccountInterface: Sendable {
         [
             Route(.get, "/api/v1/account", .interface, account)
                 .described("getAccount", .account, "Who one is", .answer(.ok, .account, "The caller")),
-            Route(.get, "/api/v1/keys", .interface, keys)
-                .described(
-                    "listKeys", .account, "One's keys", .scope(.account),
-                    .answer(.ok, .object(["keys": .list(of: .key)]), "In the order of their making")),
-            Route(.post, "/api/v1/keys", .interface, makeKey)
-                .described(
-                    "createKey", .account, "Make a key",
-                    .body(
-                        .object(
-                            [
-                                "label": .text(1...80).example("laptop"),
-                                "lifetime?": .integer(1...Self.longestLifetime).note("Seconds; for good when missing."),
-                            ], isClosed: true)),
-                    .answer(
-                        .created,
-                        .key.extended(
-                            by: ["secret": .text.example("pnl_…").note("The key itself. It is shown only here.")],
-                            named: "NewKey"), "The key", .location)),
-            Route(.delete, "/api/v1/keys/{id}", .interface, revokeKey)
-                .described("revokeKey", .account, "End a key", .empty(.noContent, "It is not valid any more")),
             Route(.get, "/api/v1/users", .administratorInterface, users)
                 .described(
                     "listUsers", .users, "All users", .answer(.ok, .object(["users": .list(of: .user)]), "By name")),
@@ -49,10 +29,16 @@ struct AccountInterface: Sendable {
                         .user.extended(
                             by: ["password?": .text.note("A random one, where none was sent. It is shown only here.")],
                             named: "NewUser"), "The user"), .refuses(.conflict)),
+            Route(.get, "/api/v1/users/{id}", .administratorInterface, user)
+                .described(
+                    "getUser", .users, "A user, and what they may use",
+                    .answer(.ok, .user.extended(by: ["rights": .rights], named: "UserWithRights"), "The user")),
             Route(.patch, "/api/v1/users/{id}", .administratorInterface, changeUser)
                 .described(
-                    "changeUser", .users, "Block a user, or let them in again",
-                    .body(.object(["status": .words(UserStatus.self)], isClosed: true)),
+                    "changeUser", .users, "Block a user or let them in again, or change what they are",
+                    .body(
+                        .object(
+                            ["status?": .words(UserStatus.self), "role?": .words(Role.self)], isClosed: true)),
                     .answer(.ok, .user, "The user as they are now"), .refuses(.conflict)),
             Route(.post, "/api/v1/users/{id}/password", .administratorInterface, resetPassword)
                 .described(
@@ -67,43 +53,8 @@ struct AccountInterface: Sendable {
             .object([
                 "id": .string(principal.user.text), "name": .string(principal.name),
                 "role": .string(principal.role.rawValue),
+                "rights": Documents.rights(try await panal.rights(principal)),
             ]))
-    }
-
-    @Sendable private func keys(_ request: Request, _ context: WebContext) async throws -> Response {
-        let keys = try await panal.keys(try context.principal)
-        return try .json(.object(["keys": .array(keys.map(Documents.key))]))
-    }
-
-    /// `{"label": …, "lifetime": seconds}`; the answer is the only place that holds the key itself, as `secret`.
-    @Sendable private func makeKey(_ request: Request, _ context: WebContext) async throws -> Response {
-        let members = try await JSONBody.read(request)
-        try JSONBody.expect(["label", "lifetime"], in: members)
-        guard let label = try JSONBody.text("label", in: members) else { throw JSONBody.required("label") }
-        let lifetime = try JSONBody.integer("lifetime", in: members).map { seconds -> Duration in
-            guard (1...Self.longestLifetime).contains(seconds) else {
-                throw ServiceError(
-                    .invalid, "a member is wrong",
-                    mistakes: [
-                        Mistake(pointer: "/lifetime", detail: "seconds, from 1 to \(Self.longestLifetime)")
-                    ])
-            }
-            return .seconds(seconds)
-        }
-        let made = try await panal.createKey(try context.principal, label: label, lifetime: lifetime)
-        guard case .object(var document) = Documents.key(made.key) else { throw ServiceError(.internal, "no document") }
-        document["secret"] = .string(made.secret)
-        var response = try Response.json(.object(document), status: .created)
-        response.headers[.location] = "\(Documents.base)/keys/\(made.key.id)"
-        return response
-    }
-
-    /// Ten years, in seconds.
-    static let longestLifetime = 10 * 366 * 86_400
-
-    @Sendable private func revokeKey(_ request: Request, _ context: WebContext) async throws -> Response {
-        try await panal.revokeKey(try context.principal, try context.identifier("id", of: APIKey.self))
-        return Response(status: .noContent)
     }
 
     @Sendable private func users(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -119,6 +70,7 @@ struct AccountInterface: Sendable {
         guard let name = try JSONBody.text("name", in: members) else { throw JSONBody.required("name") }
         let role = try Self.word(Role.self, "role", in: members) ?? .user
         let password = try JSONBody.text("password", in: members)
+        context.auditNote.detail = "name=\(name) role=\(role.rawValue)"
         let made = try await panal.createUser(try context.principal, name: name, password: password, role: role)
         guard case .object(var document) = Documents.user(made.user) else {
             throw ServiceError(.internal, "no document")
@@ -127,16 +79,31 @@ struct AccountInterface: Sendable {
         return try .json(.object(document), status: .created)
     }
 
-    /// `{"status": "available" | "disabled" | "blocked"}`
+    /// `{"status": "available" | "disabled" | "blocked", "role": "user" | "administrator"}`, or one of them.
     @Sendable private func changeUser(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
-        try JSONBody.expect(["status"], in: members)
-        guard let status = try Self.word(UserStatus.self, "status", in: members) else {
-            throw JSONBody.required("status")
-        }
-        let user = try await panal.setStatus(
-            try context.principal, user: try context.identifier("id", of: User.self), to: status)
+        try JSONBody.expect(["status", "role"], in: members)
+        let principal = try context.principal
+        let id = try context.identifier("id", of: User.self)
+        let status = try Self.word(UserStatus.self, "status", in: members)
+        let role = try Self.word(Role.self, "role", in: members)
+        context.auditNote.detail = [status.map { "status=\($0.rawValue)" }, role.map { "role=\($0.rawValue)" }]
+            .compactMap(\.self).joined(separator: " ")
+        var user: User?
+        if let status { user = try await panal.setStatus(principal, user: id, to: status) }
+        if let role { user = try await panal.setRole(principal, user: id, to: role) }
+        guard let user else { throw JSONBody.required("status") }
         return try .json(Documents.user(user))
+    }
+
+    @Sendable private func user(_ request: Request, _ context: WebContext) async throws -> Response {
+        let id = try context.identifier("id", of: User.self)
+        let principal = try context.principal
+        guard let user = try await panal.users(principal).first(where: { $0.id == id }),
+            case .object(var document) = Documents.user(user)
+        else { throw ServiceError(.notFound, "there is no such user") }
+        document["rights"] = Documents.rights(try await panal.rights(principal, of: id))
+        return try .json(.object(document))
     }
 
     @Sendable private func resetPassword(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -145,7 +112,7 @@ struct AccountInterface: Sendable {
         return try .json(.object(["password": .string(password)]))
     }
 
-    private static func word<Word: RawRepresentable<String> & CaseIterable>(
+    static func word<Word: RawRepresentable<String> & CaseIterable>(
         _ kind: Word.Type, _ name: String, in members: [String: JSONValue]
     ) throws -> Word? {
         guard let text = try JSONBody.text(name, in: members) else { return nil }

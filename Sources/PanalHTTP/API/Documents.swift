@@ -137,13 +137,15 @@ enum Documents {
         object([
             "id": .string(key.id.text), "label": .string(key.label), "created": time(key.created),
             "expires": key.expires.map(time),
+            "scopes": .array(KeyScope.allCases.filter(key.scopes.contains).map { .string($0.rawValue) }),
+            "lastUsed": key.lastUsed.map(time), "previousHoldsUntil": key.previousHoldsUntil.map(time),
         ])
     }
 
     /// An object without the members that are nil.
     static func object(_ members: [String: JSONValue?]) -> JSONValue { .object(members.compactMapValues { $0 }) }
 
-    private static func time(_ moment: Timestamp) -> JSONValue { .string(moment.rfc3339) }
+    static func time(_ moment: Timestamp) -> JSONValue { .string(moment.rfc3339) }
 
     private static func seconds(_ microseconds: Int64) -> JSONValue { .number(Double(microseconds) / 1_000_000) }
 }
@@ -197,6 +199,24 @@ enum JSONBody {
         case .integer(let value): value
         case .number(let value) where Int(exactly: value) != nil: Int(exactly: value)
         case let other?: throw wrong(name, "a whole number", other)
+        }
+    }
+
+    static func number(_ name: String, in members: [String: JSONValue]) throws -> Double? {
+        switch members[name] {
+        case nil, .null: nil
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        case let other?: throw wrong(name, "a number", other)
+        }
+    }
+
+    static func texts(_ name: String, in members: [String: JSONValue]) throws -> [String]? {
+        guard let value = members[name], value != .null else { return nil }
+        guard case .array(let list) = value else { throw wrong(name, "a list of texts", value) }
+        return try list.map { element in
+            guard case .string(let text) = element else { throw wrong(name, "a list of texts", element) }
+            return text
         }
     }
 

@@ -118,7 +118,8 @@ struct ProgramInterface: Sendable {
 
     @Sendable private func profiles(_ request: Request, _ context: WebContext) async throws -> Response {
         try .json(
-            .object(["profiles": .array(panal.profiles().map(Documents.profile))]), unlessKnownTo: request)
+            .object(["profiles": .array(panal.profiles(for: try context.principal).map(Documents.profile))]),
+            unlessKnownTo: request)
     }
 
     /// The program of the path, in the version of the query.

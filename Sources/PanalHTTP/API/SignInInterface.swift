@@ -23,9 +23,7 @@ struct SignInInterface: Sendable {
                             ], isClosed: true)),
                     .answer(
                         .created,
-                        .key.extended(
-                            by: ["secret": .text.example("pnl_…").note("The key itself. It is shown only here.")],
-                            named: "NewKey"), "The key", .location),
+                        .newKey, "The key", .location),
                     .refuses(.unauthorized, .forbidden, .tooManyRequests))
         ]
     }

@@ -6,7 +6,7 @@ import PanalCore
 package struct Operation: Sendable {
     /// The part of the document it is found under.
     package enum Tag: String, Sendable, CaseIterable {
-        case programs, jobs, uploads, queue, account, credits, users, service
+        case programs, jobs, uploads, queue, account, credits, users, groups, service
 
         var summary: String {
             switch self {
@@ -17,6 +17,7 @@ package struct Operation: Sendable {
             case .account: "Who one is, and one's keys"
             case .credits: "Credit, use and cost"
             case .users: "Users, for administrators"
+            case .groups: "Groups of users and what they may use, for administrators"
             case .service: "The service itself"
             }
         }

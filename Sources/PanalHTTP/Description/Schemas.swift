@@ -177,7 +177,7 @@ extension Schema {
     static let userName = text(pattern: "^[a-z0-9._-]{2,40}$", example: "ana")
 
     static let account = component(
-        "Account", .object(["id": identifier, "name": userName, "role": words(Role.self)]))
+        "Account", .object(["id": identifier, "name": userName, "role": words(Role.self), "rights": rights]))
 
     static let user = component(
         "User",
@@ -188,7 +188,15 @@ extension Schema {
 
     static let key = component(
         "Key",
-        .object(["id": identifier, "label": text.example("laptop"), "created": time, "expires?": time]))
+        .object([
+            "id": identifier, "label": text.example("laptop"), "created": time, "expires?": time,
+            "scopes": list(of: words(KeyScope.self)).note("What it is good for, as far as its owner may."),
+            "lastUsed?": time.note("About a minute exact; missing when it was never used."),
+            "previousHoldsUntil?": time.note("Until when the secret before is taken, after a rotation."),
+        ]))
+
+    static let newKey = key.extended(
+        by: ["secret": text.example("pnl_…").note("The key itself. It is shown only here.")], named: "NewKey")
 
     /// An object that has all members of `self` and those.
     func extended(by members: KeyValuePairs<String, Schema>, named name: String) -> Schema {

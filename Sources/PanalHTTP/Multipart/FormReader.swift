@@ -18,6 +18,14 @@ struct Form: Sendable {
         return text
     }
 
+    /// All texts of a field, and of each the words in it.
+    func words(_ name: String) -> [String] {
+        (values[name] ?? []).flatMap { value -> [String] in
+            guard case .text(let text) = value else { return [] }
+            return text.split(separator: " ").map(String.init)
+        }
+    }
+
     /// The one file of a field; nil when it was not sent or no file was chosen.
     func file(_ name: String) throws -> SubmittedFile? {
         guard let all = values[name] else { return nil }

@@ -11,7 +11,7 @@ struct MetricsInterface: Sendable {
         [
             Route(.get, "/metrics", .administratorInterface, metrics)
                 .described(
-                    "getMetrics", .service, "Figures for Prometheus",
+                    "getMetrics", .service, "Figures for Prometheus", .scope(.read),
                     .content(.ok, [("text/plain", .text)], "Its text format, version 0.0.4", []))
         ]
     }

@@ -28,14 +28,39 @@ struct AccountPages: Sendable {
                 "id": key.id.text, "label": key.label, "created": key.created.rfc3339,
                 "createdText": Wording.moment(key.created), "revokeAction": "/account/keys/\(key.id)/revoke",
                 "revokeLabel": t(.revokeKeyNamed, key.label),
+                "usedText": key.lastUsed.map { t(.lastUsed, Wording.moment($0)) } ?? t(.neverUsed),
+                "scopesText": Self.words(for: key.scopes, t).joined(separator: ", "),
                 "expiresText": key.expires.map { t(.holdsUntil, Wording.moment($0)) } ?? t(.holdsForever),
             ]
         }
         var values: Templates.Values = [
             "name": principal.name, "keys": keys, "hasKeys": !keys.isEmpty, "keyLabel": "", "keyDays": "",
+            "scopes": scopes(of: principal, chosen: [.read, .jobs], t),
         ]
         values.merge(own) { _, new in new }
         return try frame.page("account", title: t(.account), in: .account, values, context, status: status)
+    }
+
+    /// A box for each scope that this principal may give away.
+    private func scopes(of principal: Principal, chosen: Set<KeyScope>, _ t: Catalogue) -> [Templates.Values] {
+        let most = panal.mostScopes(of: principal)
+        return KeyScope.allCases.filter(most.contains).map { scope in
+            ["value": scope.rawValue, "text": t(Self.phrase(scope)), "checked": chosen.contains(scope)]
+        }
+    }
+
+    private static func words(for scopes: Set<KeyScope>, _ t: Catalogue) -> [String] {
+        KeyScope.allCases.filter(scopes.contains).map { t(phrase($0)) }
+    }
+
+    private static func phrase(_ scope: KeyScope) -> Phrase {
+        switch scope {
+        case .read: .scopeRead
+        case .jobs: .scopeJobs
+        case .programs: .scopePrograms
+        case .account: .scopeAccount
+        case .administration: .scopeAdministration
+        }
     }
 
     @Sendable private func changePassword(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -61,6 +86,7 @@ struct AccountPages: Sendable {
         let form = try await PageFrame.form(request, context)
         let label = try form.text("label") ?? ""
         let days = try form.text("days") ?? ""
+        let chosen = Set(form.words("scope").compactMap(KeyScope.init))
         do {
             var lifetime: Duration?
             if !days.isEmpty {
@@ -70,10 +96,13 @@ struct AccountPages: Sendable {
                 }
                 lifetime = .seconds(count * 86_400)
             }
-            let made = try await panal.createKey(try context.principal, label: label, lifetime: lifetime)
+            let made = try await panal.createKey(
+                try context.principal, label: label, lifetime: lifetime, scopes: chosen)
             return try await page(context, ["secret": made.secret], status: .created)
         } catch let error as ServiceError where error.code != .internal {
-            var values = Self.refused(error, t, labels: ["label": t(.keyLabel), "days": t(.keyDays)])
+            var values = Self.refused(
+                error, t, labels: ["label": t(.keyLabel), "days": t(.keyDays), "scopes": t(.keyGoodFor)])
+            values["scopes"] = scopes(of: try context.principal, chosen: chosen, t)
             values["keyLabel"] = label
             values["keyDays"] = days
             return try await page(context, values, status: Problem(error).status)

@@ -13,6 +13,7 @@ struct PageFrame: Sendable {
         case publish = "navPublish"
         case usage = "navUsage"
         case users = "navUsers"
+        case groups = "navGroups"
         case account = "navAccount"
     }
 
@@ -35,7 +36,7 @@ struct PageFrame: Sendable {
             "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
             "hasMistakes": false,
         ]
-        for other in [Section.programs, .jobs, .publish, .usage, .users, .account] {
+        for other in [Section.programs, .jobs, .publish, .usage, .users, .groups, .account] {
             all[other.rawValue] = other == section
         }
         if let caller = context.caller { all["user"] = ["name": caller.principal.name] }

@@ -10,10 +10,19 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case administrator, changePassword, oldPassword, newPassword, newPasswordAgain, passwordHint, passwordChanged
     case passwordsDiffer, apiKeys, apiKeysIntroduction, keyLabel, keyDays, keyDaysHint, makeKey, newKey, shownOnce
     case revoke, revokeKeyNamed, keyRevoked, made, holdsUntil, holdsForever
+    case keyGoodFor, lastUsed, neverUsed, scopeRead, scopeJobs, scopePrograms, scopeAccount, scopeAdministration
+    case signUp, signUpInstead, signInInstead, signUpIntroduction, signUpClosed, signUpPasswordHint, passwordAgain
+    case invitation, invitationNeeded, invitationOptional, invitationNotValid
     // Users.
     case role, status, since, change, newUser, newUserIntroduction, userNameHint, roleUser, makeUser, userMade
     case newPasswordFor, makeAvailable, disable, block, available, disabled, blocked, userChanged, changeUserNamed,
         resetPassword
+    // Groups and invitations.
+    case groups, group, members, share, limits, groupsIntroduction, newGroup, groupName, groupLabel, makeGroup
+    case invitations, newInvitation, invitationShownOnce, invitationFor, invite, invitationUsed, invitationExpired
+    case signUpIsClosed, signUpByInvitation, signUpIsOpen, remove, removeNamed, addMember, togetherLimits
+    case shareHint, runningCores, queuedJobs, storedBytes, emptyIsNoLimit, memberRestriction
+    case memberRestrictionHint, pools, restrict, noLimit
     // Programs.
     case publishProgram, noPrograms, noProgramsHint, version, `private`, publishIntroduction, manifest, manifestHint
     case programFile, programFileHint, publicProgram, aboutProgram, address, publishedBy, publishedAt, size

@@ -119,7 +119,7 @@ struct ProgramPages: Sendable {
                 mistake: mistakes[input.id], isAgain: error != nil, wording: wording
             ).values
         }
-        let profiles = profiles(entry, chosen: order?.profile, wording)
+        let profiles = profiles(entry, for: try context.principal, chosen: order?.profile, wording)
         let isOld = entry.version.number != entry.program.latest
         var values: Templates.Values = [
             "label": entry.manifest.name, "name": name, "description": PageFrame.optional(entry.manifest.description),
@@ -160,8 +160,10 @@ struct ProgramPages: Sendable {
 
     /// Every profile, those that cannot be used with the reason; the one to begin with is the chosen, the suggested or
     /// the first.
-    private func profiles(_ entry: ProgramEntry, chosen: String?, _ wording: Wording) -> [Templates.Values] {
-        let all = panal.profiles()
+    private func profiles(
+        _ entry: ProgramEntry, for principal: Principal, chosen: String?, _ wording: Wording
+    ) -> [Templates.Values] {
+        let all = panal.profiles(for: principal)
         let smallest = all.first { $0.profile.name == entry.manifest.resources.smallest }?.profile
         let offered = all.map { availability in
             (

@@ -33,8 +33,10 @@ struct SignInPages: Sendable {
         let t = Catalogue(language: context.language)
         var response = try frame.page(
             "signin", title: t(.signIn),
-            ["csrf": token, "return": back, "enteredName": name, "notice": PageFrame.optional(notice)], context,
-            status: status)
+            [
+                "csrf": token, "return": back, "enteredName": name, "notice": PageFrame.optional(notice),
+                "maySignUp": panal.settings.signUp != .closed,
+            ], context, status: status)
         cookies.setForm(token, on: &response)
         return response
     }
@@ -47,6 +49,7 @@ struct SignInPages: Sendable {
         let name = try form.text("name") ?? ""
         let back = HeaderValues.localPath(try form.text("return"))
         do {
+            context.auditNote = try await attempt(name)
             let signedIn = try await panal.signIn(
                 name: name, password: try form.text("password") ?? "", from: context.address)
             var response = Response.seeOther(back)
@@ -69,6 +72,12 @@ struct SignInPages: Sendable {
         }
     }
 
+    /// Only names that exist: people type passwords into the wrong field.
+    private func attempt(_ name: String) async throws -> AuditNote {
+        guard let user = try await panal.user(named: name) else { return AuditNote() }
+        return AuditNote(user: user.id, name: user.name)
+    }
+
     @Sendable private func signOut(_ request: Request, _ context: WebContext) async throws -> Response {
         _ = try await PageFrame.form(request, context)
         if let token = cookies.session(of: request) { try await panal.signOut(token: token) }
@@ -87,7 +96,7 @@ struct SignInPages: Sendable {
             body: .init(byteBuffer: .init(bytes: asset.bytes)))
     }
 
-    private static func token() -> String {
+    static func token() -> String {
         var generator = SystemRandomNumberGenerator()
         return (0..<3).map { _ in String(generator.next(), radix: 36) }.joined()
     }

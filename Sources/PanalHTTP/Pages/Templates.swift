@@ -18,6 +18,9 @@ struct Templates: Sendable {
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "job": PackageResources.job_mustache, "joblive": PackageResources.joblive_mustache,
         "account": PackageResources.account_mustache, "usage": PackageResources.usage_mustache,
+        "groups": PackageResources.groups_mustache,
+        "group": PackageResources.group_mustache,
+        "signup": PackageResources.signup_mustache,
         "users": PackageResources.users_mustache,
     ]
 
@@ -31,7 +34,9 @@ struct Templates: Sendable {
         }
         self.library = library
         // FNV-1a: not a secret, only a mark of change.
-        let mark = (PackageResources.panal_css + PackageResources.job_js).reduce(14_695_981_039_346_656_037 as UInt64) {
+        let mark = (PackageResources.panal_css + PackageResources.job_js + PackageResources.signup_js).reduce(
+            14_695_981_039_346_656_037 as UInt64
+        ) {
             ($0 ^ UInt64($1)) &* 1_099_511_628_211
         }
         revision = String(mark, radix: 36)
@@ -49,6 +54,7 @@ struct Templates: Sendable {
         switch name {
         case "panal.css": ("text/css; charset=utf-8", PackageResources.panal_css)
         case "job.js": ("text/javascript; charset=utf-8", PackageResources.job_js)
+        case "signup.js": ("text/javascript; charset=utf-8", PackageResources.signup_js)
         case "panal.svg": ("image/svg+xml", PackageResources.panal_svg)
         case "comb.svg": ("image/svg+xml", PackageResources.comb_svg)
         default: nil

@@ -9,12 +9,26 @@ import PanalService
 struct Gate: Sendable {
     let panal: Panal
     let cookies: SessionCookies
+    let limits: RateLimits
 
     /// Who asks, as far as `route` needs to know. Throws `unauthenticated`, `forbidden`, or a cross-site refusal.
-    func caller(for route: Route, _ request: Request) async throws -> Caller? {
+    func caller(for route: Route, _ request: Request, _ context: WebContext) async throws -> Caller? {
         if !Self.isSafe(route.method), request.headers[.fetchSite] == "cross-site" { throw WebError.crossSite }
-        guard route.access != .open else { return nil }
-        guard let caller = try await identify(request, isPage: route.access.isPage) else {
+        guard route.access != .open else {
+            // Style sheets and health checks come with everything else.
+            if route.isLimited { context.rate = try limits.count(nil, address: context.address) }
+            return nil
+        }
+        let known: Caller?
+        do {
+            known = try await identify(request, isPage: route.access.isPage)
+        } catch let error as ServiceError where error.code == .unauthenticated {
+            // Whoever guesses at keys is a stranger.
+            context.rate = try limits.count(nil, address: context.address)
+            throw error
+        }
+        context.rate = try limits.count(known, address: context.address)
+        guard let caller = known else {
             if route.access == .openInterface { return nil }
             throw ServiceError(.unauthenticated, "sign in, or send an API key")
         }
@@ -22,8 +36,13 @@ struct Gate: Sendable {
             // A browser sends the cookie wherever the form comes from, so the cookie alone is no consent.
             guard Self.areEqual(request.headers[.csrfToken], csrf) else { throw WebError.crossSite }
         }
+        // Known from here on, also to the log of those who try what they may not.
+        context.caller = caller
         guard !route.access.isForAdministrators || caller.principal.isAdministrator else {
             throw ServiceError(.forbidden, "only administrators may do this")
+        }
+        if let scope = route.scope, let key = caller.principal.key, !key.scopes.contains(scope) {
+            throw WebError.insufficientScope(scope)
         }
         return caller
     }

@@ -144,6 +144,16 @@ struct WebError: Error, Sendable {
         .requestTimeout, "too-slow", "Too slow", "the request's body came too slowly; nothing of it was taken",
         headers: [.connection: "close"])
 
+    /// RFC 6750 §3.1.
+    static func insufficientScope(_ scope: KeyScope) -> WebError {
+        WebError(
+            .forbidden, "insufficient-scope", "Not with this key",
+            "this key is not good for ‘\(scope.rawValue)’; make one that is",
+            headers: [
+                .wwwAuthenticate: "Bearer realm=\"panal\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
+            ])
+    }
+
     static let crossSite = WebError(
         .forbidden, "cross-site", "Not allowed",
         "the form is not of this session or has expired: load the page again")

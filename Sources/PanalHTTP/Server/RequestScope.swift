@@ -54,6 +54,7 @@ struct RequestScope: RouterMiddleware {
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = context.requestID
         response.headers[.traceParent] = trace.header
+        context.rate?.tell(&response.headers)
         protect(&response, path: request.uri.path)
         let span = ContinuousClock.now - begin
         meter.end(request.method, route: context.endpointPath, status: response.status.code, took: span)

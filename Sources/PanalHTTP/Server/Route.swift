@@ -67,3 +67,8 @@ package struct Route: Sendable {
         }
     }
 }
+
+extension Route {
+    /// Whether strangers' requests count here.
+    var isLimited: Bool { !path.hasPrefix("/assets/") && path != "/healthz" && path != "/readyz" }
+}

@@ -25,13 +25,15 @@ package struct Web: Sendable {
     /// All that can be asked for.
     package let routes: [Route]
     private let gate: Gate
+    private let auditor: Auditor
     private let scope: RequestScope
 
     package init(panal: Panal, configuration: WebConfiguration = WebConfiguration()) throws {
         let templates = try Templates()
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
         let frame = PageFrame(templates: templates)
-        gate = Gate(panal: panal, cookies: cookies)
+        gate = Gate(panal: panal, cookies: cookies, limits: RateLimits(panal: panal))
+        auditor = Auditor(panal: panal)
         let meter = RequestMeter()
         scope = RequestScope(
             areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
@@ -49,17 +51,24 @@ package struct Web: Sendable {
             + WebhookInterface(panal: panal).routes
             + SignInInterface(panal: panal).routes
             + ContentInterface(panal: panal).routes
+            + KeyInterface(panal: panal).routes
+            + GroupInterface(panal: panal).routes
+            + OperationsInterface(panal: panal).routes
+            + SignUpInterface(panal: panal).routes
+            + PoolInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
             + MetricsInterface(panal: panal, meter: meter).routes
         routes =
             interface
             + DescriptionInterface(panal: panal, others: interface).routes
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
+            + SignUpPages(panal: panal, frame: frame, cookies: cookies).routes
             + ProgramPages(panal: panal, frame: frame).routes
             + UsagePage(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes
+            + GroupPages(panal: panal, frame: frame).routes
     }
 
     /// The router over what the table has of `faces`, with HEAD for each GET and 405 for what an address does not take.
@@ -90,9 +99,16 @@ package struct Web: Sendable {
         [.get, .head, .post, .put, .patch, .delete, .options, .trace] + [HTTPRequest.Method("QUERY")].compactMap(\.self)
 
     @Sendable private func enter(_ route: Route, _ request: Request, _ context: WebContext) async throws -> Response {
-        context.caller = try await gate.caller(for: route, request)
-        try route.operation?.refuseEmptyParameters(of: request)
-        return try await route.handler(request, context)
+        do {
+            context.caller = try await gate.caller(for: route, request, context)
+            try route.operation?.refuseEmptyParameters(of: request)
+            let response = try await route.handler(request, context)
+            await auditor.note(route, request, context, status: response.status.code)
+            return response
+        } catch {
+            await auditor.note(route, request, context, status: (Problem(error) ?? .internalFailure).status.code)
+            throw error
+        }
     }
 
     /// One listener of the server as an application of Hummingbird's. `onServerRunning` is told its port.

@@ -14,6 +14,18 @@ package struct WebContext: RequestContext {
     var requestID = ""
     var language = Language.english
     private let knownCaller = CallerBox()
+    private let notes = AuditBox()
+    private let knownRate = RateBox()
+    /// What is left to whoever asks, for the answer's header; nil where there is no limit.
+    var rate: RateLimits.Verdict? {
+        get { knownRate.value.withLock { $0 } }
+        nonmutating set { knownRate.value.withLock { $0 = newValue } }
+    }
+    /// What the audit log is to say of this request, beside what it sees.
+    var auditNote: AuditNote {
+        get { notes.value.withLock { $0 } }
+        nonmutating set { notes.value.withLock { $0 = newValue } }
+    }
     /// Who asks; set before a route that is not open is entered, and then known to the whole way of the request, so
     /// that a page that says what went wrong is still theirs.
     var caller: Caller? {
@@ -59,6 +71,10 @@ package struct WebContext: RequestContext {
         }
         return identifier
     }
+}
+
+private final class RateBox: Sendable {
+    let value = Mutex<RateLimits.Verdict?>(nil)
 }
 
 private final class CallerBox: Sendable {

@@ -1,0 +1,217 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalService
+
+/// `/api/v1/groups` and the restrictions of groups and users; for administrators.
+struct GroupInterface: Sendable {
+    let panal: Panal
+
+    var routes: [Route] { groupRoutes + memberRoutes + restrictionRoutes }
+
+    private var groupRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/groups", .administratorInterface, groups)
+                .described(
+                    "listGroups", .groups, "All groups", .document(.object(["groups": .list(of: .group)]), "By name")),
+            Route(.post, "/api/v1/groups", .administratorInterface, makeGroup)
+                .described(
+                    "createGroup", .groups, "Make a group", .body(.newGroup),
+                    .answer(.created, .group, "The group", .location), .refuses(.conflict)),
+            Route(.get, "/api/v1/groups/{id}", .administratorInterface, group)
+                .described("getGroup", .groups, "A group", .document(.group, "The group")),
+            Route(.patch, "/api/v1/groups/{id}", .administratorInterface, changeGroup)
+                .described(
+                    "changeGroup", .groups, "Change a group's label, share or limits",
+                    .note("What is left out stays as it is; `null` takes a limit away."), .body(.groupChange),
+                    .answer(.ok, .group, "The group as it is now")),
+            Route(.delete, "/api/v1/groups/{id}", .administratorInterface, deleteGroup)
+                .described(
+                    "deleteGroup", .groups, "Delete a group; its members stay users",
+                    .empty(.noContent, "It is not there any more")),
+        ]
+    }
+
+    private var memberRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/groups/{id}/members", .administratorInterface, members)
+                .described(
+                    "listMembers", .groups, "Who is in a group",
+                    .answer(.ok, .object(["members": .list(of: .user)]), "In the order of joining")),
+            Route(.put, "/api/v1/groups/{id}/members/{user}", .administratorInterface, addMember)
+                .described(
+                    "addMember", .groups, "Take a user into a group",
+                    .note("The first group that a user has joined is charged with what they run."),
+                    .empty(.noContent, "They are a member")),
+            Route(.delete, "/api/v1/groups/{id}/members/{user}", .administratorInterface, removeMember)
+                .described(
+                    "removeMember", .groups, "Take a user out of a group",
+                    .empty(.noContent, "They are no member any more")),
+        ]
+    }
+
+    private var restrictionRoutes: [Route] {
+        [
+            ("groups", Operation.Tag.groups, "Group", Self.group), ("users", .users, "User", Self.user),
+        ].flatMap { (path, tag, name, subject) -> [Route] in
+            let path = "/api/v1/\(path)/{id}/restriction"
+            return [
+                Route(.get, path, .administratorInterface) { try await restriction(subject, $0, $1) }
+                    .described(
+                        "get\(name)Restriction", tag, "What a \(name.lowercased()) is restricted to",
+                        .document(.restriction, "What is missing is not restricted")),
+                Route(.put, path, .administratorInterface) { try await restrict(subject, $0, $1) }
+                    .described(
+                        "restrict\(name)", tag, "Restrict a \(name.lowercased())",
+                        .note(
+                            """
+                            The whole restriction: what is left out is not restricted. A user's own values replace those \
+                            of their groups; several groups' are united. It holds at once, also for jobs that wait.
+                            """),
+                        .body(.restrictionOrder), .answer(.ok, .restriction, "The restriction")),
+                Route(.delete, path, .administratorInterface) { try await allowEverything(subject, $0, $1) }
+                    .described(
+                        "unrestrict\(name)", tag, "Take a \(name.lowercased())'s restriction away",
+                        .empty(.noContent, "There is none any more")),
+            ]
+        }
+    }
+
+    @Sendable private func groups(_ request: Request, _ context: WebContext) async throws -> Response {
+        let groups = try panal.groups(try context.principal)
+        return try .json(.object(["groups": .array(groups.map(Documents.group))]), unlessKnownTo: request)
+    }
+
+    @Sendable private func group(_ request: Request, _ context: WebContext) async throws -> Response {
+        let group = try panal.group(try context.principal, try Self.id(context))
+        return try .json(Documents.group(group), unlessKnownTo: request)
+    }
+
+    /// `{"name": …, "label": …, "share": 1, "runningCores": …, "queuedJobs": …}`; all but the name may be left out.
+    @Sendable private func makeGroup(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["name", "label", "share", "runningCores", "queuedJobs"], in: members)
+        guard let name = try JSONBody.text("name", in: members) else { throw JSONBody.required("name") }
+        let group = try await panal.createGroup(try context.principal, name: name, try Self.change(members))
+        var response = try Response.json(Documents.group(group), status: .created)
+        response.headers[.location] = "\(Documents.base)/groups/\(group.id)"
+        return response
+    }
+
+    /// What is left out stays; `null` takes a limit away.
+    @Sendable private func changeGroup(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["label", "share", "runningCores", "queuedJobs"], in: members)
+        let group = try await panal.changeGroup(
+            try context.principal, try Self.id(context), try Self.change(members))
+        return try .json(Documents.group(group))
+    }
+
+    @Sendable private func deleteGroup(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await panal.deleteGroup(try context.principal, try Self.id(context))
+        return Response(status: .noContent)
+    }
+
+    @Sendable private func members(_ request: Request, _ context: WebContext) async throws -> Response {
+        let users = try await panal.members(try context.principal, try Self.id(context))
+        return try .json(.object(["members": .array(users.map(Documents.user))]))
+    }
+
+    @Sendable private func addMember(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await panal.addMember(
+            try context.principal, try context.identifier("user", of: User.self), to: try Self.id(context))
+        return Response(status: .noContent)
+    }
+
+    @Sendable private func removeMember(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await panal.removeMember(
+            try context.principal, try context.identifier("user", of: User.self), from: try Self.id(context))
+        return Response(status: .noContent)
+    }
+
+    // MARK: Restrictions
+
+    private typealias Subject = @Sendable (WebContext) throws -> RestrictionSubject
+
+    @Sendable private static func group(_ context: WebContext) throws -> RestrictionSubject { .group(try id(context)) }
+
+    @Sendable private static func user(_ context: WebContext) throws -> RestrictionSubject {
+        .user(try context.identifier("id", of: User.self))
+    }
+
+    private func restriction(_ subject: Subject, _ request: Request, _ context: WebContext) async throws -> Response {
+        let restriction = try await panal.restriction(try context.principal, of: try subject(context))
+        return try .json(Documents.restriction(restriction), unlessKnownTo: request)
+    }
+
+    /// The whole restriction: what is left out is not restricted.
+    private func restrict(_ subject: Subject, _ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        let lists: Set = ["profiles", "pools", "repositories"]
+        let numbers: Set = ["runningCores", "queuedJobs", "storedBytes"]
+        try JSONBody.expect(lists.union(numbers).union(["allocator"]), in: members)
+        let restriction = Restriction(
+            profiles: try JSONBody.texts("profiles", in: members).map(Set.init),
+            pools: try JSONBody.texts("pools", in: members).map(Set.init),
+            allocator: try JSONBody.text("allocator", in: members),
+            repositories: try JSONBody.texts("repositories", in: members).map(Set.init),
+            runningCores: try JSONBody.integer("runningCores", in: members),
+            queuedJobs: try JSONBody.integer("queuedJobs", in: members),
+            storedBytes: try JSONBody.integer("storedBytes", in: members))
+        try await panal.restrict(try context.principal, try subject(context), to: restriction)
+        return try .json(Documents.restriction(restriction))
+    }
+
+    private func allowEverything(
+        _ subject: Subject, _ request: Request, _ context: WebContext
+    ) async throws -> Response {
+        try await panal.restrict(try context.principal, try subject(context), to: .none)
+        return Response(status: .noContent)
+    }
+
+    private static func id(_ context: WebContext) throws -> GroupID {
+        try context.identifier("id", of: UserGroup.self)
+    }
+
+    private static func change(_ members: [String: JSONValue]) throws -> GroupChange {
+        func limit(_ name: String) throws -> Int?? {
+            members[name] == nil ? .none : .some(try JSONBody.integer(name, in: members))
+        }
+        return GroupChange(
+            label: try JSONBody.text("label", in: members), share: try JSONBody.number("share", in: members),
+            runningCores: try limit("runningCores"), queuedJobs: try limit("queuedJobs"))
+    }
+}
+
+/// `/api/v1/pools`: where jobs run.
+struct PoolInterface: Sendable {
+    let panal: Panal
+
+    var routes: [Route] {
+        [
+            Route(.get, "/api/v1/pools", .interface, pools)
+                .described(
+                    "listPools", .queue, "The pools of hosts",
+                    .document(.object(["pools": .list(of: .pool)]), "In the operator's order")),
+            Route(.patch, "/api/v1/pools/{name}", .administratorInterface, change)
+                .described(
+                    "changePool", .queue, "Close a pool, or open it again",
+                    .note("In a closed pool what runs goes on, and nothing starts."),
+                    .path("name", .text.example("local"), "The pool's name."),
+                    .body(.object(["open": .boolean], isClosed: true)), .answer(.ok, .pool, "The pool as it is now")),
+        ]
+    }
+
+    @Sendable private func pools(_ request: Request, _ context: WebContext) async throws -> Response {
+        try .json(.object(["pools": .array(panal.pools.map(Documents.pool))]), unlessKnownTo: request)
+    }
+
+    /// `{"open": false}`: what runs goes on, nothing starts.
+    @Sendable private func change(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["open"], in: members)
+        guard let isOpen = try JSONBody.boolean("open", in: members) else { throw JSONBody.required("open") }
+        let pool = try await panal.setPool(try context.principal, try context.parameter("name"), isOpen: isOpen)
+        return try .json(Documents.pool(pool))
+    }
+}

@@ -1,0 +1,80 @@
+import PanalCore
+
+/// Groups, restrictions, pools, settings, the audit log and invitations.
+extension AuthorisationTests {
+    static let tenancyRows: [Row] = [
+        Row(
+            route: "GET /api/v1/users/{id}", uri: { "/api/v1/users/\(try await user($0))" },
+            statuses: [401, 403, 403, 200]),
+        Row(route: "GET /api/v1/groups", uri: { _ in "/api/v1/groups" }, statuses: [401, 403, 403, 200]),
+        Row(
+            route: "POST /api/v1/groups", uri: { _ in "/api/v1/groups" }, body: .json(#"{"name": "zoe"}"#),
+            statuses: [401, 403, 403, 201]),
+        Row(
+            route: "GET /api/v1/groups/{id}", uri: { "/api/v1/groups/\(try await group($0))" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PATCH /api/v1/groups/{id}", uri: { "/api/v1/groups/\(try await group($0))" },
+            body: .json(#"{"share": 2}"#), statuses: [401, 403, 403, 200]),
+        Row(
+            route: "DELETE /api/v1/groups/{id}", uri: { "/api/v1/groups/\(try await group($0))" },
+            statuses: [401, 403, 403, 204]),
+        Row(
+            route: "GET /api/v1/groups/{id}/members", uri: { "/api/v1/groups/\(try await group($0))/members" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/groups/{id}/members/{user}",
+            uri: { "/api/v1/groups/\(try await group($0))/members/\(try await user($0))" },
+            statuses: [401, 403, 403, 204]),
+        Row(
+            route: "DELETE /api/v1/groups/{id}/members/{user}", uri: { try await membership($0) },
+            statuses: [401, 403, 403, 204]),
+        Row(
+            route: "GET /api/v1/groups/{id}/restriction", uri: { "/api/v1/groups/\(try await group($0))/restriction" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/groups/{id}/restriction", uri: { "/api/v1/groups/\(try await group($0))/restriction" },
+            body: .json(#"{"profiles": ["small"]}"#), statuses: [401, 403, 403, 200]),
+        Row(
+            route: "DELETE /api/v1/groups/{id}/restriction",
+            uri: { "/api/v1/groups/\(try await group($0))/restriction" },
+            statuses: [401, 403, 403, 204]),
+        Row(
+            route: "GET /api/v1/users/{id}/restriction", uri: { "/api/v1/users/\(try await user($0))/restriction" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/users/{id}/restriction", uri: { "/api/v1/users/\(try await user($0))/restriction" },
+            body: .json(#"{"runningCores": 2}"#), statuses: [401, 403, 403, 200]),
+        Row(
+            route: "DELETE /api/v1/users/{id}/restriction", uri: { "/api/v1/users/\(try await user($0))/restriction" },
+            statuses: [401, 403, 403, 204]),
+        Row(
+            route: "GET /api/v1/invitations", uri: { _ in "/api/v1/invitations" }, statuses: [401, 403, 403, 200]),
+        Row(
+            route: "POST /api/v1/invitations", uri: { _ in "/api/v1/invitations" }, body: .json(#"{"label": "x"}"#),
+            statuses: [401, 403, 403, 201]),
+        Row(
+            route: "DELETE /api/v1/invitations/{id}", uri: { "/api/v1/invitations/\(try await invitation($0))" },
+            statuses: [401, 403, 403, 204]),
+        Row(route: "GET /api/v1/settings", uri: { _ in "/api/v1/settings" }, statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PATCH /api/v1/settings", uri: { _ in "/api/v1/settings" }, body: .json(#"{"queueLimit": 50}"#),
+            statuses: [401, 403, 403, 200]),
+        Row(route: "GET /api/v1/audit", uri: { _ in "/api/v1/audit" }, statuses: [401, 403, 403, 200]),
+        Row(route: "GET /api/v1/pools", uri: { _ in "/api/v1/pools" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "PATCH /api/v1/pools/{name}", uri: { _ in "/api/v1/pools/local" }, body: .json(#"{"open": true}"#),
+            statuses: [401, 403, 403, 200]),
+    ]
+
+    /// What the command line needs besides.
+    static let clientRows: [Row] = [
+        // Open to everybody who has the password.
+        Row(
+            route: "POST /api/v1/sign-in", uri: { _ in "/api/v1/sign-in" },
+            body: .json(#"{"name": "nobody", "password": "guessed", "label": "x"}"#), statuses: [401, 401, 401, 401]),
+        Row(
+            route: "GET /api/v1/programs/{name}/versions/{version}/content",
+            uri: { _ in "/api/v1/programs/secreto/versions/1/content" }, statuses: [401, 404, 200, 200]),
+    ]
+}
