@@ -14,9 +14,9 @@ struct ContentInterface: Sendable {
                     "getProgramContent", .programs, "What a version was published as",
                     .note("A tar archive of its files. For the program's owner and administrators."),
                     .path("version", .integer(1 ... .max), "Its number."),
-                    .marked([("application/x-tar", .bytes)], "All of it", [.acceptRanges]),
+                    .marked([("application/octet-stream", .bytes)], "All of it", [.acceptRanges]),
                     .content(
-                        .partialContent, [("application/x-tar", .bytes)], "The part that was asked for",
+                        .partialContent, [("application/octet-stream", .bytes)], "The part that was asked for",
                         [.contentRange, .eTag]),
                     .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
                     .refuses(.forbidden, .rangeNotSatisfiable))
@@ -30,7 +30,7 @@ struct ContentInterface: Sendable {
         let name = try context.parameter("name")
         let (entry, bytes) = try await panal.content(try context.principal, name: name, version: version)
         let headers: HTTPFields = [
-            .contentType: "application/x-tar", .xContentTypeOptions: "nosniff",
+            .contentType: "application/octet-stream", .xContentTypeOptions: "nosniff",
             .contentDisposition: HeaderValues.disposition("attachment", fileName: "\(name)-\(version).tar"),
         ]
         // Made anew each time, and always the same for the same content.
