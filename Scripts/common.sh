@@ -119,18 +119,12 @@ wait_for_server() {
     return 1
 }
 
-# make_key URL NAME PASSWORD LABEL: signs in as a browser does and prints a new API key.
+# make_key URL NAME PASSWORD LABEL: signs in and prints a new API key. What is secret stands in no list of processes.
 make_key() {
-    local jar page token
-    jar=$(mktemp)
-    page=$(curl -fs -c "$jar" -b "$jar" "$1/sign-in")
-    token=$(hidden_token "$page")
-    curl -fs -o /dev/null -c "$jar" -b "$jar" --data-urlencode "_csrf=$token" --data-urlencode "name=$2" \
-        --data-urlencode "password=$3" --data "return=/account" "$1/sign-in"
-    token=$(hidden_token "$(curl -fs -c "$jar" -b "$jar" "$1/account")")
-    page=$(curl -fsL -c "$jar" -b "$jar" --data-urlencode "_csrf=$token" --data-urlencode "label=$4" --data "days=" "$1/account/keys")
-    rm -f "$jar"
-    grep -o 'pnl_[0-9A-Za-z_-]*' <<<"$page" | awk '{ if (length($0) > length(k)) k = $0 } END { print k }'
+    local answer
+    answer=$(printf '{"name": "%s", "password": "%s", "label": "%s"}' "$(in_json "$2")" "$(in_json "$3")" "$(in_json "$4")" |
+        curl -fsS -H 'Content-Type: application/json' --data-binary @- "$1/api/v1/sign-in") || return 1
+    grep -o '"secret":"[^"]*"' <<<"$answer" | cut -d'"' -f4
 }
 
-hidden_token() { grep -o 'name="_csrf" value="[^"]*"' <<<"$1" | head -1 | cut -d'"' -f4; }
+in_json() { sed 's/[\\"]/\\&/g' <<<"$1"; }
