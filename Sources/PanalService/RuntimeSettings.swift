@@ -23,8 +23,6 @@ package struct RuntimeSettings: Hashable, Sendable {
     /// The same for one address that nobody is signed in from.
     package var strangerRequestsPerMinute = 6_000
     package var strangerRequestBurst = 3_000
-    /// For how long results of jobs are kept; nil for good.
-    package var outputRetention: Duration?
     /// For how long the audit log is kept; nil for good.
     package var auditRetention: Duration? = .seconds(365 * 86_400)
 
@@ -106,9 +104,6 @@ package struct SettingRule: Sendable {
             integer(
                 "strangerRequestBurst", 1...1_000_000, "Such requests at once.", \.strangerRequestBurst),
             integer(
-                "outputRetentionDays", 0...36_600, "Days for which results are kept; 0 for good.",
-                \.outputRetentionDays),
-            integer(
                 "auditRetentionDays", 0...36_600, "Days for which the audit log is kept; 0 for good.",
                 \.auditRetentionDays),
         ]
@@ -136,11 +131,6 @@ extension RuntimeSettings {
     fileprivate var turnSeconds: Int {
         get { Int(deadlines.turn.inSeconds) }
         set { deadlines.turn = .seconds(newValue) }
-    }
-
-    fileprivate var outputRetentionDays: Int {
-        get { Self.days(outputRetention) }
-        set { outputRetention = newValue == 0 ? nil : .seconds(newValue * 86_400) }
     }
 
     fileprivate var auditRetentionDays: Int {

@@ -236,7 +236,8 @@ final class RunningCell {
     func finishReport(usage: GroupUsage, cellTime: Int64, now: Int64) -> FinishReport {
         let used = programTime(usage, cellTime: cellTime)
         let wallTime = started.map { max(0, (ended?.at ?? now) - $0 - frozenTime) } ?? 0
-        // Three files to read: more than a run is worth that waited for nothing.
+        // Three files to read: more than a run is worth that waited for nothing. They count from the moment at which the cell stood
+        // ready, and the program's own waiting is never longer than its run.
         let pressure = wallTime < Self.shortRun ? nil : cell.group.pressure
         return FinishReport(
             ending: ending(usage), cause: cause, outOfMemoryKills: UInt32(clamping: usage.outOfMemoryKills),
@@ -244,7 +245,8 @@ final class RunningCell {
             throttledTime: usage.throttledTime, peakMemory: usage.peakMemory,
             peakProcesses: usage.peakProcesses.map { Int64(max(1, $0 - 1)) } ?? -1, voluntarySwitches: own(2),
             forcedSwitches: own(3), maxResident: ended.map { $0.usage[4] * 1_024 } ?? -1,
-            pressure: pressure.map { [$0.cpu, $0.memory, $0.io] } ?? [-1, -1, -1], frozenTime: frozenTime)
+            pressure: pressure.map { [$0.cpu, $0.memory, $0.io].map { min($0, wallTime) } } ?? [-1, -1, -1],
+            frozenTime: frozenTime)
     }
 
     private func ending(_ usage: GroupUsage) -> FinishReport.Ending {

@@ -108,7 +108,11 @@ extension LiveCells {
             while (try? await server.executor.freeze(KeptCells.id(1))) != nil {
                 count += 1
                 // It may have ended in the moment in which it was stopped, and then nothing is there to thaw.
-                guard (try? await server.thaw(1)) != nil else { break }
+                do {
+                    try await server.thaw(1)
+                } catch let error as SystemError where error.detail == "the program does not run" {
+                    break
+                }
                 try await Task.sleep(for: .milliseconds(2))
             }
             let result = await task.value
