@@ -9,8 +9,8 @@ build_packages=(
     libcurl4 libncurses6 libxml2 tzdata
     libseccomp-dev libsqlite3-dev libarchive-dev zlib1g-dev
 )
-# To run the demo programs and the tests: what their cells find under /usr.
-demo_packages=(openssl python3 python3-pil sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
+# To run the demo programs and the tests: what their cells find under /usr, and environments for client libraries.
+demo_packages=(openssl python3 python3-pil python3-venv sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 # To test control groups v2 in a virtual machine.
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # To compare speed with.
