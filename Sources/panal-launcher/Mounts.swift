@@ -114,15 +114,25 @@ enum Links {
         try SystemCallFailure.checkErrno(unsafe symlink(target, path), "symlink(\(path))")
     }
 
-    /// Where a link points; nil when `path` is none.
+    /// Where a link points; nil when `path` is something else.
     static func target(of path: String) throws(SystemCallFailure) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let length = unsafe buffer.withUnsafeMutableBytes { bytes in
             guard let start = bytes.baseAddress else { return -1 }
             return unsafe readlink(path, start.assumingMemoryBound(to: CChar.self), bytes.count)
         }
-        if length < 0, errno != EINVAL { throw SystemCallFailure(call: "readlink(\(path))", errno: errno) }
-        return length > 0 ? String(validating: buffer[0..<length], as: UTF8.self) : nil
+        if length < 0 {
+            let failure = SystemCallFailure(call: "readlink(\(path))", errno: errno)
+            // “Not a link” is believed of what is none.
+            var found = stat()
+            guard failure.errno == EINVAL, unsafe lstat(path, &found) == 0, found.st_mode & S_IFMT != S_IFLNK else {
+                throw failure
+            }
+            return nil
+        }
+        guard length > 0, length < buffer.count, let target = String(validating: buffer[0..<length], as: UTF8.self)
+        else { throw SystemCallFailure(call: "readlink(\(path))", errno: EILSEQ) }
+        return target
     }
 }
 

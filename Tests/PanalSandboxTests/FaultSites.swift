@@ -41,11 +41,12 @@ struct FaultSite: Hashable, CustomStringConvertible {
     }
 
     /// Every site out of the lines of a listing, in an order in which each beginning is spread over all of them; half of each
-    /// beginning is of the processes that are nearest to a program.
-    static func all(listing: String) -> [FaultSite] {
+    /// beginning is of the processes that are nearest to a program. `seed` chooses the order, which a call more or less
+    /// in the listing does not change for the others: what a short run has tried, the next one tries too.
+    static func all(listing: String, seed: UInt64) -> [FaultSite] {
         var near: [FaultSite] = []
         var far: [FaultSite] = []
-        for line in Set(listing.split(separator: "\n")).sorted() {
+        for line in Set(listing.split(separator: "\n")) {
             let words = line.split(separator: " ").map(String.init)
             guard words.count == 3, let role = Int(words[0]), let count = Int(words[2]), role <= 4,
                 !others.contains(words[1]), role > 0 || words[1] != "execve"
@@ -55,19 +56,18 @@ struct FaultSite: Hashable, CustomStringConvertible {
                 if role > 1 { near.append(site) } else { far.append(site) }
             }
         }
-        let spread = [spread(near), spread(far)]
+        let spread = [near, far].map { sites in
+            sites.map { (place: $0.place(seed: seed), site: $0) }.sorted { $0.place < $1.place }.map(\.site)
+        }
         return (0..<max(near.count, far.count)).flatMap { index in
             spread.flatMap { index < $0.count ? [$0[index]] : [] }
         }
     }
 
-    /// Steps of the golden section, made coprime to the length, come by everything once.
-    private static func spread(_ sites: [FaultSite]) -> [FaultSite] {
-        guard sites.count > 1 else { return sites }
-        func divisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : divisor(b, a % b) }
-        var step = max(1, Int(Double(sites.count) * 0.618))
-        while divisor(step, sites.count) != 1 { step += 1 }
-        return sites.indices.map { sites[$0 * step % sites.count] }
+    /// FNV-1a, and a step that carries the last characters into the high bits.
+    private func place(seed: UInt64) -> UInt64 {
+        let sum = description.utf8.reduce(0xcbf2_9ce4_8422_2325 ^ seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return (sum ^ sum >> 29) &* 0xbf58_476d_1ce4_e5b9
     }
 }
 

@@ -12,6 +12,8 @@ import Testing
 @Suite(.serialized, RemovingLocks()) struct FaultTests {
     /// So many of the sites, some ten thousand being all of them; otherwise as many as there is time for.
     private static let wanted = ProcessInfo.processInfo.environment["PANAL_FAULTS"].flatMap(Int.init)
+    /// Which of them come first.
+    private static let seed = ProcessInfo.processInfo.environment["PANAL_FAULTS_SEED"].flatMap(UInt64.init) ?? 0
 
     @Test(.timeLimit(.minutes(240))) func eachSetUpStepIsMadeToFailInTurn() async throws {
         try await Self.failInTurn(seconds: 40)
@@ -25,7 +27,7 @@ import Testing
         // The shorter one: a run that had to wait for its core, which another Panal had, makes calls that no later one makes.
         let references = [await session(nil), await session(nil)].compactMap(\.self)
         let reference = try #require(references.min { $0.log.count < $1.log.count })
-        let sites = FaultSite.all(listing: reference.log)
+        let sites = FaultSite.all(listing: reference.log, seed: Self.seed)
         #expect(reference.runs.first?.protection.inside.contains("Seccomp:\t2") == true, "\(reference.runs)")
         #expect(reference.runs.first?.protection.outside.contains("pids.max") == true, "\(reference.runs)")
         let expected = try #require(reference.runs.first).protection
