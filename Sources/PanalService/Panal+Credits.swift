@@ -18,8 +18,22 @@ extension Panal {
     /// By the service's clock.
     package var now: Timestamp { clock.now() }
 
-    /// Who pays for what a user submits.
-    func payer(of principal: Principal) async throws -> LedgerAccount { .user(principal.user) }
+    /// Who pays for what a user submits: the first of their groups that pays for its members, else they themselves.
+    func payer(of principal: Principal) async throws -> LedgerAccount {
+        let groups = tenancy.groups(of: principal.user)
+        guard !groups.isEmpty else { return .user(principal.user) }
+        let paying = try await store.payingAccounts()
+        return groups.map { LedgerAccount.group($0.id.text) }.first(where: paying.contains) ?? .user(principal.user)
+    }
+
+    /// Whether a group pays for what its members submit from now on; administrators only.
+    package func setPaying(_ principal: Principal, group name: String, to pays: Bool) async throws -> NamedStanding {
+        try requireAdministrator(principal)
+        let (account, name) = try await account(principal, .group(name))
+        logger.notice("a group's paying is set", metadata: ["account": "\(account)", "pays": "\(pays)"])
+        return NamedStanding(
+            name: name, standing: try await store.setPaying(account, to: pays, at: clock.now()))
+    }
 
     /// How an account stands: one's own, or for administrators anybody's. Throws `notFound` where there is nobody of that name.
     package func standing(_ principal: Principal, of name: AccountName? = nil) async throws -> NamedStanding {
@@ -27,12 +41,15 @@ extension Panal {
         return NamedStanding(name: name, standing: try await store.standing(of: account, at: clock.now()))
     }
 
-    /// What moved in an account, the newest first; `before` is the number of an entry. `limit` is 1 to 1000.
+    /// What moved in an account, the newest first; `before` is the number of an entry. `limit` is 1 to 1000. In a group's account its
+    /// members see what their own jobs moved.
     package func creditLines(
         _ principal: Principal, of name: AccountName? = nil, before: Int64? = nil, limit: Int
     ) async throws -> [LedgerLine] {
         let (account, _) = try await account(principal, name)
-        return try await store.lines(of: account, before: before, limit: min(max(limit, 1), 1_000))
+        let isOwn = account == .user(principal.user) || principal.isAdministrator
+        return try await store.lines(
+            of: account, owner: isOwn ? nil : principal.user, before: before, limit: min(max(limit, 1), 1_000))
     }
 
     /// Every account with its owner; administrators only.
@@ -44,7 +61,7 @@ extension Panal {
             let name: AccountName =
                 switch standing.account {
                 case .user(let id): .user(names[id] ?? id.text)
-                case .group(let id): .group(id)
+                case .group(let id): .group(groupName(id))
                 case .grants, .revenue, .holds: .group(standing.account.description)
                 }
             return NamedStanding(name: name, standing: standing)
@@ -138,11 +155,23 @@ extension Panal {
         case let name?:
             switch try await account(principal, name).account {
             case .user(let id): query.user = id
-            case .group(let id): query.group = id
+            case .group(let id):
+                query.group = id
+                // Its members see their own part.
+                if !principal.isAdministrator { query.user = principal.user }
             case .grants, .revenue, .holds: break
             }
         }
-        return try await store.usage(query)
+        return try await store.usage(query).map { row in
+            var row = row
+            row.group = row.group.map(groupName)
+            return row
+        }
+    }
+
+    /// What a group is called; its identifier where it is gone.
+    private func groupName(_ id: String) -> String {
+        GroupID(id).flatMap { tenancy.group($0)?.name } ?? id
     }
 
     package func ledgerFigures() async throws -> LedgerFigures { try await store.ledgerFigures() }
@@ -199,7 +228,11 @@ extension Panal {
                 throw ServiceError(.notFound, "there is no such user")
             }
             return (.user(user.id), .user(user.name))
-        case .group: throw ServiceError(.notFound, "there is no such group")
+        case .group(let text):
+            guard let group = tenancy.groups.first(where: { $0.name == text }),
+                principal.isAdministrator || tenancy.groups(of: principal.user).contains(where: { $0.id == group.id })
+            else { throw ServiceError(.notFound, "there is no such group") }
+            return (.group(group.id.text), .group(group.name))
         }
     }
 }

@@ -11,7 +11,7 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT id, balance, held, budget, coalesce(paid, 0) FROM ledger_accounts
+                    SELECT id, balance, held, budget, coalesce(paid, 0), pays FROM ledger_accounts
                     LEFT JOIN ledger_months ON account = id AND month = ?
                     WHERE id LIKE 'user:%' OR id LIKE 'group:%' ORDER BY id
                     """,
@@ -19,7 +19,8 @@ extension SQLiteStore {
             ).map { row in
                 AccountStanding(
                     account: try row.account(0), balance: try row.credits(1), held: try row.credits(2),
-                    paidThisMonth: try row.credits(4), budget: try row.optional(3, row.credits))
+                    paidThisMonth: try row.credits(4), budget: try row.optional(3, row.credits),
+                    pays: try row.flag(5))
             }
         }
     }
@@ -51,15 +52,38 @@ extension SQLiteStore {
         }
     }
 
-    package func lines(of account: LedgerAccount, before: Int64?, limit: Int) async throws -> [LedgerLine] {
+    package func setPaying(
+        _ account: LedgerAccount, to pays: Bool, at moment: Timestamp
+    ) async throws -> AccountStanding {
+        try await write { database in
+            try Self.make(account, database)
+            try database.execute(
+                sql: "UPDATE ledger_accounts SET pays = ? WHERE id = ?", arguments: [pays, account.description])
+            return try Self.standing(of: account, at: moment, database)
+        }
+    }
+
+    package func payingAccounts() async throws -> Set<LedgerAccount> {
+        try look { database in
+            let statement = try database.cachedStatement(sql: "SELECT id FROM ledger_accounts WHERE pays = 1")
+            return Set(try Row.fetchAll(statement).map { try $0.account(0) })
+        }
+    }
+
+    package func lines(
+        of account: LedgerAccount, owner: UserID?, before: Int64?, limit: Int
+    ) async throws -> [LedgerLine] {
         try await pool.read { database in
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT number, at, kind, amount, balance, job, made_by, reason
                     FROM ledger_entries JOIN ledger_transactions USING (number)
-                    WHERE account = ? AND number < ? ORDER BY number DESC LIMIT ?
+                    WHERE account = ?1 AND number < ?2
+                        AND (?3 IS NULL OR job IN (SELECT job FROM job_charges WHERE owner = ?3))
+                    ORDER BY number DESC LIMIT ?4
                     """)
-            return try Row.fetchAll(statement, arguments: [account.description, before ?? .max, limit]).map { row in
+            let arguments: StatementArguments = [account.description, before ?? .max, owner?.text, limit]
+            return try Row.fetchAll(statement, arguments: arguments).map { row in
                 LedgerLine(
                     number: try row.long(0), at: try row.moment(1), kind: try row.word(2), amount: try row.credits(3),
                     balance: try row.credits(4), job: try row.optional(5, row.identifier),
@@ -94,14 +118,14 @@ extension SQLiteStore {
         let statement = try database.cachedStatement(
             sql: """
                 SELECT balance, held, budget,
-                    coalesce((SELECT paid FROM ledger_months WHERE account = id AND month = ?), 0)
+                    coalesce((SELECT paid FROM ledger_months WHERE account = id AND month = ?), 0), pays
                 FROM ledger_accounts WHERE id = ?
                 """)
         let row = try Row.fetchOne(statement, arguments: [Month(of: moment).code, account.description])
         guard let row else { return AccountStanding(account: account) }
         return AccountStanding(
             account: account, balance: try row.credits(0), held: try row.credits(1), paidThisMonth: try row.credits(3),
-            budget: try row.optional(2, row.credits))
+            budget: try row.optional(2, row.credits), pays: try row.flag(4))
     }
 
     /// By the same rules as the ledger in memory. Throws ``LedgerMistake``, upon which the caller's transaction is to be taken back.

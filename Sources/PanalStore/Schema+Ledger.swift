@@ -1,4 +1,9 @@
 extension Schema {
+    static let ledgerOfGroups = """
+        -- Whether a group pays for what its members submit.
+        ALTER TABLE ledger_accounts ADD COLUMN pays INTEGER NOT NULL DEFAULT 0 CHECK (pays IN (0, 1));
+        """
+
     /// Amounts are millionths of a credit. Accounts are written as `LedgerAccount` writes them.
     ///
     /// `ledger_transactions` and `ledger_entries` are the truth, and rows are only ever added: the triggers hold whoever writes to

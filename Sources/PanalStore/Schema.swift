@@ -26,6 +26,7 @@ enum Schema {
             try database.execute(sql: submissions)
         }
         migrator.registerMigration("7 webhooks and retention") { try $0.execute(sql: webhooks) }
+        migrator.registerMigration("8 groups that pay") { try $0.execute(sql: ledgerOfGroups) }
         return migrator
     }
 

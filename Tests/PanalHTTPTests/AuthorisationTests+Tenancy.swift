@@ -49,6 +49,9 @@ extension AuthorisationTests {
             route: "DELETE /api/v1/users/{id}/restriction", uri: { "/api/v1/users/\(try await user($0))/restriction" },
             statuses: [401, 403, 403, 204]),
         Row(
+            route: "PUT /api/v1/credits/payer", uri: { _ in "/api/v1/credits/payer" },
+            body: .json(#"{"group": "nobody", "pays": true}"#), statuses: [401, 403, 403, 404]),
+        Row(
             route: "GET /api/v1/invitations", uri: { _ in "/api/v1/invitations" }, statuses: [401, 403, 403, 200]),
         Row(
             route: "POST /api/v1/invitations", uri: { _ in "/api/v1/invitations" }, body: .json(#"{"label": "x"}"#),

@@ -109,8 +109,12 @@ final class StubbornStore: Store {
     ) async throws -> AccountStanding {
         try await store.setBudget(of: account, to: amount, at: moment)
     }
-    func lines(of account: LedgerAccount, before: Int64?, limit: Int) async throws -> [LedgerLine] {
-        try await store.lines(of: account, before: before, limit: limit)
+    func setPaying(_ account: LedgerAccount, to pays: Bool, at moment: Timestamp) async throws -> AccountStanding {
+        try await store.setPaying(account, to: pays, at: moment)
+    }
+    func payingAccounts() async throws -> Set<LedgerAccount> { try await store.payingAccounts() }
+    func lines(of account: LedgerAccount, owner: UserID?, before: Int64?, limit: Int) async throws -> [LedgerLine] {
+        try await store.lines(of: account, owner: owner, before: before, limit: limit)
     }
     func usage(_ query: UsageQuery) async throws -> [UsageRow] { try await store.usage(query) }
     func unfinishedJobs(paidBy account: LedgerAccount) async throws -> [JobID] {

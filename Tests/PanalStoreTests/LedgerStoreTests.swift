@@ -90,12 +90,15 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         let charge = try #require(try await fixture.store.job(job)?.charge)
         #expect(charge.hold == credits(10) && charge.settlement?.paid == Credits(micro: 2_500_000))
         #expect(charge.settlement?.use == MeteredUse(coreMicroseconds: 2_500_000, memoryMicroseconds: 2_500_000))
-        let lines = try await fixture.store.lines(of: fixture.account, before: nil, limit: 10)
+        let lines = try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 10)
         #expect(lines.map(\.kind) == [.settlement, .hold, .grant])
         #expect(lines.map(\.amount) == [Credits(micro: 7_500_000), -credits(10), credits(25)])
         #expect(lines.map(\.balance) == [Credits(micro: 22_500_000), credits(15), credits(25)])
         #expect(lines.map(\.job) == [job, job, nil])
-        #expect(try await fixture.store.lines(of: fixture.account, before: lines[1].number, limit: 10) == [lines[2]])
+        #expect(
+            try await fixture.store.lines(of: fixture.account, owner: nil, before: lines[1].number, limit: 10) == [
+                lines[2]
+            ])
         #expect(try await fixture.store.checkLedger(at: StoreFixture.start) == [])
     }
 
@@ -109,7 +112,9 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         let job = try await fixture.submit()
         try await fixture.end(job, outcome, milliseconds: wall)
         #expect(try await fixture.standing == AccountStanding(account: fixture.account, balance: credits(10)))
-        #expect(try await fixture.store.lines(of: fixture.account, before: nil, limit: 1).first?.kind == .refund)
+        #expect(
+            try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 1).first?.kind == .refund
+        )
         #expect(try await fixture.store.ledgerFigures().earned == .zero)
     }
 
@@ -153,7 +158,7 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         }
         try await fixture.end(job, .exited(code: 0), milliseconds: 1_000)
         #expect(try await fixture.standing.balance == credits(9))
-        #expect(try await fixture.store.lines(of: fixture.account, before: nil, limit: 10).count == 3)
+        #expect(try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 10).count == 3)
     }
 
     @Test func whatTheSchedulerRefusesLeavesTwoEntriesAndNoJob() async throws {
@@ -164,7 +169,7 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         #expect(try await fixture.standing == AccountStanding(account: fixture.account, balance: credits(10)))
         #expect(try await fixture.store.usage(UsageQuery(by: []))[0].sum.jobs == 0)
         try await fixture.store.deleteUnacknowledged(job)
-        #expect(try await fixture.store.lines(of: fixture.account, before: nil, limit: 10).count == 3)
+        #expect(try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 10).count == 3)
         #expect(try await fixture.store.checkLedger(at: StoreFixture.start) == [])
     }
 

@@ -9,8 +9,13 @@ package protocol LedgerStore: Sendable {
     func post(_ transaction: LedgerTransaction) async throws -> AccountStanding
     /// The most that an account may spend in one month; nil for no limit.
     func setBudget(of account: LedgerAccount, to amount: Credits?, at moment: Timestamp) async throws -> AccountStanding
-    /// What moved in an account, the newest first, `limit` of them from before the transaction `before` on.
-    func lines(of account: LedgerAccount, before: Int64?, limit: Int) async throws -> [LedgerLine]
+    /// Whether a group's account pays for what the group's members submit.
+    func setPaying(_ account: LedgerAccount, to pays: Bool, at moment: Timestamp) async throws -> AccountStanding
+    /// Accounts that pay for others than their owner.
+    func payingAccounts() async throws -> Set<LedgerAccount>
+    /// What moved in an account, the newest first, `limit` of them from before the transaction `before` on. With `owner` only what
+    /// that user's jobs moved.
+    func lines(of account: LedgerAccount, owner: UserID?, before: Int64?, limit: Int) async throws -> [LedgerLine]
     /// What jobs that have ended used and cost, in groups. The order is that of the groups' values.
     func usage(_ query: UsageQuery) async throws -> [UsageRow]
     /// Unfinished jobs that an account pays for, the newest first.
@@ -37,11 +42,14 @@ package struct AccountStanding: Hashable, Sendable {
     package var paidThisMonth: Credits
     /// The most of one month; nil for no limit.
     package var budget: Credits?
+    /// For a group: whether it pays for what its members submit.
+    package var pays: Bool
 
     package init(
         account: LedgerAccount, balance: Credits = .zero, held: Credits = .zero, paidThisMonth: Credits = .zero,
-        budget: Credits? = nil
+        budget: Credits? = nil, pays: Bool = false
     ) {
+        self.pays = pays
         self.account = account
         self.balance = balance
         self.held = held

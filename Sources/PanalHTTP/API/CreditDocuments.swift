@@ -18,6 +18,7 @@ enum CreditDocuments {
             "enforced": .boolean(rules.isOn), "balance": amount(standing.balance), "held": amount(standing.held),
             "paidThisMonth": amount(standing.paidThisMonth), "budget": standing.budget.map(amount),
             "leftOfBudget": standing.leftOfBudget.map(amount),
+            "paysForMembers": group == nil ? nil : .boolean(standing.pays),
         ])
     }
 

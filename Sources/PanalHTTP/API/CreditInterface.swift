@@ -76,6 +76,14 @@ struct CreditInterface: Sendable {
                         .creditAccount.extended(
                             by: ["stopped": .list(of: .identifier).note("Jobs that were cancelled for it.")],
                             named: "BudgetChange"), Self.after), .refuses(.notFound)),
+            Route(.put, "/api/v1/credits/payer", .administratorInterface, setPayer)
+                .described(
+                    "setPayer", .credits, "Say whether a group pays for what its members submit",
+                    .note(
+                        "Of several groups that pay the one that was joined first does. Jobs that wait or run stay as they are."
+                    ),
+                    .body(.object(["group": .text(1...80), "pays": .boolean], isClosed: true)),
+                    .answer(.ok, .creditAccount, Self.after), .refuses(.notFound)),
             Route(.get, "/api/v1/costs", .administratorInterface, costs)
                 .described(
                     "getCosts", .credits, "What a month costs the operator, and what it has earned",
@@ -224,6 +232,15 @@ struct CreditInterface: Sendable {
         }
         document["stopped"] = .array(stopped.map { .string($0.text) })
         return try .json(.object(document))
+    }
+
+    @Sendable private func setPayer(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["group", "pays"], in: members)
+        guard let group = try JSONBody.text("group", in: members) else { throw JSONBody.required("group") }
+        guard let pays = try JSONBody.boolean("pays", in: members) else { throw JSONBody.required("pays") }
+        let standing = try await panal.setPaying(try context.principal, group: group, to: pays)
+        return try .json(CreditDocuments.account(standing, rules: panal.credits))
     }
 
     // MARK: - Costs

@@ -51,6 +51,7 @@ extension Schema {
             "balance": credits.note("What can be spent now."), "held": credits.note("Set aside for unfinished jobs."),
             "paidThisMonth": credits, "budget?": credits.note("The most of one month; missing for no limit."),
             "leftOfBudget?": credits,
+            "paysForMembers?": boolean.note("Of a group: whether it pays for what its members submit."),
         ]))
 
     static let creditEntry = component(
