@@ -29,9 +29,9 @@ package enum JSONValue: Hashable, Sendable {
 
     /// The document as JSON, keys sorted.
     package func serialized(pretty: Bool = false) throws -> Data {
+        guard pretty else { return try JSONWriter.data(of: self) }
         let encoder = JSONEncoder()
-        encoder.outputFormatting =
-            pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
         return try encoder.encode(self)
     }
 }

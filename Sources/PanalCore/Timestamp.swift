@@ -16,7 +16,52 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-21T06:31:29.125Z`.
     package var rfc3339: String {
-        date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        // By hand, since a job has several and a list of jobs hundreds of these; beyond four digits of a year as ever.
+        let (day, rest) = Self.split(microseconds, by: 86_400_000_000)
+        guard (-719_162..<2_932_897).contains(day) else {
+            return date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        }
+        let (year, month, ofMonth) = Self.date(ofDay: day)
+        let milliseconds = rest / 1_000
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        func add(_ value: Int64, digits: Int, _ end: Character) {
+            var scale: Int64 = 1
+            for _ in 1..<digits { scale *= 10 }
+            while scale > 0 {
+                text.append(UInt8(48 + value / scale % 10))
+                scale /= 10
+            }
+            text += end.utf8
+        }
+        add(year, digits: 4, "-")
+        add(month, digits: 2, "-")
+        add(ofMonth, digits: 2, "T")
+        add(milliseconds / 3_600_000, digits: 2, ":")
+        add(milliseconds / 60_000 % 60, digits: 2, ":")
+        add(milliseconds / 1_000 % 60, digits: 2, ".")
+        add(milliseconds % 1_000, digits: 3, "Z")
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Rounded down, also before 1970.
+    private static func split(_ value: Int64, by size: Int64) -> (quotient: Int64, rest: Int64) {
+        let (quotient, rest) = value.quotientAndRemainder(dividingBy: size)
+        return rest < 0 ? (quotient - 1, rest + size) : (quotient, rest)
+    }
+
+    /// The date of a day, counted from 1970-01-01, in the Gregorian calendar. Years begin with March here, so that the leap day is their
+    /// last; 400 of them have 146,097 days.
+    private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let (era, ofEra) = split(day + 719_468, by: 146_097)
+        let year = (ofEra - ofEra / 1_460 + ofEra / 36_524 - ofEra / 146_096) / 365
+        let ofYear = ofEra - (365 * year + year / 4 - year / 100)
+        let month = (5 * ofYear + 2) / 153
+        let isNextYear = month >= 10
+        return (
+            year + era * 400 + (isNextYear ? 1 : 0), isNextYear ? month - 9 : month + 3,
+            ofYear - (153 * month + 2) / 5 + 1
+        )
     }
 
     /// Reads RFC 3339 in UTC, with or without a fraction; nil when `text` is neither.
