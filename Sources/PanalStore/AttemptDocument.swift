@@ -111,8 +111,3 @@ struct AttemptDocument: Codable {
             standardInput: standardInput, isIdle: isIdle ?? false)
     }
 }
-
-/// Of an attempt as it is stored only what tells it from others.
-struct AttemptNonce: Decodable {
-    var nonce: UInt64
-}

@@ -100,9 +100,9 @@ extension SQLiteStore {
                 guard state.next.contains(change.state) else {
                     throw StoreError.forbiddenChange(from: state, to: change.state)
                 }
-                try Self.apply(change, to: job, database)
                 state = change.state
             }
+            try Self.apply(changes, to: job, database)
             if state.isFinal, let last = changes.last {
                 try Self.forgetSecrets(of: job, database)
                 try Self.settle(job, last, database)
@@ -135,11 +135,11 @@ extension SQLiteStore {
     }
 
     private static func isNewest(_ attempt: AttemptID, _ database: Database) throws -> Bool {
+        // As text: it may be larger than SQLite's numbers.
         let statement = try database.cachedStatement(
-            sql: "SELECT number, specification FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
+            sql: "SELECT number, specification -> '$.nonce' FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
         guard let row = try Row.fetchOne(statement, arguments: [attempt.job.text]) else { return false }
-        let document: AttemptNonce = try row.document(1)
-        return try row.integer(0) == attempt.number && document.nonce == attempt.nonce
+        return try row.integer(0) == attempt.number && row.text(1) == String(attempt.nonce)
     }
 
     /// The newest attempt's work, under another number and nonce.
@@ -158,21 +158,26 @@ extension SQLiteStore {
             .execute(arguments: [attempt.number, attempt.job.text])
     }
 
-    private static func apply(_ change: JobChange, to job: JobID, _ database: Database) throws {
+    /// Several steps at once: the row is written once, as the last of them leaves it.
+    private static func apply(_ changes: [JobChange], to job: JobID, _ database: Database) throws {
+        guard let last = changes.last else { return }
+        let started = changes.last(where: { $0.started != nil })?.started
+        let cores = changes.last(where: { $0.cores != nil })?.cores
         try database.cachedStatement(
             sql: """
                 UPDATE jobs SET state = ?, message = ?, started = coalesce(?, started), ended = ?,
                     cores = coalesce(?, cores) WHERE id = ?
                 """
         ).execute(arguments: [
-            change.state.rawValue, change.message, change.started?.microseconds,
-            change.state.isFinal ? change.at.microseconds : nil, try change.cores.map { try JSONText.of($0) },
-            job.text,
+            last.state.rawValue, last.message, started?.microseconds,
+            last.state.isFinal ? last.at.microseconds : nil, try cores.map { try JSONText.of($0) }, job.text,
         ])
-        if let result = change.result { try store(result, of: job, database) }
-        if let retry = change.retry { try insertRetry(retry, database) }
-        try insertEvent(change, job, database)
-        try announce(change, of: job, database)
+        for change in changes {
+            if let result = change.result { try store(result, of: job, database) }
+            if let retry = change.retry { try insertRetry(retry, database) }
+            try insertEvent(change, job, database)
+            try announce(change, of: job, database)
+        }
     }
 
     private static func store(_ result: JobResult, of job: JobID, _ database: Database) throws {
