@@ -18,17 +18,3 @@ struct CoreLease: ~Copyable {
 
     deinit { if !isGivenBack.withLock({ $0 }) { end(ticket) } }
 }
-
-/// The moment at which an attempt's program began, told by the executor's thread and stored on the side.
-final class StartNotice: Sendable {
-    private let task = Mutex<Task<Bool, Never>?>(nil)
-
-    func set(_ task: Task<Bool, Never>) {
-        self.task.withLock { $0 = task }
-    }
-
-    /// Whether `running` was stored; false when the program was never started.
-    func isStored() async -> Bool {
-        await task.withLock { $0 }?.value ?? false
-    }
-}

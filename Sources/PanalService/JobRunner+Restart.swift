@@ -66,7 +66,7 @@ extension JobRunner {
         let start = StartNotice()
         let result = await executor.resume(attempt, sink: sink) { [self] ago in
             let moment = clock.now() + .microseconds(-ago.wholeMicroseconds)
-            start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .reconnecting) })
+            noteStart(start, of: attempt.id, at: moment, from: .reconnecting)
         }
         return try await close(attempt, sink, result, start, before: .reconnecting)
     }

@@ -74,8 +74,7 @@ extension JobRunner {
         }
         let start = StartNotice()
         let result = await executor.run(attempt, sink: sink) { [self] in
-            let moment = clock.now()
-            start.set(Task { await self.noteStart(of: attempt.id, at: moment, from: .deploying) })
+            noteStart(start, of: attempt.id, at: clock.now(), from: .deploying)
         }
         return try await close(attempt, sink, result, start, before: .deploying)
     }
@@ -101,8 +100,11 @@ extension JobRunner {
         } catch {
             result.outcome = .systemError(SystemError(step: "store.streams", detail: "\(error)"))
         }
-        let isStored = await start.isStored()
-        return try await end(attempt, from: isStored ? .running : before, result, at: ended)
+        return switch await start.end() {
+        case .stored: try await end(attempt, from: .running, result, at: ended)
+        case .unstored(let moment): try await end(attempt, from: before, result, began: moment, at: ended)
+        case .never: try await end(attempt, from: before, result, at: ended)
+        }
     }
 
     /// Marks the attempt as the executor's; false when the job was cancelled before.
@@ -114,10 +116,38 @@ extension JobRunner {
         }
     }
 
-    /// Stores that the program runs; false when that could not be stored, which the end makes good.
-    func noteStart(of attempt: AttemptID, at moment: Timestamp, from expected: JobState) async -> Bool {
+    /// The program runs; called by the executor's thread. It is stored a moment later, with all others that began meanwhile.
+    func noteStart(_ notice: StartNotice, of attempt: AttemptID, at moment: Timestamp, from expected: JobState) {
+        notice.note(moment)
+        let (isFirst, isCancelled) = state.withLock { state in
+            state.starts.append(LateStart(notice: notice, attempt: attempt, expected: expected))
+            return (state.starts.count == 1, state.live[attempt.job]?.isCancelled == true)
+        }
         // A cancel that came before the executor knew the attempt was ignored there: repeat it.
-        if state.withLock({ $0.live[attempt.job]?.isCancelled == true }) { await executor.cancel(attempt) }
+        if isCancelled { Task { await executor.cancel(attempt) } }
+        guard isFirst else { return }
+        Task {
+            try? await Task.sleep(for: Self.startPause)
+            storeStarts()
+        }
+    }
+
+    /// How long a job may run before others see it run.
+    private static let startPause = Duration.milliseconds(5)
+
+    private func storeStarts() {
+        let starts = state.withLock { state in
+            let starts = state.starts
+            state.starts = []
+            return starts
+        }
+        for start in starts {
+            start.notice.store { await self.storeStart(of: start.attempt, at: $0, from: start.expected) }
+        }
+    }
+
+    /// False when it could not be stored, which the end makes good.
+    private func storeStart(of attempt: AttemptID, at moment: Timestamp, from expected: JobState) async -> Bool {
         let change = JobChange(to: .running, at: moment, started: moment)
         let changed = try? await patiently(attempt.job) { [store] in
             try await store.change(attempt.job, from: expected, [change])
@@ -136,9 +166,11 @@ extension JobRunner {
         signals.post(.state, about: job)
     }
 
-    /// Stores what an attempt came to; true when the job is queued again, because the fault was Panal's.
+    /// Stores what an attempt came to, and that it `began` where that is not stored; true when the job is queued again, because the fault
+    /// was Panal's.
     func end(
-        _ attempt: AttemptSpec, from expected: JobState, _ result: AttemptResult, at ended: Timestamp? = nil
+        _ attempt: AttemptSpec, from expected: JobState, _ result: AttemptResult, began: Timestamp? = nil,
+        at ended: Timestamp? = nil
     ) async throws -> Bool {
         let job = attempt.id.job
         let (live, isStopping, isLeaving) = state.withLock { ($0.live[job], $0.isStopping, $0.isLeaving) }
@@ -152,9 +184,10 @@ extension JobRunner {
         if retry == nil { ending = ending.last(attempt.id.number, of: mostAttempts) }
         let isStored = try await patiently(job) { [store, clock, ending] in
             let now = clock.now()
+            let start = began.map { [JobChange(to: .running, at: $0, started: $0)] } ?? []
             let changes =
                 retry.map { [ending.again($0, at: now)] } ?? ending.changes(endedAt: ended ?? now, now: now)
-            return try await store.change(job, attempt: attempt.id, from: expected, changes) != nil
+            return try await store.change(job, attempt: attempt.id, from: expected, start + changes) != nil
         }
         // Until here an executor that outlives this process holds the result for the next one.
         await executor.settle(attempt.id)

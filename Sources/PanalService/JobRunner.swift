@@ -40,6 +40,8 @@ final class JobRunner: Sendable {
         var isStopping = false
         /// What runs goes on without this process, and its jobs stay as they are stored.
         var isLeaving = false
+        /// Starts that are not stored yet.
+        var starts: [LateStart] = []
         var ends: [JobState: Int] = [:]
         var retries = 0
         /// Whether somebody is at this machine; nil where nobody watches.
@@ -226,7 +228,7 @@ final class JobRunner: Sendable {
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
             live.attempt.cores = reservations.flatMap { $0.cores + $0.sharedCores }
             let attempt = live.attempt
-            live.task = Task {
+            live.task = Task(executorPreference: JobHome.current) {
                 let lease = self.lease(ticket)
                 for task in standing { await task.value }
                 await self.run(attempt, lease)

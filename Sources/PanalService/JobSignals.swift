@@ -15,7 +15,8 @@ final class JobSignals: Sendable {
 
     private struct Listener {
         var kinds: Set<Kind>
-        var continuation: AsyncStream<Void>.Continuation
+        /// Quick, and harmless when called again.
+        var tell: @Sendable () -> Void
     }
 
     private struct State {
@@ -27,19 +28,39 @@ final class JobSignals: Sendable {
     }
 
     private let state = Mutex(State())
+    private let alarms = WaitAlarms()
 
     /// Signals of `kinds` about `job` from now on. Whoever registers looks at the job *afterwards*, so that no change falls in between. The
     /// registration ends with the stream's reader.
     func listen(to job: JobID, _ kinds: Set<Kind>) -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let number = state.withLock { state in
-            state.next += 1
-            state.listeners[job, default: [:]][state.next] = Listener(
-                kinds: kinds, continuation: continuation)
-            return state.next
-        }
+        let number = add(Listener(kinds: kinds) { continuation.yield() }, to: job)
         continuation.onTermination = { [weak self] _ in self?.forget(number, of: job) }
         return stream
+    }
+
+    private func add(_ listener: Listener, to job: JobID) -> Int {
+        state.withLock { state in
+            state.next += 1
+            state.listeners[job, default: [:]][state.next] = listener
+            return state.next
+        }
+    }
+
+    /// Has `body` wait for ends of `job` until `deadline`: its argument returns true at the next one, also one that came since it was asked
+    /// before, and false when the time has passed or the task is cancelled. `body` looks at the job before it waits.
+    func waiting<Value>(
+        for job: JobID, until deadline: ContinuousClock.Instant,
+        _ body: nonisolated(nonsending) (EndWaiter) async throws -> Value
+    ) async rethrows -> Value {
+        let waiter = EndWaiter()
+        let number = add(Listener(kinds: [.end]) { waiter.tell() }, to: job)
+        alarms.set(waiter, at: deadline)
+        defer {
+            alarms.clear(waiter, at: deadline)
+            forget(number, of: job)
+        }
+        return try await body(waiter)
     }
 
     /// Has `body` called after each step of a job, once somebody has webhooks. It must be quick.
@@ -48,13 +69,13 @@ final class JobSignals: Sendable {
     func note(hasWebhooks: Bool) { state.withLock { $0.hasWebhooks = hasWebhooks } }
 
     func post(_ kind: Kind, about job: JobID) {
-        let (continuations, onStep) = state.withLock { state in
+        let (listeners, onStep) = state.withLock { state in
             (
-                state.listeners[job]?.values.filter { $0.kinds.contains(kind) }.map(\.continuation) ?? [],
+                state.listeners[job]?.values.filter { $0.kinds.contains(kind) } ?? [],
                 state.hasWebhooks && kind != .output ? state.onStep : nil
             )
         }
-        for continuation in continuations { continuation.yield() }
+        for listener in listeners { listener.tell() }
         onStep?()
     }
 

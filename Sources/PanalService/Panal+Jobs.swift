@@ -47,20 +47,15 @@ extension Panal {
 
     /// The job as it is when it ends or when `atMost` has passed, whichever comes first.
     package func wait(_ principal: Principal, job id: JobID, atMost: Duration) async throws -> Job {
-        _ = try await owned(id, principal)
-        let stream = signals.listen(to: id, [.end])
-        let store = store
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                var iterator = stream.makeAsyncIterator()
-                // After the registration: an end before it is seen here, an end after it is signalled.
-                while let job = try? await store.job(id), !job.state.isFinal, await iterator.next() != nil {}
+        guard atMost > .zero else { return try await job(principal, id) }
+        return try await signals.waiting(for: id, until: .now + atMost) { waiter in
+            // After the registration: an end before it is seen here, an end after it is signalled.
+            while true {
+                let job = try await owned(id, principal)
+                if job.state.isFinal { return job }
+                guard await waiter.next() else { return try await self.job(principal, id) }
             }
-            group.addTask { try? await Task.sleep(for: atMost) }
-            await group.next()
-            group.cancelAll()
         }
-        return try await job(principal, id)
     }
 
     /// A job; while it waits or stands still its message says for what, while it runs its streams show what was written so far.

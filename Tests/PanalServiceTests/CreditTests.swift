@@ -179,7 +179,7 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         #expect(stopped == (what == .running ? [waiting.id] : []))
         let error = await refused(.unaffordable) { _ = try await fixture.submit() }
         #expect(error?.numbers["limit"] == "budget" && error?.numbers["available"] == "0")
-        #expect(try await fixture.panal.job(fixture.ana, running.id).state == .running)
+        try await eventually { try await fixture.panal.job(fixture.ana, running.id).state == .running }
         let nothing = try await fixture.panal.setBudget(fixture.admin, of: .user("ana"), to: .zero)
         #expect(nothing.stopped == (what == .running ? [running.id] : []))
         if what == .running { #expect(try await fixture.end(of: running.id).state == .cancelled) }

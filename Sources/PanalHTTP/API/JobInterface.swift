@@ -127,14 +127,16 @@ struct JobInterface: Sendable {
                         principal, program: order.program, version: order.version, profile: order.profile,
                         priority: order.priority, submission: order.submission))
             }
-            guard let key else {
-                let job = try await panal.submit(
-                    principal, program: order.program, version: order.version, profile: order.profile,
-                    priority: order.priority, submission: order.submission, callback: order.callback)
-                return .job(job, isRepeated: false)
+            return try await JobHome.$current.withValue(context.home) {
+                guard let key else {
+                    let job = try await panal.submit(
+                        principal, program: order.program, version: order.version, profile: order.profile,
+                        priority: order.priority, submission: order.submission, callback: order.callback)
+                    return .job(job, isRepeated: false)
+                }
+                let (job, isRepeated) = try await panal.submit(principal, order, once: key)
+                return .job(job, isRepeated: isRepeated)
             }
-            let (job, isRepeated) = try await panal.submit(principal, order, once: key)
-            return .job(job, isRepeated: isRepeated)
         }
         switch taken {
         case .estimate(let estimate): return try .json(CreditDocuments.estimate(estimate))

@@ -10,6 +10,8 @@ package struct WebContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Where the connection comes from; an address without a port.
     var address: String
+    /// What runs tasks on the connection's own thread.
+    let home: LoopExecutor
     /// The number under which the log has this request; the client's own when it sent a decent one.
     var requestID = ""
     var language = Language.english
@@ -35,6 +37,7 @@ package struct WebContext: RequestContext {
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        home = .of(source.channel.eventLoop)
         address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     }
 
