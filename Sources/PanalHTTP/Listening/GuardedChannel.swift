@@ -36,7 +36,9 @@ extension Listener {
         HTTPServerBuilder { [self] responder in
             let pace = pace
             let stream = HTTP1Channel.Configuration(
-                additionalChannelHandlers: [PaceHandler(pace: pace, room: room), FramingHandler(), ContinueHandler()],
+                additionalChannelHandlers: [
+                    OldClientPlacer(), PaceHandler(pace: pace, room: room), FramingHandler(), ContinueHandler(),
+                ],
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))
             guard let certificate else {
