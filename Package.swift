@@ -97,10 +97,6 @@ let package = Package(
             dependencies: [
                 "PanalSandbox", "PanalScheduler", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls",
                 argumentParser,
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOFoundationCompat", package: "swift-nio"),
             ],
             swiftSettings: strict),
         // The privileged process: static, one thread, no network, no database, no Foundation.

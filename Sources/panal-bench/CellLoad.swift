@@ -50,7 +50,7 @@ struct CellLoad: AsyncParsableCommand {
     private func measure(_ cells: BenchCells, runs: Int) async throws -> Row {
         let share = max(1, runs / workers)
         var measurement = Measurement("")
-        let (begin, before) = (ContinuousClock.now, Self.processorTime())
+        let (begin, before) = (ContinuousClock.now, ProcessClock.hostTime())
         let samples = try await withThrowingTaskGroup(of: [Duration].self) { [pause, workers] group in
             for worker in 0..<workers {
                 group.addTask {
@@ -67,22 +67,12 @@ struct CellLoad: AsyncParsableCommand {
             return try await group.reduce(into: []) { $0 += $1 }
         }
         measurement.span = ContinuousClock.now - begin
-        let used = Self.processorTime() - before
+        let used = ProcessClock.hostTime() - before
         for sample in samples { measurement.add(sample) }
         let row = measurement.row(comparedWith: nil)
         return Row(
             median: row.median, slowest: row.slowest, perSecond: row.perSecond,
             processorTime: (Double(used) / Double(samples.count) / 1_000).rounded())
-    }
-
-    /// Nanoseconds of everything on this host, the kernel's own threads too.
-    private static func processorTime() -> Int64 {
-        for controllers in ["cpuacct", "cpu,cpuacct"] {
-            if let data = FileManager.default.contents(atPath: "/sys/fs/cgroup/\(controllers)/cpuacct.usage") {
-                return Int64(String(decoding: data, as: UTF8.self).filter(\.isNumber)) ?? 0
-            }
-        }
-        return 0
     }
 
     struct Row: Encodable {

@@ -140,6 +140,22 @@ enum Report {
         }
     }
 
+    static func print(_ rows: [LoadRow], json: Bool) throws {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for row in rows { Swift.print(String(decoding: try encoder.encode(row), as: UTF8.self)) }
+            return
+        }
+        Swift.print(line("", "p50 µs", "p99 µs", "per second", "panald µs", "launcher µs", "host µs"))
+        for row in rows {
+            Swift.print(
+                line(
+                    row.times.name, number(row.times.median), number(row.times.slowest), String(row.times.perSecond),
+                    row.server.map(number) ?? "", row.launcher.map(number) ?? "", number(row.host)))
+        }
+    }
+
     static func print(_ rows: [Footprint.Row], json: Bool) throws {
         if json {
             let encoder = JSONEncoder()
