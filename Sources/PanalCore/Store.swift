@@ -39,8 +39,6 @@ package protocol Store:
     func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program
 
     // Jobs.
-    /// Forgets a job that was never acknowledged; only while it is `queued`.
-    func deleteUnacknowledged(_ job: JobID) async throws
     func job(_ id: JobID) async throws -> Job?
     /// The newest first.
     func jobs(_ query: JobQuery) async throws -> [Job]

@@ -6,6 +6,8 @@ package struct JobDraft: Hashable, Sendable {
     package var hasSecrets: Bool
     /// Where the job's own events are told.
     package var callback: JobCallback?
+    /// Steps that the job has made since its submission, stored with it.
+    package var steps: [JobChange] = []
 
     package init(job: Job, attempt: AttemptSpec, hasSecrets: Bool, callback: JobCallback? = nil) {
         self.job = job
@@ -81,8 +83,6 @@ package protocol SubmissionStore: Sendable {
     func batch(_ id: BatchID) async throws -> JobBatch?
     /// In the order in which they were submitted, without their files.
     func jobs(of batch: BatchID) async throws -> [Job]
-    /// Forgets a batch that was never acknowledged, and its jobs; only those that are `queued`.
-    func deleteUnacknowledged(_ batch: BatchID) async throws
 
     /// 32 random bytes that were made with the store: what is signed with them is recognised after a restart.
     func signingKey() async throws -> [UInt8]

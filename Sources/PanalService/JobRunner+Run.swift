@@ -44,8 +44,12 @@ extension JobRunner {
         signals.post(.end, about: job)
     }
 
-    /// Out of the queue; false when somebody cancelled the job first.
+    /// Out of the queue, where it is not stored so yet; false when somebody cancelled the job first.
     private func prepare(_ attempt: AttemptSpec) async throws -> Bool {
+        if state.withLock({ $0.live[attempt.id.job]?.isPrepared == true }) {
+            noteState(.deploying, of: attempt.id.job)
+            return true
+        }
         let now = clock.now()
         let changes = [
             JobChange(to: .configuring, at: now, cores: attempt.cores), JobChange(to: .deploying, at: now),

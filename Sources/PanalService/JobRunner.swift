@@ -20,6 +20,10 @@ final class JobRunner: Sendable {
         /// The state that is stored, and since when (`WallClock.elapsed`), as far as deadlines need it.
         var state: JobState
         var since: Duration
+        /// Where it is submitted in this moment: opened once it is stored or is not to be.
+        var gate: StoreGate?
+        /// Whether it was stored as one whose attempt is on its way to the executor.
+        var isPrepared = false
         /// Set when the attempt was handed to the executor; from then on a cancel goes there.
         var isHandedOver = false
         var isCancelled = false
@@ -36,6 +40,8 @@ final class JobRunner: Sendable {
 
     struct State {
         var live: [JobID: LiveJob] = [:]
+        /// The highest ticket so far. They need not be the numbers in the store, but stand in the same order.
+        var lastTicket: Int64 = 0
         var jobs: [Ticket: JobID] = [:]
         var isStopping = false
         /// What runs goes on without this process, and its jobs stay as they are stored.
@@ -86,24 +92,65 @@ final class JobRunner: Sendable {
         return carryOut(await scheduler.submit(ticket, demand))[ticket]
     }
 
-    /// Gives stored jobs to the scheduler, all or none. Answers why they are refused; nil when each of them runs or waits.
-    func submit(_ jobs: [SubmittedJob]) async -> Refusal? {
-        if let only = jobs.first, jobs.count == 1 {
-            return await submit(only.attempt, of: only.manifest, demand: only.demand, order: only.order)
+    /// Gives jobs to the scheduler that are to be stored, all or none. What it starts waits for `gate`. Answers why they are refused; nil
+    /// when each of them is started or waits.
+    func submit(_ jobs: [SubmittedJob], behind gate: StoreGate) async -> Refusal? {
+        let first = state.withLock { state in
+            defer { state.lastTicket += Int64(jobs.count) }
+            return state.lastTicket + 1
         }
-        for job in jobs { note(job.attempt, of: job.manifest, job.demand, job.ticket, .queued) }
-        let refused = carryOut(await scheduler.submit(together: jobs.map { ($0.ticket, $0.demand) }))
-        return jobs.lazy.compactMap { refused[$0.ticket] }.first
+        let demands: [(ticket: Ticket, demand: JobDemand)] = zip(first..., jobs).map {
+            (Ticket(number: $0), $1.demand)
+        }
+        for (place, job) in zip(demands, jobs) {
+            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gate)
+        }
+        let actions: [ScheduleAction]
+        if let only = demands.first, demands.count == 1 {
+            actions = await scheduler.submit(only.ticket, only.demand)
+        } else {
+            actions = await scheduler.submit(together: demands)
+        }
+        let refused = carryOut(actions)
+        return demands.lazy.compactMap { refused[$0.ticket] }.first
+    }
+
+    /// The steps that a submitted job has made already, to be stored with it: those of one that was started at once. Its task does
+    /// not store them any more.
+    func firstSteps(of job: JobID, at moment: Timestamp) -> [JobChange] {
+        let cores = state.withLock { state -> [Int]? in
+            guard let live = state.live[job], live.task != nil else { return nil }
+            state.live[job]?.isPrepared = true
+            return live.attempt.cores
+        }
+        guard let cores else { return [] }
+        return [JobChange(to: .configuring, at: moment, cores: cores), JobChange(to: .deploying, at: moment)]
+    }
+
+    /// Takes submitted jobs back that could not be stored.
+    func abandon(_ jobs: [JobID], behind gate: StoreGate) async {
+        gate.open(isStored: false)
+        for job in jobs {
+            guard let live = state.withLock({ $0.live[job] }), live.gate === gate else { continue }
+            carryOut(await scheduler.withdraw(live.ticket))
+            // One that was started gives its reservation back itself.
+            state.withLock { state in
+                if state.live[job]?.task == nil { Self.forget(job, in: &state) }
+            }
+        }
     }
 
     /// Makes a job live.
     func note(
-        _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState
+        _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState,
+        _ gate: StoreGate? = nil
     ) {
         let now = clock.elapsed()
         state.withLock { state in
             state.live[attempt.id.job] = LiveJob(
-                ticket: ticket, attempt: attempt, demand: demand, manifest: manifest, state: jobState, since: now)
+                ticket: ticket, attempt: attempt, demand: demand, manifest: manifest, state: jobState, since: now,
+                gate: gate)
+            state.lastTicket = max(state.lastTicket, ticket.number)
             state.jobs[ticket] = attempt.id.job
         }
     }
@@ -227,9 +274,12 @@ final class JobRunner: Sendable {
             guard let job = state.jobs[ticket], var live = state.live[job] else { return false }
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
             live.attempt.cores = reservations.flatMap { $0.cores + $0.sharedCores }
-            let attempt = live.attempt
+            let (attempt, gate) = (live.attempt, live.gate)
             live.task = Task(executorPreference: JobHome.current) {
                 let lease = self.lease(ticket)
+                if let gate, await !gate.isStored() {
+                    return self.state.withLock { Self.forget(job, in: &$0) }
+                }
                 for task in standing { await task.value }
                 await self.run(attempt, lease)
             }
@@ -274,13 +324,9 @@ final class JobRunner: Sendable {
     }
 }
 
-/// A stored job on its way to the scheduler.
+/// A job on its way to the scheduler.
 struct SubmittedJob: Sendable {
     var attempt: AttemptSpec
     var manifest: Manifest
     var demand: JobDemand
-    /// Its place in the order of submission.
-    var order: Int64
-
-    var ticket: Ticket { Ticket(number: order) }
 }

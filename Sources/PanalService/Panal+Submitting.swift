@@ -111,41 +111,45 @@ extension Panal {
         return try await batch(principal, id)
     }
 
-    /// Stores what was prepared and gives it to the scheduler, all or none. Throws `overloaded` or `invalid` where the scheduler does
-    /// not take it; nothing is stored then.
+    /// Gives what was prepared to the scheduler and stores it, all or none: jobs that it starts at once are stored as what they then are, in
+    /// one transaction, and their programs begin behind that. Throws `overloaded` or `invalid` where the scheduler does not take them, and
+    /// `unaffordable`; nothing is stored then.
     func acknowledge(
         _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
         _ runner: JobRunner
     ) async throws {
         try await uncancelled { [self] in
-            let orders: [Int64]
-            do {
-                orders = try await store.insert(
-                    jobs.map(\.draft), batch: batch, mark: mark,
-                    marksSince: clock.now() + .seconds(-RetryKey.lifetime))
-            } catch let refusal as LedgerRefusal {
-                throw ServiceError(refusal)
-            }
+            let gate = StoreGate()
             let refusal = await runner.submit(
-                zip(jobs, orders).map { job, order in
+                jobs.map { job in
                     SubmittedJob(
                         attempt: job.draft.attempt, manifest: job.prepared.program.manifest,
-                        demand: job.prepared.demand, order: order)
-                })
-            guard let refusal else {
-                // What holds for their owners may have changed since it was looked at.
-                let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }
-                if isLate { await runner.bind(terms) }
-                return
+                        demand: job.prepared.demand)
+                }, behind: gate)
+            if let refusal {
+                // Those of a batch that the scheduler forgot with the one that it refused.
+                await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
+                logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
+                throw Self.refused(refusal)
             }
-            // The mark goes with the jobs.
-            if let batch {
-                try await store.deleteUnacknowledged(batch.id)
-            } else {
-                for job in jobs { try await store.deleteUnacknowledged(job.draft.job.id) }
+            let now = clock.now()
+            let drafts = jobs.map { job in
+                var draft = job.draft
+                draft.steps = runner.firstSteps(of: draft.job.id, at: now)
+                return draft
             }
-            logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
-            throw Self.refused(refusal)
+            do {
+                _ = try await store.insert(
+                    drafts, batch: batch, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime))
+            } catch {
+                await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
+                if let refusal = error as? LedgerRefusal { throw ServiceError(refusal) }
+                throw error
+            }
+            gate.open(isStored: true)
+            // What holds for their owners may have changed since it was looked at.
+            let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }
+            if isLate { await runner.bind(terms) }
         }
     }
 

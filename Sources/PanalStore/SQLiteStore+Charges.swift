@@ -67,14 +67,6 @@ extension SQLiteStore {
         ).execute(arguments: [charge.payer.description, month.code, settlement.paid.micro])
     }
 
-    /// For a job that the service did not take after all: its hold goes back, and it is no job in the reports.
-    static func forgetCharge(of job: JobID, at moment: Timestamp, _ database: Database) throws {
-        guard let charge = try charge(of: job, database), charge.settlement == nil else { return }
-        let nothing = JobCharge.Settlement(at: moment, use: MeteredUse(), cost: .zero, paid: .zero)
-        try end(charge, of: job, nothing, nil, database)
-        try database.execute(sql: "DELETE FROM job_charges WHERE job = ?", arguments: [job.text])
-    }
-
     static func charge(of job: JobID, _ database: Database) throws -> JobCharge? {
         let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM job_charges WHERE job = ?")
         return try Row.fetchOne(statement, arguments: [job.text]).map { row in

@@ -7,15 +7,6 @@ let jobColumns = """
     """
 
 extension SQLiteStore {
-    package func deleteUnacknowledged(_ job: JobID) async throws {
-        try await write { database in
-            let found = try Self.job(job, database)
-            guard let found, found.state == .queued else { return }
-            try Self.forgetCharge(of: job, at: found.submitted, database)
-            try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [job.text])
-        }
-    }
-
     package func job(_ id: JobID) async throws -> Job? {
         try look { try Self.job(id, $0) }
     }

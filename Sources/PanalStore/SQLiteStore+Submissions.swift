@@ -9,7 +9,8 @@ extension SQLiteStore {
         let rows = try drafts.map { draft in
             JobRow(
                 draft: draft, fields: try JSONText.of(draft.job.fields),
-                specification: try JSONText.of(AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets)))
+                specification: try JSONText.of(AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets)),
+                cores: try draft.steps.last { $0.cores != nil }?.cores.map { try JSONText.of($0) })
         }
         let stored: Result<[Int64], any Error> = try await write { [self] database in
             try checkLease(database)
@@ -44,6 +45,7 @@ extension SQLiteStore {
         var draft: JobDraft
         var fields: String
         var specification: String
+        var cores: String?
     }
 
     private static func insert(_ row: JobRow, _ database: Database) throws -> Int64 {
@@ -52,13 +54,13 @@ extension SQLiteStore {
             sql: """
                 INSERT INTO jobs (
                     id, owner, program, program_name, version, profile, state, submitted, fields, message, priority,
-                    attempt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    attempt, cores)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             job.id.text, job.owner.text, job.program.text, job.programName, job.version, job.profile,
-            job.state.rawValue, job.submitted.microseconds, row.fields, job.message, job.priority.rawValue,
-            attempt.id.number,
+            (row.draft.steps.last?.state ?? job.state).rawValue, job.submitted.microseconds, row.fields, job.message,
+            job.priority.rawValue, attempt.id.number, row.cores,
         ])
         let position = database.lastInsertedRowID
         try insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
@@ -72,6 +74,10 @@ extension SQLiteStore {
         }
         if let charge = job.charge { try insert(charge, of: job, database) }
         if let callback = row.draft.callback { try insert(callback, of: job.id, database) }
+        for step in row.draft.steps {
+            try insertEvent(step, job.id, database)
+            try announce(step, of: job.id, database)
+        }
         return position
     }
 
@@ -138,23 +144,6 @@ extension SQLiteStore {
                     WHERE batch = ? ORDER BY place
                     """)
             return try Row.fetchAll(statement, arguments: [batch.text]).map { try Job(row: $0) }
-        }
-    }
-
-    package func deleteUnacknowledged(_ batch: BatchID) async throws {
-        try await write { database in
-            let jobs = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT \(jobColumns) FROM batch_jobs JOIN jobs ON jobs.id = batch_jobs.job
-                    WHERE batch = ? AND state = ?
-                    """, arguments: [batch.text, JobState.queued.rawValue]
-            ).map { try Job(row: $0) }
-            for job in jobs {
-                try Self.forgetCharge(of: job.id, at: job.submitted, database)
-                try database.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [job.id.text])
-            }
-            try database.execute(sql: "DELETE FROM batches WHERE id = ?", arguments: [batch.text])
         }
     }
 

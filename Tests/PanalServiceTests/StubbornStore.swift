@@ -78,7 +78,6 @@ final class StubbornStore: Store {
     func deleteMarks(before moment: Timestamp) async throws -> Int { try await store.deleteMarks(before: moment) }
     func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
     func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
-    func deleteUnacknowledged(_ batch: BatchID) async throws { try await store.deleteUnacknowledged(batch) }
     func insert(_ upload: Upload, most: Int) async throws -> Bool { try await store.insert(upload, most: most) }
     func upload(_ id: UploadID) async throws -> Upload? { try await store.upload(id) }
     func uploads(of owner: UserID) async throws -> [Upload] { try await store.uploads(of: owner) }
@@ -91,7 +90,6 @@ final class StubbornStore: Store {
     }
     func signingKey() async throws -> [UInt8] { try await store.signingKey() }
     func versions(of program: ProgramID) async throws -> [ProgramVersion] { try await store.versions(of: program) }
-    func deleteUnacknowledged(_ job: JobID) async throws { try await store.deleteUnacknowledged(job) }
     func job(_ id: JobID) async throws -> Job? { try await store.job(id) }
     func jobs(_ query: JobQuery) async throws -> [Job] { try await store.jobs(query) }
     func events(of job: JobID) async throws -> [JobEvent] { try await store.events(of: job) }

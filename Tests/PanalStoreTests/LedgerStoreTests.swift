@@ -161,18 +161,6 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         #expect(try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 10).count == 3)
     }
 
-    @Test func whatTheSchedulerRefusesLeavesTwoEntriesAndNoJob() async throws {
-        let fixture = try await StoreFixture()
-        try await fixture.grant(10)
-        let job = try await fixture.submit()
-        try await fixture.store.deleteUnacknowledged(job)
-        #expect(try await fixture.standing == AccountStanding(account: fixture.account, balance: credits(10)))
-        #expect(try await fixture.store.usage(UsageQuery(by: []))[0].sum.jobs == 0)
-        try await fixture.store.deleteUnacknowledged(job)
-        #expect(try await fixture.store.lines(of: fixture.account, owner: nil, before: nil, limit: 10).count == 3)
-        #expect(try await fixture.store.checkLedger(at: StoreFixture.start) == [])
-    }
-
     @Test func withoutCreditsEverythingIsMeteredAndNothingMoves() async throws {
         let fixture = try await StoreFixture()
         let job = try await fixture.submit(isHeld: false)

@@ -271,22 +271,6 @@ struct StoreFixture {
         #expect(try await store.events(of: job.id).count == 2)
     }
 
-    @Test func onlyQueuedJobsAreForgotten() async throws {
-        let fixture = try await StoreFixture()
-        let store = fixture.store
-        for isStarted in [false, true] {
-            let (job, attempt) = fixture.job()
-            _ = try await store.insert(job, attempt: attempt, hasSecrets: false)
-            if isStarted {
-                let change = JobChange(to: .configuring, at: StoreFixture.start)
-                _ = try await store.change(job.id, from: .queued, [change])
-            }
-            try await store.deleteUnacknowledged(job.id)
-            #expect((try await store.job(job.id) != nil) == isStarted)
-            #expect(try await store.events(of: job.id).isEmpty == !isStarted)
-        }
-    }
-
     @Test func listsAreFilteredAndPaged() async throws {
         let fixture = try await StoreFixture()
         let store = fixture.store
