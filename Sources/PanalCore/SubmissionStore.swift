@@ -72,10 +72,13 @@ package struct RetriedRequest: Hashable, Sendable {
 package protocol SubmissionStore: Sendable {
     /// Stores all of the jobs or none, each with its first event and attempt, and with them the batch that they belong to and the mark
     /// of the request; answers their places in the order of submission. Throws `StoreError.repeated` when there is such a mark from
-    /// `marksSince` or later; an older one is replaced.
+    /// `marksSince` or later; an older one is replaced. Without `isSynchronized` a power cut may take them all back until something else is
+    /// synchronized.
     func insert(
-        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp, isSynchronized: Bool
     ) async throws -> [Int64]
+    /// Everything that was stored before is on the disk when this returns.
+    func synchronize() async throws
     func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest?
     /// Answers how many.
     func deleteMarks(before moment: Timestamp) async throws -> Int
@@ -93,7 +96,7 @@ extension SubmissionStore {
     package func insert(_ job: Job, attempt: AttemptSpec, hasSecrets: Bool) async throws -> Int64 {
         let places = try await insert(
             [JobDraft(job: job, attempt: attempt, hasSecrets: hasSecrets)], batch: nil, mark: nil,
-            marksSince: job.submitted)
+            marksSince: job.submitted, isSynchronized: true)
         guard let place = places.first else { throw StoreError.damaged("a job was stored without a place") }
         return place
     }

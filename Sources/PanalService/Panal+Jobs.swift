@@ -11,9 +11,12 @@ extension Panal {
     /// when the queue or the user's part of it is full or the service is stopping, `unaffordable` with the numbers where credits are on
     /// and the most that it may cost cannot be set aside; then nothing was stored. `high` is for administrators, others get
     /// `forbidden`.
+    ///
+    /// Without `isTold` nobody is told of the job before it has ended or `settleDown` has returned: a power cut may take it back until
+    /// then, and one synchronization of the disk serves the submission and the end of a short job.
     package func submit(
         _ principal: Principal, program name: String, version: Int? = nil, profile: String? = nil,
-        priority: PriorityClass = .normal, submission: Submission, callback: JobCallback? = nil
+        priority: PriorityClass = .normal, submission: Submission, callback: JobCallback? = nil, isTold: Bool = true
     ) async throws -> Job {
         let runner = try takingRunner()
         let prepared = try await prepare(
@@ -21,9 +24,12 @@ extension Panal {
             runner)
         if let callback { try await checkCallback(principal, callback) }
         let draft = draft(of: prepared, priority, principal, callback)
-        try await acknowledge([(prepared, draft)], runner)
+        try await acknowledge([(prepared, draft)], isTold: isTold, runner)
         return draft.job
     }
+
+    /// All jobs that were taken before are on the disk when this returns.
+    package func settleDown() async throws { try await store.synchronize() }
 
     /// The job and the attempt that a prepared submission becomes.
     func draft(

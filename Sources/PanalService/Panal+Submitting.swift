@@ -32,7 +32,7 @@ extension Panal {
     ///
     /// Throws `invalid` when the key was another request's. A request that was refused has left nothing, so its key is free.
     package func submit(
-        _ principal: Principal, _ request: JobRequest, once key: RetryKey
+        _ principal: Principal, _ request: JobRequest, once key: RetryKey, isTold: Bool = true
     ) async throws -> (job: Job, isRepeated: Bool) {
         let mark = try key.mark(of: request.document, owner: principal.user, at: clock.now())
         if let job = try await earlier(mark)?.job { return (try await self.job(principal, job), true) }
@@ -42,7 +42,7 @@ extension Panal {
             priority: request.priority, submission: request.submission, runner)
         if let callback = request.callback { try await checkCallback(principal, callback) }
         let draft = draft(of: prepared, request.priority, principal, request.callback)
-        try await acknowledge([(prepared, draft)], mark: mark, runner)
+        try await acknowledge([(prepared, draft)], mark: mark, isTold: isTold, runner)
         return (draft.job, false)
     }
 
@@ -116,7 +116,7 @@ extension Panal {
     /// `unaffordable`; nothing is stored then.
     func acknowledge(
         _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
-        _ runner: JobRunner
+        isTold: Bool = true, _ runner: JobRunner
     ) async throws {
         try await uncancelled { [self] in
             let gate = StoreGate()
@@ -139,8 +139,10 @@ extension Panal {
                 return draft
             }
             do {
+                // One that waits for others is not awaited for long.
                 _ = try await store.insert(
-                    drafts, batch: batch, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime))
+                    drafts, batch: batch, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime),
+                    isSynchronized: isTold || drafts.contains(where: \.steps.isEmpty))
             } catch {
                 await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
                 if let refusal = error as? LedgerRefusal { throw ServiceError(refusal) }

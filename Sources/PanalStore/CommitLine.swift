@@ -11,11 +11,14 @@ import Synchronization
 ///
 /// Each stands for itself all the same: where a shared transaction fails, each of its parts is tried again alone.
 final class CommitLine: Sendable {
-    enum Durability: Int {
+    enum Durability {
         /// SQLite's `NORMAL`: written, not synchronized.
-        case written = 1
+        case written
+        /// As `written`, for what nobody has been told of yet: the next transaction that is not of this kind is synchronized, and this with
+        /// it, so that it does not wait for long.
+        case owed
         /// SQLite's `FULL`.
-        case synchronized = 2
+        case synchronized
     }
 
     /// One transaction that is asked for.
@@ -41,6 +44,8 @@ final class CommitLine: Sendable {
         var isWriting = false
         /// Whether the last transaction was done within `quick`.
         var isQuick = true
+        /// Whether something is written that was owed and has not been synchronized.
+        var isOwing = false
     }
 
     /// Parts of one transaction at most, so that nobody's answer waits for a long line of others.
@@ -52,7 +57,7 @@ final class CommitLine: Sendable {
     private let thread = DispatchQueue(label: "panal.commits")
     private let state = Mutex(State())
     /// What the writing connection is set to; nil when it is not known. Used on that connection's queue alone.
-    private let durability = Mutex<Durability?>(nil)
+    private let level = Mutex<Int?>(nil)
 
     /// Transactions, the time they took, and those that failed.
     private let measured = Mutex((times: Histogram(), failures: 0))
@@ -120,26 +125,39 @@ final class CommitLine: Sendable {
 
     /// One transaction; when this throws, nothing of it is done.
     private func commit(_ parts: [Part]) throws {
-        let isSynchronized = parts.contains { $0.durability == .synchronized }
+        let isSynchronized =
+            parts.contains { $0.durability == .synchronized }
+            || isOwing && parts.contains { $0.durability == .written }
         try pool.writeWithoutTransaction { database in
             try FullDisk.noticing {
-                try set(isSynchronized ? .synchronized : .written, database)
+                try set(isSynchronized: isSynchronized, database)
                 try database.inTransaction(.immediate) {
                     for part in parts { try part.body(database) }
                     return .commit
                 }
             }
         }
+        state.withLock { state in
+            if isSynchronized {
+                state.isOwing = false
+            } else if parts.contains(where: { $0.durability == .owed }) {
+                state.isOwing = true
+            }
+        }
     }
 
+    /// Whether something that was written might be lost in a power cut though it is more than a step of a job.
+    var isOwing: Bool { state.withLock { $0.isOwing } }
+
     /// The pool itself sets `NORMAL` when it opens the file, so the level is set and read back here.
-    func set(_ wanted: Durability, _ database: Database) throws {
-        guard durability.withLock({ $0 }) != wanted else { return }
-        durability.withLock { $0 = nil }
-        try database.execute(sql: "PRAGMA synchronous = \(wanted.rawValue)")
-        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == wanted.rawValue else {
-            throw StoreError.damaged("the database does not take synchronous = \(wanted.rawValue)")
+    func set(isSynchronized: Bool, _ database: Database) throws {
+        let wanted = isSynchronized ? 2 : 1
+        guard level.withLock({ $0 }) != wanted else { return }
+        level.withLock { $0 = nil }
+        try database.execute(sql: "PRAGMA synchronous = \(wanted)")
+        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == wanted else {
+            throw StoreError.damaged("the database does not take synchronous = \(wanted)")
         }
-        durability.withLock { $0 = wanted }
+        level.withLock { $0 = wanted }
     }
 }

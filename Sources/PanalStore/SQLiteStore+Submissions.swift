@@ -4,7 +4,7 @@ package import PanalCore
 
 extension SQLiteStore {
     package func insert(
-        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp, isSynchronized: Bool
     ) async throws -> [Int64] {
         let rows = try drafts.map { draft in
             JobRow(
@@ -12,7 +12,8 @@ extension SQLiteStore {
                 specification: try JSONText.of(AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets)),
                 cores: try draft.steps.last { $0.cores != nil }?.cores.map { try JSONText.of($0) })
         }
-        let stored: Result<[Int64], any Error> = try await write { [self] database in
+        let stored: Result<[Int64], any Error> = try await write(isSynchronized ? .synchronized : .owed) {
+            [self] database in
             try checkLease(database)
             // Not thrown, and before anything is written: others, who share the transaction, are not to begin again for it.
             if let mark, let earlier = try Self.request(marked: mark.key, of: mark.owner, database),
@@ -38,6 +39,12 @@ extension SQLiteStore {
             return .success(places)
         }
         return try stored.get()
+    }
+
+    package func synchronize() async throws {
+        guard line.isOwing else { return }
+        // SQLite synchronizes only behind a change.
+        try await write { try $0.execute(sql: "UPDATE lease SET epoch = epoch") }
     }
 
     /// A job as it is written: what takes long is done before the transaction.

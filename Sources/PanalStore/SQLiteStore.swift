@@ -27,7 +27,7 @@ package final class SQLiteStore: Sendable {
         let line = CommitLine(pool)
         (self.pool, self.line) = (pool, line)
         try pool.writeWithoutTransaction { database in
-            try line.set(.synchronized, database)
+            try line.set(isSynchronized: true, database)
             let journal = try String.fetchOne(database, sql: "PRAGMA journal_mode")
             guard journal == "wal" else { throw StoreError.damaged("the database takes no write-ahead log") }
         }

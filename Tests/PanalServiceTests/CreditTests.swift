@@ -68,6 +68,19 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
                     account: .user(fixture.ana.user), balance: .zero, held: credits(60)))
     }
 
+    /// Whom the scheduler started before it was known that they cannot pay: nothing runs, and the cores are free again.
+    @Test func whoCannotPayHoldsNothing() async throws {
+        let fixture = try await fixture(executor: .holds)
+        for _ in 0..<3 { await refused(.unaffordable) { _ = try await fixture.submit() } }
+        try await eventually { await fixture.panal.health().runningJobs == 0 }
+        #expect(fixture.executor.log.isEmpty)
+        #expect(try await fixture.store.unfinishedJobs().isEmpty)
+        try await grant(fixture, 60)
+        let job = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs == [job.id] }
+        #expect(try await fixture.panal.creditLines(fixture.ana, limit: 10).count == 2)
+    }
+
     @Test func aWaitingJobThatIsCancelledCostsNothing() async throws {
         let fixture = try await fixture(executor: .holds)
         try await grant(fixture, 120)

@@ -68,10 +68,12 @@ final class StubbornStore: Store {
         try await store.setPublic(program, to: isPublic)
     }
     func insert(
-        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp
+        _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp, isSynchronized: Bool
     ) async throws -> [Int64] {
-        try await store.insert(drafts, batch: batch, mark: mark, marksSince: marksSince)
+        try await store.insert(
+            drafts, batch: batch, mark: mark, marksSince: marksSince, isSynchronized: isSynchronized)
     }
+    func synchronize() async throws { try await store.synchronize() }
     func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest? {
         try await store.request(marked: key, of: owner)
     }

@@ -119,6 +119,7 @@ struct JobInterface: Sendable {
         let principal = try context.principal
         let name = try context.parameter("name")
         let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
+        let isAwaited = (HeaderValues.wait(request.headers) ?? 0) > 0
         let taken = try await panal.inTurn(principal, key) { () -> Taken in
             let (order, isDryRun) = try await self.order(request, program: name, as: principal)
             if isDryRun {
@@ -131,10 +132,11 @@ struct JobInterface: Sendable {
                 guard let key else {
                     let job = try await panal.submit(
                         principal, program: order.program, version: order.version, profile: order.profile,
-                        priority: order.priority, submission: order.submission, callback: order.callback)
+                        priority: order.priority, submission: order.submission, callback: order.callback,
+                        isTold: !isAwaited)
                     return .job(job, isRepeated: false)
                 }
-                let (job, isRepeated) = try await panal.submit(principal, order, once: key)
+                let (job, isRepeated) = try await panal.submit(principal, order, once: key, isTold: !isAwaited)
                 return .job(job, isRepeated: isRepeated)
             }
         }
@@ -185,6 +187,8 @@ struct JobInterface: Sendable {
                 return response
             }
         }
+        // It was not told of so far, or by a request that waits like this one.
+        try await panal.settleDown()
         var response = try Response.json(
             Documents.job((try? await panal.job(principal, job.id)) ?? job), status: .accepted)
         response.headers[.location] = location

@@ -1,0 +1,71 @@
+import GRDB
+import PanalCore
+import Testing
+
+@testable import PanalStore
+
+/// Submissions that nobody is told of yet share the synchronization of what comes behind them.
+@Suite struct OwedTests {
+    private static func level(_ store: SQLiteStore) async throws -> Int? {
+        try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+    }
+
+    private static func insert(_ fixture: StoreFixture, isSynchronized: Bool) async throws -> JobID {
+        let (job, attempt) = fixture.job()
+        _ = try await fixture.store.insert(
+            [JobDraft(job: job, attempt: attempt, hasSecrets: false)], batch: nil, mark: nil,
+            marksSince: StoreFixture.start, isSynchronized: isSynchronized)
+        return job.id
+    }
+
+    /// Also behind a step that alone would not be.
+    @Test func theNextTransactionIsSynchronized() async throws {
+        let fixture = try await StoreFixture()
+        let store = fixture.store
+        let job = try await Self.insert(fixture, isSynchronized: false)
+        #expect(store.line.isOwing)
+        #expect(try await Self.level(store) == 1)
+        let step = JobChange(to: .configuring, at: StoreFixture.start)
+        #expect(try await store.change(job, from: .queued, [step]) == .configuring)
+        #expect(!store.line.isOwing)
+        #expect(try await Self.level(store) == 2)
+        // And that one owes nothing.
+        #expect(
+            try await store.change(job, from: .configuring, [JobChange(to: .deploying, at: StoreFixture.start)]) != nil)
+        #expect(try await Self.level(store) == 1)
+    }
+
+    @Test func oneMayAskForIt() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await Self.insert(fixture, isSynchronized: false)
+        _ = try await Self.insert(fixture, isSynchronized: false)
+        #expect(fixture.store.line.isOwing)
+        try await fixture.store.synchronize()
+        #expect(!fixture.store.line.isOwing)
+        #expect(try await Self.level(fixture.store) == 2)
+    }
+
+    @Test func oneThatIsToldIsSynchronizedAtOnce() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await Self.insert(fixture, isSynchronized: true)
+        #expect(!fixture.store.line.isOwing)
+        #expect(try await Self.level(fixture.store) == 2)
+    }
+
+    @Test func stepsAreStoredWithTheJob() async throws {
+        let fixture = try await StoreFixture()
+        let (job, attempt) = fixture.job()
+        var draft = JobDraft(job: job, attempt: attempt, hasSecrets: false)
+        draft.steps = [
+            JobChange(to: .configuring, at: StoreFixture.start, cores: [3]),
+            JobChange(to: .deploying, at: StoreFixture.start),
+        ]
+        _ = try await fixture.store.insert(
+            [draft], batch: nil, mark: nil, marksSince: StoreFixture.start, isSynchronized: true)
+        let stored = try #require(try await fixture.store.job(job.id))
+        #expect(stored.state == .deploying && stored.cores == [3])
+        #expect(try await fixture.store.events(of: job.id).map(\.state) == [.queued, .configuring, .deploying])
+        let left = try await fixture.store.unfinishedJobs()
+        #expect(left.map(\.job.state) == [.deploying])
+    }
+}
