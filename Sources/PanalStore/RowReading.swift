@@ -54,6 +54,11 @@ extension Row {
         }
     }
 
+    /// As `document`; most lists are empty, and that is said without a decoder.
+    func list<Element: Decodable>(_ column: Int) throws -> [Element] {
+        try text(column) == "[]" ? [] : try document(column)
+    }
+
     /// What `read` gives, nil where the column is NULL.
     func optional<Value>(_ column: Int, _ read: (Int) throws -> Value) rethrows -> Value? {
         hasNull(atIndex: column) ? nil : try read(column)

@@ -234,7 +234,7 @@ extension Job {
             programName: try row.text(3), version: try row.integer(4), profile: try row.text(5),
             priority: try row.word(19), attempt: try row.integer(20), state: try row.word(6),
             submitted: try row.moment(7), started: try row.optional(8, row.moment),
-            ended: try row.optional(9, row.moment), fields: try row.document(10),
+            ended: try row.optional(9, row.moment), fields: try row.list(10),
             outcome: try row.optional(11, row.document), usage: try row.optional(12, row.document),
             cores: try row.optional(13, row.document), message: try row.optional(14, row.text),
             output: StreamState(bytes: try row.integer(15), truncated: try row.flag(16)),

@@ -48,12 +48,12 @@ extension Credits: Comparable, CustomStringConvertible {
 
     /// As it is read back: `12.5`, `-0.000001`, `0`.
     package var description: String {
-        let magnitude = micro.magnitude
-        let places = String(1_000_000 + magnitude % 1_000_000).dropFirst()
-        var text = "\(micro < 0 ? "-" : "")\(magnitude / 1_000_000).\(places)"
-        while text.last == "0" { text.removeLast() }
-        if text.last == "." { text.removeLast() }
-        return text
+        let (whole, part) = micro.magnitude.quotientAndRemainder(dividingBy: 1_000_000)
+        let text = "\(micro < 0 ? "-" : "")\(whole)"
+        guard part > 0 else { return text }
+        var places = String(1_000_000 + part).utf8.dropFirst()
+        while places.last == UInt8(ascii: "0") { places.removeLast() }
+        return "\(text).\(Substring(places))"
     }
 
     /// With at least two places, as money is written: `12.50`, `0.000001`.
