@@ -107,7 +107,7 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[7]) {
 }
 
 int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]) {
-    if (descriptor >= 0 && write(descriptor, "", 1) < 0) return -errno;
+    if (write(descriptor, "", 1) < 0) return -errno;
     int ended;
     do ended = panal_wait_with_usage(-1, status, usage);
     while (ended >= 0 && ended != pid);

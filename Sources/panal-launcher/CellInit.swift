@@ -59,20 +59,18 @@ struct CellInit {
         }
     }
 
-    /// Makes the process that will be the program. It shares init's memory until it executes: then there is no address space to
-    /// copy now, and none to take down in the middle of its start. Two processes cannot run Swift in one memory, so it waits at a
-    /// gate until init has nothing left to do but to wait, and from then on only one of them runs. An ordinary user's process
-    /// cannot share: it enters a user namespace, which the kernel refuses to those that do.
-    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> (process: Int32, gate: Int32?) {
-        var start = ProgramStart(
-            filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
-            start: start, gate: nil)
+    /// Makes the process that will be the program. It waits at a gate until init has given up its rights and has nothing left to
+    /// do but to wait. It shares init's memory until it executes: then there is no address space to copy now, and none to take
+    /// down in the middle of its start. Two processes cannot run Swift in one memory: from the gate on only one of them runs. An
+    /// ordinary user's process cannot share: it enters a user namespace, which the kernel refuses to those that do.
+    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> (process: Int32, gate: Int32) {
         defer { for number in [trees, self.start, scratch] { close(number) } }
-        if users.isOrdinary { return (try start.fork(), nil) }
         let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in try Descriptor.pipe() }
-        start.gate = gate.first
         defer { close(gate.first) }
-        return (try start.cloneSharing(), gate.second)
+        let start = ProgramStart(
+            filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
+            start: start, gate: gate.first)
+        return (users.isOrdinary ? try start.fork() : try start.cloneSharing(), gate.second)
     }
 
     /// From here on init only waits: another uid than the program's, or where there is only one, another namespace; no
@@ -98,12 +96,12 @@ struct CellInit {
         if unsafe poll(&polled, 1, 0) > 0, polled.revents & Int16(POLLHUP) != 0 { panal_exit(0) }
     }
 
-    /// Lets the program's process go on, where it is at a gate, and reaps until it has ended: in one call, since other children
-    /// can end (`ExplainingFilter`) while it is still at work in this memory.
-    private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32?) {
+    /// Lets the program's process go on, and reaps until it has ended: in one call, since other children can end
+    /// (`ExplainingFilter`) while it is still at work in this memory.
+    private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32) {
         var status: Int32 = 0
         var usage = [Int64](repeating: 0, count: 7)
-        guard unsafe panal_release_and_reap(gate ?? -1, program, &status, &usage) == program else { return }
+        guard unsafe panal_release_and_reap(gate, program, &status, &usage) == program else { return }
         let moment = panal_monotonic_ns()
         var reaped = [Int64](repeating: 0, count: 7)
         _ = unsafe panal_usage_of_children(&reaped)

@@ -94,10 +94,15 @@ enum HostRootfs {
             if users.isOrdinary {
                 try NewFile.write("\(folder)/\(name)", [], mode: 0o444)
                 try Mounts.bind("/dev/\(name)", "\(folder)/\(name)")
-                continue
+            } else {
+                try SystemCallFailure.check(
+                    unsafe panal_make_device(opened.raw, name, 0o666, 1, minor), "mknod(/dev/\(name))")
             }
-            try SystemCallFailure.check(
-                unsafe panal_make_device(opened.raw, name, 0o666, 1, minor), "mknod(/dev/\(name))")
+            var found = stat()
+            try SystemCallFailure.checkErrno(unsafe stat("\(folder)/\(name)", &found), "stat(/dev/\(name))")
+            guard found.st_mode & S_IFMT == S_IFCHR, found.st_rdev == 1 << 8 | UInt(minor) else {
+                throw SystemCallFailure(call: "stat(/dev/\(name))", errno: ENODEV)
+            }
         }
         for (name, target) in [
             ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),

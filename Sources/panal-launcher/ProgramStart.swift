@@ -15,8 +15,8 @@ struct ProgramStart {
     let trees: Int32
     /// Held until execution; takes the moment of it.
     let start: Int32
-    /// A byte comes from it when init has begun to wait; nil where this process has a memory of its own.
-    var gate: Int32?
+    /// A byte comes from it when init has begun to wait.
+    let gate: Int32
 
     /// Starts this in a process of its own.
     func fork() throws(StepFailure) -> Int32 {
@@ -57,9 +57,9 @@ struct ProgramStart {
     }
 
     private func run() -> Never {
-        // By the system call alone: init is still at work in this memory.
+        // By the system call alone: init may still be at work in this memory.
         var byte: UInt8 = 0
-        if let gate, unsafe read(gate, &byte, 1) != 1 { panal_exit(127) }
+        if unsafe read(gate, &byte, 1) != 1 { panal_exit(127) }
 
         let line = Descriptor(owning: line)
         do throws(StepFailure) {

@@ -1,7 +1,8 @@
 // panal-fault LOG ROLE CALL COUNT ANSWER PROGRAM
 //
 // Starts PROGRAM, a panal-launcher, and makes one system call of its processes fail, or lie: the COUNT-th call of the name CALL
-// that processes of ROLE make, counted over all of that role. ANSWER is what the process sees instead of what the call does: a number,
+// that processes of ROLE make, counted over all of that role from the moment at which the launcher itself is executed: PROGRAM may be
+// a script that executes it. ANSWER is what the process sees instead of what the call does: a number,
 // negative for an errno; or `lie`, which is success without effect: what write was to write, 0 for other calls. A hit appends
 // `hit` to LOG. With ROLE `-` nothing is changed, and each call appends a line `role call count`.
 //
@@ -45,6 +46,15 @@ static struct process *find(pid_t pid) {
     if (!free_one) exit(125);
     *free_one = (struct process){.pid = pid, .role = -1};
     return free_one;
+}
+
+static int is_launcher(pid_t pid) {
+    char path[64], name[16] = {0};
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, name, sizeof name - 1);
+    if (file >= 0) close(file);
+    return length > 0 && strncmp(name, "panal-launcher", 14) == 0;
 }
 
 // Replaces the call that `pid` is about to make by one that does not exist.
@@ -110,7 +120,7 @@ int main(int count, char **arguments) {
     find(launcher)->role = 0;
     if (write(gate[1], "", 1) != 1) return 125;
 
-    int code = 0, status;
+    int code = 0, status, isBegun = 0;
     pid_t pid;
     while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
         if (pid < 0) continue;
@@ -135,6 +145,7 @@ int main(int count, char **arguments) {
             continue;
         case PTRACE_EVENT_EXEC:
             if (process->role == 0) {
+                isBegun = isBegun || is_launcher(pid);
                 ptrace(PTRACE_SYSCALL, pid, 0, 0);
             } else {
                 ptrace(PTRACE_DETACH, pid, 0, 0);
@@ -152,7 +163,7 @@ int main(int count, char **arguments) {
             continue;
         }
         struct __ptrace_syscall_info info;
-        if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0) {
+        if (isBegun && ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0) {
             if (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr < CALLS && process->role < ROLES) {
                 unsigned number = (unsigned)info.entry.nr, nth = ++counts[process->role][number];
                 if (isList) {

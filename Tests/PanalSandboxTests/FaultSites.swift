@@ -92,16 +92,17 @@ struct Protection: Equatable {
     /// The lines of the probe that do not change from run to run.
     static func normal(_ output: String) -> String {
         output.split(separator: "\n").compactMap { line -> String? in
-            var line = line.replacing(/20000\d{5}/, with: "UID").replacing(/\d\d:\d\d|\d{4}-\d\d-\d\d/, with: "")
+            let line = line.replacing(/20000\d{5}/, with: "UID").replacing(/\d\d:\d\d|\d{4}-\d\d-\d\d/, with: "")
                 .replacing(/\ +/, with: " ")
             if let name = line.split(separator: ":\t").first, line.contains(":\t"), !name.contains("/") {
                 return kept.contains(String(name)) ? String(line) : nil
             }
-            if let mount = line.wholeMatch(of: /\d+ \d+ \d+: ?\d* ?(.*)/) { return String(mount.1) }
+            if let mount = line.wholeMatch(of: /\d+ \d+ \d+: ?\d* ?(.*)/) {
+                // The name of the scratch's source, and the mode of its root, which nobody sees.
+                return String(mount.1.replacing(" none rw,", with: " panal rw,").replacing(/,mode=\d+/, with: ""))
+            }
             // The number of links counts the host's processes; what is counted of packets is none.
-            line = line.replacing(/^(d[rwxst-]+) \d+/) { "\($0.1)" }.replacing(/mode=\d+/, with: "mode")
-            // The name of the scratch's source, and the mode of its root, which nobody sees.
-            return String(line.replacing(" none rw,", with: " panal rw,").replacing(",mode", with: ""))
+            return String(line.replacing(/^(d[rwxst-]+) \d+/) { "\($0.1)" })
         }.joined(separator: "\n")
     }
 

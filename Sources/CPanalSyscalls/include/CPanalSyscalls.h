@@ -14,8 +14,8 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
 /// A child that runs `body(argument)` on a stack of its own in this process's memory. Only one of the two may be outside of a
 /// system call until the child has executed or ended.
 int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
-/// Writes one byte to `descriptor`, where it is not negative, then reaps every child, as panal_wait_with_usage, until `pid` has
-/// ended. It allocates nothing and holds nothing: `pid` may be at work in the same memory.
+/// Writes one byte to `descriptor`, then reaps every child, as panal_wait_with_usage, until `pid` has ended. It
+/// allocates nothing and holds nothing: `pid` may be at work in the same memory.
 int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]);
 /// Moves this program's code, as far as it fills pages of 2 MiB, into such pages of its own memory, at the same addresses:
 /// processes that are forked then need neither faults for it nor page tables. Returns their number; -errno where the kernel has
