@@ -37,7 +37,7 @@ package struct AttemptSpec: Hashable, Sendable {
     package var environment: [String]
     /// Blobs that stand read-only under `/input`.
     package var inputs: [InputFile]
-    /// Bytes for standard input; nil is an empty stream.
+    /// Bytes for standard input, at most ``maximumStandardInput``; nil is an empty stream.
     package var standardInput: ContentHash?
 
     package init(
@@ -60,6 +60,9 @@ package struct AttemptSpec: Hashable, Sendable {
         self.inputs = inputs
         self.standardInput = standardInput
     }
+
+    /// Bytes of a standard input: where a cell may outlive the server, they are copied into memory for as long as it runs.
+    package static let maximumStandardInput = 64 << 20
 
     /// What every program finds in its environment unless its manifest says otherwise.
     package static let standardEnvironment = [

@@ -84,7 +84,7 @@ struct InputReader {
             isMultiline: flag("multiline", for: [.text]), choices: choices(), minimum: bound("minimum"),
             maximum: bound("maximum"), step: step(), minimumLength: length("minLength"),
             maximumLength: length("maxLength"), accept: accept(),
-            maximumBytes: allowed("maxBytes", for: [.file]) ? reader.integer("maxBytes", in: 1...Int(1) << 50) : nil,
+            maximumBytes: maximumBytes(route),
             flag: reader.text("flag", maximum: 200), separator: reader.text("separator", minimum: 0, maximum: 20),
             listSeparator: listSeparator(), route: route)
         checkRanges(input)
@@ -132,6 +132,18 @@ struct InputReader {
             return 1...1
         }
         return least...most
+    }
+
+    private func maximumBytes(_ route: InputRoute) -> Int? {
+        let most = route == .standardInput ? AttemptSpec.maximumStandardInput : Int(1) << 50
+        let stated = allowed("maxBytes", for: [.file]) ? reader.integer("maxBytes", in: 1...Int(1) << 50) : nil
+        if let stated, stated > most {
+            reader.report(
+                "maxBytes",
+                "is more than \(ByteCount.text(most)), the most that standard input takes; with \"via\": \"file\" the "
+                    + "program opens the file itself")
+        }
+        return stated ?? (route == .standardInput ? most : nil)
     }
 
     private func route(id: String) -> InputRoute {

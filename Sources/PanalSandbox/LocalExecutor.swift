@@ -83,7 +83,7 @@ package final class LocalExecutor: Executor, Sendable {
             let id = loop.nextID()
             let request = try planner.request(
                 for: attempt, id: id, program: programFolder, label: keepsCells ? AttemptLabel.bytes(attempt.id) : [])
-            let input = try openInput(attempt.standardInput, input)
+            let input = try await openInput(attempt.standardInput, input)
             let watch = attempt.graded ? CoreWatch() : nil
             var result = await withCheckedContinuation { continuation in
                 loop.submit(
@@ -103,13 +103,15 @@ package final class LocalExecutor: Executor, Sendable {
         }
     }
 
-    private func openInput(_ blob: ContentHash?, _ input: StandardInput) throws(SystemError) -> Int32 {
+    private nonisolated(nonsending) func openInput(
+        _ blob: ContentHash?, _ input: StandardInput
+    ) async throws(SystemError) -> Int32 {
         do throws(SystemCallFailure) {
             if let blob, let dataFolder {
                 // Copied, since the file itself would show its path inside, and could be locked.
                 let file = try Descriptor.open("\(dataFolder)/\(ContentLayout.blob(blob))", O_RDONLY)
                 // A feeder ends with this process, which a program that is kept must not take for the end of its input.
-                if keepsCells { return try InputFeeder.copy(of: file).release() }
+                if keepsCells { return try await InputFeeder.copy(of: file).get() }
                 return try InputFeeder.start(from: file.raw).release()
             }
             switch input {
@@ -117,7 +119,11 @@ package final class LocalExecutor: Executor, Sendable {
             case .descriptor(let source): return try InputFeeder.start(from: source).release()
             }
         } catch {
-            throw SystemError(step: "input.standard", errno: Int(error.errno), detail: "\(error.call): \(error.reason)")
+            let detail =
+                error.errno == EFBIG
+                ? "a standard input has at most \(ByteCount.text(AttemptSpec.maximumStandardInput)); more goes in as a file"
+                : "\(error.call): \(error.reason)"
+            throw SystemError(step: "input.standard", errno: Int(error.errno), detail: detail)
         }
     }
 

@@ -48,6 +48,9 @@ import Testing
             #""type": "file", "accept": ["image/png"], "maxBytes": 9"#,
             #"{"contentMediaType":"image/png","format":"binary","type":"string","x-accept":["image/png"],"x-maxBytes":9}"#
         ),
+        (
+            #""type": "file", "via": "stdin""#, #"{"format":"binary","type":"string","x-maxBytes":67108864}"#
+        ),
     ]
 
     @Test(arguments: fields) func describesEachType(field: String, expected: String) throws {

@@ -278,6 +278,13 @@ import Testing
             ]
         ),
         (
+            #"{"name": "a", "type": "file", "via": "stdin", "maxBytes": 67108865}"#,
+            [
+                "/maxBytes: is more than 64 MiB, the most that standard input takes; with \"via\": \"file\" the program opens "
+                    + "the file itself"
+            ]
+        ),
+        (
             #"{"name": "a", "type": "text", "via": "file"}"#,
             [
                 "/via: \"file\" is supported for file fields only by this version, not for text fields"

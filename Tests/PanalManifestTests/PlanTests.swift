@@ -171,6 +171,10 @@ import Testing
             ]
         ),
         (#""type": "file", "maxBytes": 1024"#, [file("a", bytes: 2_048)], ["‘a’ has 2 KiB; at most 1 KiB are taken"]),
+        (
+            #""type": "file", "via": "stdin""#, [file("a", bytes: 65 << 20)],
+            ["‘a’ has 65 MiB; at most 64 MiB are taken"]
+        ),
         // What is said about a secret does not repeat it.
         (#""type": "secret", "maxLength": 3"#, [.text("s3cret")], ["has 6 characters; at most 3 are allowed"]),
     ]

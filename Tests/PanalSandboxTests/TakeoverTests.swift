@@ -352,7 +352,33 @@ extension LiveCells {
             await next.end()
         }
 
-        /// Cancelled between two servers.
+        /// It is copied into memory, which no limit of the cell's counts.
+        @Test func inputIsBounded() async throws {
+            let server = try KeptCells("largest")
+            let content = try #require(ContentHash(hex: String(repeating: "b", count: 64)))
+            let path = "\(server.folder)/\(ContentLayout.blob(content))"
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            #expect(FileManager.default.createFile(atPath: path, contents: nil))
+            for (number, extra): (UInt64, Int) in [(1, 0), (2, 1)] {
+                #expect(truncate(path, AttemptSpec.maximumStandardInput + extra) == 0)
+                var attempt = server.attempt(number, "wc -c")
+                attempt.standardInput = content
+                let sink = try server.sink(number)
+                let result = await server.executor.run(attempt, sink: sink, started: {})
+                if extra == 0 {
+                    #expect(result.outcome == .exited(code: 0))
+                    #expect(sink.text(.output) == "\(AttemptSpec.maximumStandardInput)\n")
+                } else if case .systemError(let error) = result.outcome {
+                    #expect(error.step == "input.standard" && error.errno == Int(EFBIG))
+                    #expect(error.detail == "a standard input has at most 64 MiB; more goes in as a file")
+                } else {
+                    Issue.record("\(result.outcome)")
+                }
+            }
+            await server.end()
+        }
+
         /// A server that never says that it has stored results gets no memory by that.
         @Test func resultsThatAreNotStoredCountAsMemory() async throws {
             let server = try KeptCells("unsettled")
@@ -373,6 +399,7 @@ extension LiveCells {
             await server.end()
         }
 
+        /// Cancelled between two servers.
         @Test func aCancelledOneComesBackAsCancelled() async throws {
             let server = try KeptCells("cancel")
             let sink = try server.sink(1)
