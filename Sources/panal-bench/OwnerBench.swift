@@ -13,12 +13,16 @@ struct OwnerBench: AsyncParsableCommand {
         abstract: "What whoever works at a machine loses to jobs that compute on every core of it.",
         discussion: """
             Two things that an owner does outside of Panal, with nothing beside them and with loops on every core: as opportunistic \
-            cells, as ordinary cells that share cores, as processes of nice 19 and of the idle policy. The kinds take turns. The \
-            loss is what of the owner's work per second is missing, or how much later it is answered. Then the time from an \
-            owner's return to everything standing still.
+            cells, as such cells that are frozen, as ordinary cells that share cores, as processes of nice 19 and of the idle \
+            policy. The kinds take turns, each round beginning with another one. The loss is what of the owner's work per second \
+            is missing, or how much later it is answered. Then the time from an owner's return to everything standing still.
             """)
 
-    @OptionGroup var options: BenchOptions
+    @Option(help: "Seconds after which no further round of all kinds begins; 10 rounds are always made.")
+    var seconds = 45
+
+    @Flag(help: "Print JSON, a row a line, rather than a table.")
+    var json = false
 
     @Option(help: "Folder with the profiles.")
     var profiles: String
@@ -28,6 +32,15 @@ struct OwnerBench: AsyncParsableCommand {
 
     @Option(help: "Milliseconds of each round of loops; half of it for answers.")
     var milliseconds = 200
+
+    /// A median of fewer says nothing.
+    private static let fewestRounds = 10
+    private static let halts = 20
+
+    func validate() throws {
+        guard seconds >= 0 else { throw ValidationError("seconds cannot be negative") }
+        guard (20...10_000).contains(milliseconds) else { throw ValidationError("20 to 10,000 milliseconds a round") }
+    }
 
     @MainActor
     func run() async throws {
@@ -43,25 +56,34 @@ struct OwnerBench: AsyncParsableCommand {
         let kinds: [(name: String, rival: any Rival)] = [
             ("nothing", NoRival()),
             ("opportunistic cells", CellRival(executor: executor, limits: profile.limits, isIdle: true)),
+            ("frozen ones", CellRival(executor: executor, limits: profile.limits, isIdle: true, isFrozen: true)),
             ("ordinary shared cells", CellRival(executor: executor, limits: profile.limits, isIdle: false)),
             ("processes, nice 19", ProcessRival(cores: executor.capacity.cores, command: ["nice", "-n", "19"])),
             ("processes, SCHED_IDLE", ProcessRival(cores: executor.capacity.cores, command: ["chrt", "-i", "0"])),
         ]
         var work = kinds.map { _ in [Double]() }
         var lateness = kinds.map { Measurement($0.name) }
-        for _ in 0..<options.runs {
-            for (place, kind) in kinds.enumerated() {
-                try await kind.rival.begin()
+        let begun = ContinuousClock.now
+        var progress = BenchProgress("rounds")
+        var round = 0
+        while round < Self.fewestRounds || ContinuousClock.now - begun < .seconds(seconds) {
+            for turn in kinds.indices {
+                let place = (round + turn) % kinds.count
+                let rival = kinds[place].rival
                 do {
+                    try await rival.begin()
                     work[place].append(try OwnerWork.loops(on: executor.capacity.cores, for: span))
                     for sample in OwnerWork.answers(for: span / 2) { lateness[place].add(sample) }
                 } catch {
-                    await kind.rival.end()
+                    await rival.end()
                     throw error
                 }
-                await kind.rival.end()
+                await rival.end()
             }
+            round += 1
+            progress.note(round, "in \((ContinuousClock.now - begun).components.seconds) of \(seconds) s")
         }
+        progress.end()
         var rows: [OwnerRow] = []
         for (place, kind) in kinds.enumerated() {
             // Of each round by itself, since rounds differ more than kinds do.
@@ -73,8 +95,8 @@ struct OwnerBench: AsyncParsableCommand {
                     slowest: lateness[place].percentile(0.99).rounded()))
         }
         let halt = try await standstill(executor, profile.limits)
-        try Report.print(rows, json: options.json)
-        try Report.print([halt.row(comparedWith: nil)], json: options.json)
+        try Report.print(rows, json: json)
+        try Report.print([halt.row(comparedWith: nil)], json: json)
     }
 
     /// From the owner's first work, of which the scheduler has heard, to everything standing still beside that work.
@@ -86,7 +108,7 @@ struct OwnerBench: AsyncParsableCommand {
         let owner = ProcessRival(cores: executor.capacity.cores, command: [])
         try await owner.begin()
         do {
-            for _ in 0..<max(20, options.runs) {
+            for _ in 0..<Self.halts {
                 let begun = ContinuousClock.now
                 try await rival.freeze()
                 times.add(ContinuousClock.now - begun)

@@ -20,12 +20,14 @@ final class CellRival: Rival {
     private let executor: LocalExecutor
     private let limits: CellLimits
     private let isIdle: Bool
+    private let isFrozen: Bool
     private let tasks = Mutex<[Task<AttemptResult, Never>]>([])
     private let ids = Mutex<[AttemptID]>([])
 
-    init(executor: LocalExecutor, limits: CellLimits, isIdle: Bool) {
+    init(executor: LocalExecutor, limits: CellLimits, isIdle: Bool, isFrozen: Bool = false) {
         self.executor = executor
         self.isIdle = isIdle
+        self.isFrozen = isFrozen
         var limits = limits
         limits.cpu = .shared(millicores: 1_000)
         limits.wallTime = .seconds(600)
@@ -56,6 +58,7 @@ final class CellRival: Rival {
             }
             guard hasBegun else { throw BenchFailure("a cell did not begin") }
         }
+        if isFrozen { try await freeze() }
     }
 
     func end() async {
