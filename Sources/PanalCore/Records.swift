@@ -183,6 +183,10 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var message: String?
     /// While it waits: when it will start if everything before it takes as long as it may. Not stored.
     package var estimatedStart: Timestamp?
+    /// While it waits: jobs that stand before it in the line. Not stored.
+    package var ahead: Int?
+    /// While it runs: why it stands still; nil when it computes. Not stored.
+    package var standstill: Standstill?
     /// Bytes stored of each stream, and whether more was written than is kept.
     package var output: StreamState
     package var error: StreamState
@@ -220,6 +224,21 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.output = output
         self.error = error
         self.files = files
+    }
+}
+
+/// Why an opportunistic job stands still.
+package enum Standstill: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Other jobs have its cores.
+    case cores
+    /// Somebody works at the machine.
+    case presence
+
+    package var sentence: String {
+        switch self {
+        case .cores: "it stands still while its cores are needed"
+        case .presence: "it stands still while somebody works at the machine"
+        }
     }
 }
 

@@ -11,8 +11,8 @@ package struct DeskWatch: Sendable {
     package static let arrival = Duration.seconds(1)
     /// Nobody is there while less than this is used: below what it takes to arrive, so that the answer does not waver.
     package static let quiet = 0.1
-    /// For so long: who reads a page or thinks has not gone.
-    package static let departure = Duration.seconds(30)
+    /// For so long, as it is without a setting: who reads a page or thinks has not gone.
+    package static let standardDeparture = Duration.seconds(30)
     /// No sample counts for more: after a pause of the whole machine nothing is known of the time in between.
     package static let longest = Duration.seconds(2)
 
@@ -20,7 +20,11 @@ package struct DeskWatch: Sendable {
     /// For how long the other answer would have been right.
     private var contrary: Duration = .zero
 
-    package init() {}
+    private let departure: Duration
+
+    package init(departure: Duration = Self.standardDeparture) {
+        self.departure = departure
+    }
 
     /// In `span`, everything but Panal has used `time` of all cores together. Answers whether somebody is there when that has
     /// changed, else nil.
@@ -29,7 +33,7 @@ package struct DeskWatch: Sendable {
         let share = time / span
         let isContrary = isAttended ? share < Self.quiet : share >= Self.busy
         contrary = isContrary ? contrary + min(span, Self.longest) : .zero
-        guard contrary >= (isAttended ? Self.departure : Self.arrival) else { return nil }
+        guard contrary >= (isAttended ? departure : Self.arrival) else { return nil }
         isAttended.toggle()
         contrary = .zero
         return isAttended

@@ -188,8 +188,13 @@ final class JobRunner: Sendable {
         carryOut(await scheduler.apply(.presence(HostID(number: 0), isThere)))
     }
 
-    /// Whether the job stands still for others.
-    func isFrozen(_ job: JobID) -> Bool { state.withLock { $0.live[job]?.isFrozen == true } }
+    /// For whom the job stands still; nil when it does not.
+    func standstill(of job: JobID) -> Standstill? {
+        state.withLock { state in
+            guard state.live[job]?.isFrozen == true else { return nil }
+            return state.isAttended == true ? .presence : .cores
+        }
+    }
 
     /// The first of those that wait, with their jobs.
     func queue(limit: Int) async -> [(job: JobID, report: WaitingReport)] {

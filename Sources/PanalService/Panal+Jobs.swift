@@ -72,10 +72,12 @@ extension Panal {
             let report = await runner?.waitingReport(of: id)
             job.message = report?.reason
             job.estimatedStart = report?.estimatedStart
+            job.ahead = report?.ahead
         case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing:
             job.output.bytes = try await blobs.stream(.output, of: id).size
             job.error.bytes = try await blobs.stream(.error, of: id).size
-            if runner?.isFrozen(id) == true { job.message = "it stands still while its cores are needed" }
+            job.standstill = runner?.standstill(of: id)
+            job.message = job.standstill?.sentence ?? job.message
         case .finished, .failed, .cancelled: break
         }
         return job

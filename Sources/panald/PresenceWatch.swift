@@ -7,6 +7,8 @@ import ServiceLifecycle
 struct PresenceWatch: ServiceLifecycle.Service {
     let panal: Panal
     let instance: String
+    /// For how long nobody has to work before opportunistic jobs go on.
+    let departure: Duration
     let logger: Logger
 
     /// Two looks make a second's work; one costs a tenth of a millisecond.
@@ -22,7 +24,7 @@ struct PresenceWatch: ServiceLifecycle.Service {
             logger.error("presence cannot be watched: no control group counts processor time")
             return await panal.notePresence(true)
         }
-        var watch = DeskWatch()
+        var watch = DeskWatch(departure: departure)
         var last = ContinuousClock.now
         await panal.notePresence(false)
         repeat {

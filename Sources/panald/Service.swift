@@ -130,7 +130,9 @@ struct Service: Sendable {
             LauncherWatch(executor: executor),
         ]
         if settings.isDesk {
-            services.append(PresenceWatch(panal: panal, instance: settings.instance, logger: logger))
+            services.append(
+                PresenceWatch(
+                    panal: panal, instance: settings.instance, departure: settings.deskDeparture, logger: logger))
         }
         // The last one is told to stop first: work ends, so that whoever waits for it is answered before the server
         // goes.

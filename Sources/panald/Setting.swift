@@ -122,6 +122,9 @@ struct Setting: Sendable {
             key: "desk", kind: .boolean, standard: "false",
             help: "true where people work at this machine: opportunistic jobs stand still while somebody does"),
         Setting(
+            key: "desk-departure", kind: .duration, standard: "30s",
+            help: "for so long nobody has to work at the machine before opportunistic jobs go on"),
+        Setting(
             key: "attempts", kind: .integer(1...100), standard: "3",
             help: "how often a job is begun that fails through Panal's own fault"),
         Setting(

@@ -24,6 +24,8 @@ struct Settings: Sendable {
     var opportunisticMemory: Int
     /// Whether people work at this machine.
     var isDesk: Bool
+    /// For how long nobody has to work at it before opportunistic jobs go on.
+    var deskDeparture: Duration
     /// Whether running jobs go on while the service is stopped.
     var leavesCells: Bool
     var maximumUploadBytes: Int
@@ -66,6 +68,7 @@ struct Settings: Sendable {
             budgetStop: CreditRules.BudgetStop(rawValue: try reader.word("budget-stop")) ?? .submissions)
         opportunisticMemory = try reader.bytes("opportunistic-memory")
         isDesk = try reader.boolean("desk")
+        deskDeparture = try reader.duration("desk-departure")
         leavesCells = try reader.word("on-stop") == "leave"
         maximumUploadBytes = try reader.bytes("max-upload")
         webhooks = try Self.webhooks(reader)

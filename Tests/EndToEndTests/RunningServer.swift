@@ -26,8 +26,9 @@ final class RunningServer {
         try Data().write(to: log)
         let output = try FileHandle(forWritingTo: log)
         process = Process()
-        process.executableURL = Self.products.appending(path: "panald")
-        process.arguments = place.arguments
+        let command = place.wrapper + [Self.products.appending(path: "panald").path()] + place.arguments
+        process.executableURL = URL(filePath: command[0])
+        process.arguments = Array(command.dropFirst())
         process.standardOutput = output
         process.standardError = output
         try process.run()

@@ -8,6 +8,8 @@ struct ServerPlace: Sendable {
     var profiles: String
     /// Beyond instance, data and profiles.
     var settings: [String]
+    /// A command that goes on as the command behind it, which is the server; empty for the server by itself.
+    var wrapper: [String] = []
     /// User ids of cells; nobody else's in this range.
     let cellUsers: Range<UInt32>
 

@@ -32,6 +32,8 @@ enum Documents {
             "attempt": .integer(job.attempt), "state": .string(job.state.rawValue),
             "final": .boolean(job.state.isFinal),
             "estimatedStart": job.estimatedStart.map(time),
+            "ahead": job.ahead.map(JSONValue.integer),
+            "standsStillFor": job.standstill.map { .string($0.rawValue) },
             "submitted": time(job.submitted), "started": job.started.map(time), "ended": job.ended.map(time),
             "message": job.message.map(JSONValue.string), "outcome": job.outcome.map(outcome),
             "usage": job.usage.map(usage), "cores": job.cores.map { .array($0.map(JSONValue.integer)) },

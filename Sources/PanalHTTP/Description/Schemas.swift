@@ -75,6 +75,9 @@ extension Schema {
             "attempt": integer(1 ... .max).note("More than 1 where Panal had to begin again."), "state": jobState,
             "final": boolean.note("Whether the state is one that no other follows."),
             "estimatedStart?": time.note("While it waits: when it starts at the latest, if nobody ends early."),
+            "ahead?": count.note("While it waits: jobs that stand before it in the line."),
+            "standsStillFor?": words(Standstill.self)
+                .note("While an opportunistic job is frozen: others have its cores, or somebody works at the machine."),
             "submitted": time, "started?": time, "ended?": time,
             "message?": text.note("Why it waits, or why it failed."), "outcome?": outcome, "usage?": usage,
             "cores?": list(of: count).note("The host's cores that it ran on."),

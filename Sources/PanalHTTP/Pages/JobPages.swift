@@ -117,6 +117,7 @@ struct JobPages: Sendable {
         let files = try await ResultPreview(
             panal: panal, principal: principal, job: job, manifest: manifest, wording: wording
         ).values()
+        let rows = usage(of: job, wording)
         let verdict = [job.outcome.map(wording.outcome), meaning?.message].compactMap { $0 }.joined(separator: " ")
         return [
             "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
@@ -124,8 +125,9 @@ struct JobPages: Sendable {
             "profile": job.profile, "unfinished": !job.state.isFinal, "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": isSuccess == true ? "good" : "bad",
-            "message": PageFrame.optional(job.message == meaning?.message ? nil : job.message),
-            "estimate": PageFrame.optional(job.estimatedStart.map { t(.startsBy, Wording.moment($0)) }),
+            "message": PageFrame.optional(Self.message(of: job, meaning, t)),
+            "messageLanguage": job.standstill == nil ? "en" : t.language.rawValue,
+            "waits": PageFrame.optional(wording.waiting(job, now: panal.now)),
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
             "hasFiles": !files.isEmpty, "files": files, "noFiles": job.state == .finished && files.isEmpty,
             "streams": [
@@ -134,7 +136,7 @@ struct JobPages: Sendable {
             ],
             "submitted": job.submitted.rfc3339, "submittedText": Wording.moment(job.submitted),
             "fields": job.fields.map { ["label": $0.label, "value": $0.value] },
-            "usage": usage(of: job, wording), "hasUsage": job.usage != nil || job.cores != nil,
+            "usage": rows, "hasRows": !rows.isEmpty, "isUsageOpen": job.usage == nil && job.cores == nil,
             "history": try await panal.history(principal, job.id).map { event -> Templates.Values in
                 [
                     "at": event.at.rfc3339, "atText": Wording.clock(event.at), "stateText": wording.state(event.state),
@@ -144,6 +146,17 @@ struct JobPages: Sendable {
             },
             "t": t,
         ]
+    }
+
+    /// Why it waits, stands still or has failed, as a sentence, where the verdict does not say so already.
+    private static func message(of job: Job, _ meaning: ExitCodeMeaning?, _ t: Catalogue) -> String? {
+        switch job.standstill {
+        case .presence: return t(.frozenForPresence)
+        case .cores: return t(.frozenForCores)
+        case nil: break
+        }
+        guard let message = job.message, message != meaning?.message else { return nil }
+        return job.state == .queued ? message.prefix(1).uppercased() + message.dropFirst() + "." : message
     }
 
     /// What the program's author says of the exit code.
@@ -199,6 +212,7 @@ struct JobPages: Sendable {
                     wording.t(.ofWhichForced, String(switches), String(usage.forcedContextSwitches))
                 ))
             if usage.throttledMicroseconds > 0 { rows.append((.throttled, span(usage.throttledMicroseconds))) }
+            if let frozen = usage.frozenMicroseconds, frozen > 0 { rows.append((.stoodStill, span(frozen))) }
             if let read = usage.bytesRead { rows.append((.bytesRead, wording.bytes(Int(read)))) }
             if let written = usage.bytesWritten { rows.append((.bytesWritten, wording.bytes(Int(written)))) }
         }

@@ -124,6 +124,34 @@ struct Wording: Sendable {
     /// `07:04:12.345`, for moments that follow each other closely.
     static func clock(_ moment: Timestamp) -> String { String(moment.rfc3339.dropFirst(11).prefix(12)) }
 
+    /// How far a waiting job has come, and when it is to start; nil when it does not wait.
+    func waiting(_ job: Job, now: Timestamp) -> String? {
+        let ahead: String? = job.ahead.map {
+            switch $0 {
+            case 0: t(.nobodyAhead)
+            case 1: t(.oneAhead)
+            default: t(.someAhead, String($0))
+            }
+        }
+        let start = job.estimatedStart.map { t(.startsBy, Self.minute($0, now: now), Self.about($0 - now)) }
+        let sentences = [ahead, start].compactMap { $0 }
+        return sentences.isEmpty ? nil : sentences.joined(separator: " ")
+    }
+
+    /// `07:04 UTC`, with the day where that is not today.
+    private static func minute(_ moment: Timestamp, now: Timestamp) -> String {
+        let text = moment.rfc3339
+        let day = text.prefix(10) == now.rfc3339.prefix(10) ? "" : text.prefix(10) + " "
+        return day + text.dropFirst(11).prefix(5) + " UTC"
+    }
+
+    /// `1 min` and less, `19 min`, `3 h`, `2 d`.
+    private static func about(_ span: Duration) -> String {
+        let minutes = max(1, Int((span / .seconds(60)).rounded(.up)))
+        if minutes < 120 { return "\(minutes) min" }
+        return minutes < 2_880 ? "\((minutes + 30) / 60) h" : "\((minutes + 720) / 1_440) d"
+    }
+
     /// `85 ms`, `3.2 s`, `2 min 5 s`
     func span(_ span: Duration) -> String {
         let microseconds = span.wholeMicroseconds

@@ -33,7 +33,9 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     // Jobs.
     case state, program, anyState, filter, noJobs, choosePrograms, submitted, duration, outcome, older, onlyMine
     case everyones, cancel, results, noFiles, download, nothingWritten, whole, truncated, lastPart, standardOutput
-    case standardError, submission, usage, notYet, history, jobNumber, startsBy
+    case standardError, submission, usage, notYet, history, jobNumber, nobodyAhead, oneAhead, someAhead, startsBy,
+        frozenForCores, frozenForPresence,
+        stoodStill
     case queued, configuring, deploying, running, reconnecting, copyRequested, copying, finishing, finished, failed
     case cancelled
     case endedWell, endedWithCode, signalled, notStarted, cpuTimeExceeded, wallTimeExceeded, memoryExceeded
