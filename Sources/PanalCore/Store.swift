@@ -203,12 +203,17 @@ package struct UnfinishedJob: Hashable, Sendable {
     package var order: Int64
     /// Who asked for its end, where somebody did.
     package var cancelledBy: String?
+    /// The batch with whose other jobs it is to start in one step; nil for a job that starts by itself.
+    package var gang: BatchID?
 
-    package init(job: Job, attempt: AttemptSpec, order: Int64, cancelledBy: String? = nil) {
+    package init(
+        job: Job, attempt: AttemptSpec, order: Int64, cancelledBy: String? = nil, gang: BatchID? = nil
+    ) {
         self.job = job
         self.attempt = attempt
         self.order = order
         self.cancelledBy = cancelledBy
+        self.gang = gang
     }
 }
 

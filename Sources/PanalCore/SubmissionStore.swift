@@ -25,13 +25,19 @@ package struct JobBatch: Hashable, Sendable, Identifiable {
     package var submitted: Timestamp
     /// How many jobs.
     package var size: Int
+    /// Whether all of them start in one step, or none does.
+    package var isGang: Bool
 
-    package init(id: Identifier<JobBatch>, owner: UserID, programName: String, submitted: Timestamp, size: Int) {
+    package init(
+        id: Identifier<JobBatch>, owner: UserID, programName: String, submitted: Timestamp, size: Int,
+        isGang: Bool = false
+    ) {
         self.id = id
         self.owner = owner
         self.programName = programName
         self.submitted = submitted
         self.size = size
+        self.isGang = isGang
     }
 }
 

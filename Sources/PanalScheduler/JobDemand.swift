@@ -41,6 +41,8 @@ package struct JobDemand: Hashable, Sendable {
     /// Never empty. More than one cell is a gang: all of them start in one step, or none does. UnaCloud's *Deployment* of a
     /// *Cluster*.
     package var cells: [CellDemand]
+    /// A ticket for each cell of a gang whose cells end one by one; empty where all of them end together. See `ScheduleState+Gangs`.
+    package var members: [Ticket] = []
     /// From the start to the end at the latest; backfill and estimates rely on it.
     package var timeLimit: Duration
     /// Who is charged with it, by name; `""` for nobody in particular.

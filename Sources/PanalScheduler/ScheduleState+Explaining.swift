@@ -16,6 +16,9 @@ extension ScheduleState {
             if let reason = refusal(of: cell, demand, allowed) { return reason }
         }
         let count = demand.cellCount
+        if !demand.members.isEmpty, demand.members.count != count || Set(demand.members).count != count {
+            return "has \(Words.count(Set(demand.members).count, "member")) for \(Words.count(count, "cell"))"
+        }
         if count > 1, demand.isOpportunistic {
             return "asks for \(Words.count(count, "cell")); opportunistic jobs have one"
         }
@@ -134,7 +137,11 @@ extension ScheduleState {
         guard hosts.contains(where: { !$0.isOpen }) else { return [] }
         let open = hosts.reduce(UInt64(0)) { $0 | ($1.isOpen ? $1.pool : 0) }
         var tickets: [Ticket] = []
-        line.forEach { if jobs[Int($0)].pools & open == 0 { tickets.append(jobs[Int($0)].ticket) } }
+        line.forEach { job in
+            guard jobs[Int(job)].pools & open == 0 else { return }
+            let members = jobs[Int(job)].demand.members
+            tickets += members.isEmpty ? [jobs[Int(job)].ticket] : members
+        }
         return tickets
     }
 

@@ -16,10 +16,22 @@ package import PanalCore
 /// runs takes as long as it may. Others may start before it when they end before that moment, or leave the head all that it needs
 /// then. So nothing that comes after it ever delays the head beyond its promise.
 ///
+/// For example, on four cores of which a job has two for ten more seconds: the next in the line wants four and is promised them in
+/// ten seconds. One behind it that wants two for five seconds starts at once, one that wants two for twenty waits.
+///
+/// **Ageing.** A job that has waited for long goes up a class (`promote`), and there comes before all that came after it: so nobody
+/// waits for ever.
+///
+/// **Gangs.** A job of several cells waits as one job of the line, and all of them start in one step or none does
+/// (`ScheduleState+Gangs`).
+///
 /// **Guests.** Opportunistic jobs hold no cores of their own: they compute on what is idle, and freeze as soon as another job is
 /// given their cores (`ScheduleState+Guests`).
 ///
 /// **The end.** `finished` gives everything back, whichever way the job ended, and the line is looked at again.
+///
+/// To read on: `apply` below is the list of all events; `decide` (`+Deciding`) is the line, the head and backfill, and `place` in the
+/// same file the choice of host and cores; `+Explaining` says why a job waits, or never can start, and changes nothing.
 ///
 /// A job is known from its `submit` until it is refused, withdrawn while it waits, or `finished` after it was started. Events about
 /// unknown tickets change nothing, so that reporting an end twice is harmless; so is submitting a known ticket again. Time never
@@ -37,23 +49,30 @@ package struct ScheduleState: Sendable {
     var settings: ScheduleSettings
     var indexes: [HostIndex]
     var line = WaitingLine()
+    /// Who has used how much, and may have how much at a time.
     var accounts: Accounts
     var decay: UsageDecay
+    /// The known jobs. All parts of the schedule name a job by its place here; places in `vacant` are given out again.
     var jobs: [JobRecord] = []
     var vacant: [Int32] = []
+    /// The place of each ticket's job.
     var numbers: [Ticket: Int32] = [:]
     /// The bit of each pool, by name; at most 64 pools.
     let poolBits: [String: UInt64]
     /// Thousandths of cores that are free on open hosts.
     var freeMillicores: Int
+    /// To the head, if it has had to wait.
     var promise: HeadReservation?
+    /// For the allocator `random`.
     var generator = SeededGenerator(seed: 1)
+    /// Who goes up a class next.
     var promotions = PromotionQueue()
     /// Hosts that may have guests, and the one that is asked first for the next guest.
     let guestHosts: [Int32]
     var nextGuestHost = 0
     /// Hosts with guests on which something has changed since these were last looked at.
     var disturbed: [Int32] = []
+    /// Turns the clock's moments into ones that never run backward; all moments in here are of its kind, in microseconds.
     var time = SteadyTime()
     /// What kinds of hosts there are, whatever runs on them.
     let shapes: [HostShape]
@@ -111,7 +130,10 @@ package struct ScheduleState: Sendable {
         switch event {
         case .submit(let ticket, let demand):
             submit(ticket, demand, now, &actions)
-            if !promoted { return actions }
+            if !promoted {
+                separateGangs(now, &actions)
+                return actions
+            }
         case .finished(let ticket):
             guard let job = numbers[ticket], !jobs[Int(job)].isWaiting else { break }
             end(job, now)
@@ -131,6 +153,7 @@ package struct ScheduleState: Sendable {
         case .tick: break
         }
         decide(now, &actions)
+        separateGangs(now, &actions)
         return actions
     }
 }
@@ -141,7 +164,7 @@ extension ScheduleState {
     private mutating func submit(
         _ ticket: Ticket, _ demand: JobDemand, _ now: Int64, _ actions: inout [ScheduleAction]
     ) {
-        guard numbers[ticket] == nil else { return }
+        guard numbers[ticket] == nil, demand.members.allSatisfy({ numbers[$0] == nil }) else { return }
         if let reason = refusal(of: demand) {
             return actions.append(.refuse(ticket, Refusal(kind: .impossible, reason: reason)))
         }
@@ -169,11 +192,13 @@ extension ScheduleState {
             jobs.append(record)
         }
         numbers[ticket] = job
+        for member in demand.members { numbers[member] = job }
         return job
     }
 
     mutating func forget(_ job: Int32) {
         numbers[jobs[Int(job)].ticket] = nil
+        for member in jobs[Int(job)].demand.members { numbers[member] = nil }
         jobs[Int(job)] = JobRecord.none
         vacant.append(job)
     }
@@ -230,7 +255,7 @@ extension ScheduleState {
     }
 
     /// Gives back what a started job held.
-    private mutating func end(_ job: Int32, _ now: Int64) {
+    mutating func end(_ job: Int32, _ now: Int64) {
         let record = jobs[Int(job)]
         if record.demand.isOpportunistic {
             for host in record.hosts {
@@ -260,7 +285,7 @@ extension ScheduleState {
         }
     }
 
-    private mutating func adopt(
+    mutating func adopt(
         _ ticket: Ticket, _ demand: JobDemand, _ reservations: [Reservation], started: Int64, _ now: Int64,
         _ actions: inout [ScheduleAction]
     ) {

@@ -39,12 +39,21 @@ package actor Scheduler {
         return actions
     }
 
+    /// Takes jobs of one cell in that are to start in one step or not at all, and end each by itself.
+    package func submit(gang jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
+        guard let first = jobs.first, let demand = JobDemand.gang(of: jobs) else { return [] }
+        let actions = submit(first.ticket, demand)
+        for case .refuse(first.ticket, let refusal) in actions { return jobs.map { .refuse($0.ticket, refusal) } }
+        return actions
+    }
+
     /// Gives back what a job held, whichever way it ended. Unknown tickets are ignored, so telling it twice is
     /// harmless.
     package func finished(_ ticket: Ticket) -> [ScheduleAction] { apply(.finished(ticket)) }
 
-    /// Takes a waiting job out of the queue. A job that runs is not touched: it gives its cores back with `finished`.
-    package func withdraw(_ ticket: Ticket) -> [ScheduleAction] { apply(.withdraw(ticket)) }
+    /// Takes a waiting job, and the gang that it waits in, out of the queue. A job that runs is not touched: it gives its cores back
+    /// with `finished`.
+    package func withdraw(_ ticket: Ticket) -> [ScheduleAction] { apply(.withdraw(state.lineTicket(of: ticket))) }
 
     /// Why a job would not be taken if it had to wait now; nil when it would be.
     package func refusal(of demand: JobDemand) -> Refusal? { state.refusalNow(of: demand) }
@@ -156,10 +165,14 @@ struct DecisionLog {
     ) {
         switch action {
         case .start(let ticket, let reservations):
-            let waited = submitted.removeValue(forKey: ticket).map { now - $0 } ?? .zero
-            waits += 1
-            waitTime += waited
-            var reason = "after \(Words.seconds(waited)), on " + Words.places(reservations)
+            var reason = "on " + Words.places(reservations)
+            if let since = submitted.removeValue(forKey: ticket) {
+                waits += 1
+                waitTime += now - since
+                reason = "after \(Words.seconds(now - since)), " + reason
+            } else {
+                reason = "in one step with the others of its gang, " + reason
+            }
             if let promised, promised.ticket < ticket {
                 reason +=
                     "; it ends before \(Words.clock(promised.moment.microseconds)), or leaves what is promised to the head then"

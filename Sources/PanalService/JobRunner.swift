@@ -36,6 +36,8 @@ final class JobRunner: Sendable {
         var isFrozen = false
         /// It could not be frozen when its cores were needed, and has to begin again.
         var isEvicted = false
+        /// While it waits: the ticket of the first of those that it is to start with, itself among them; nil for none.
+        var gang: Ticket?
     }
 
     struct State {
@@ -92,9 +94,22 @@ final class JobRunner: Sendable {
         return carryOut(await scheduler.submit(ticket, demand))[ticket]
     }
 
-    /// Gives jobs to the scheduler that are to be stored, all or none. What it starts waits for `gate`. Answers why they are refused; nil
-    /// when each of them is started or waits.
-    func submit(_ jobs: [SubmittedJob], behind gate: StoreGate) async -> Refusal? {
+    /// Gives a stored job to the scheduler, or several that are a gang. Answers why they are refused; nil when they run or wait.
+    func resubmit(_ jobs: [(job: SubmittedJob, order: Int64)]) async -> Refusal? {
+        if let (only, order) = jobs.first, jobs.count == 1 {
+            return await submit(only.attempt, of: only.manifest, demand: only.demand, order: order)
+        }
+        let demands = jobs.map { (ticket: Ticket(number: $0.order), demand: $0.job.demand) }
+        for (place, (job, _)) in zip(demands, jobs) {
+            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gang: demands.first?.ticket)
+        }
+        let refused = carryOut(await scheduler.submit(gang: demands))
+        return demands.lazy.compactMap { refused[$0.ticket] }.first
+    }
+
+    /// Gives jobs to the scheduler that are to be stored, all or none; a gang's start in one step, too. What it starts waits for `gate`.
+    /// Answers why they are refused; nil when each of them is started or waits.
+    func submit(_ jobs: [SubmittedJob], isGang: Bool = false, behind gate: StoreGate) async -> Refusal? {
         let first = state.withLock { state in
             defer { state.lastTicket += Int64(jobs.count) }
             return state.lastTicket + 1
@@ -103,11 +118,15 @@ final class JobRunner: Sendable {
             (Ticket(number: $0), $1.demand)
         }
         for (place, job) in zip(demands, jobs) {
-            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gate)
+            note(
+                job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gate,
+                gang: isGang ? demands.first?.ticket : nil)
         }
         let actions: [ScheduleAction]
         if let only = demands.first, demands.count == 1 {
             actions = await scheduler.submit(only.ticket, only.demand)
+        } else if isGang {
+            actions = await scheduler.submit(gang: demands)
         } else {
             actions = await scheduler.submit(together: demands)
         }
@@ -143,26 +162,30 @@ final class JobRunner: Sendable {
     /// Makes a job live.
     func note(
         _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState,
-        _ gate: StoreGate? = nil
+        _ gate: StoreGate? = nil,
+        gang: Ticket? = nil
     ) {
         let now = clock.elapsed()
         state.withLock { state in
             state.live[attempt.id.job] = LiveJob(
                 ticket: ticket, attempt: attempt, demand: demand, manifest: manifest, state: jobState, since: now,
-                gate: gate)
+                gate: gate, gang: gang)
             state.lastTicket = max(state.lastTicket, ticket.number)
             state.jobs[ticket] = attempt.id.job
         }
     }
 
-    /// Takes a job out of the queue whose state is already `cancelled`.
-    func withdraw(_ job: JobID) async {
-        guard let ticket = state.withLock({ $0.live[job]?.ticket }) else { return }
-        carryOut(await scheduler.withdraw(ticket))
+    /// Takes a job out of the queue whose state is already `cancelled`. Answers the others of its gang, which left the queue with it
+    /// and are to be cancelled too.
+    func withdraw(_ job: JobID) async -> [JobID] {
+        guard let live = state.withLock({ $0.live[job] }) else { return [] }
+        carryOut(await scheduler.withdraw(live.ticket))
         // A job that the scheduler started in this moment finds out by its compare-and-set and gives the reservation back.
-        state.withLock { state in
+        return state.withLock { state in
             if state.live[job]?.task == nil { Self.forget(job, in: &state) }
             state.ends[.cancelled, default: 0] += 1
+            guard let gang = live.gang else { return [] }
+            return state.live.filter { $0.value.gang == gang && $0.value.task == nil }.map(\.key)
         }
     }
 

@@ -103,8 +103,8 @@ extension Panal {
         return try await store.events(of: id)
     }
 
-    /// Asks for a job's end. A waiting job is cancelled at once, one that runs a moment later (`wait` for it), whatever happens to the
-    /// service meanwhile; a job that has ended stays as it is. Asking twice is no error.
+    /// Asks for a job's end. A waiting job is cancelled at once, and with it the gang that it waits in; one that runs a moment later
+    /// (`wait` for it), whatever happens to the service meanwhile; a job that has ended stays as it is. Asking twice is no error.
     package func cancel(_ principal: Principal, _ id: JobID) async throws -> Job {
         _ = try await owned(id, principal)
         let ending = JobEnding.cancelledBeforeStart(by: principal.name)
@@ -115,7 +115,16 @@ extension Panal {
                 let changes = ending.changes(endedAt: now, now: now)
                 if try await store.change(id, from: .queued, changes) != nil {
                     signals.post(.end, about: id)
-                    await runner?.withdraw(id)
+                    guard let runner else { return }
+                    for other in await runner.withdraw(id) {
+                        // They have left the queue: this is not left undone.
+                        let changed = try await runner.patiently(other) { [store] in
+                            try await store.change(other, from: .queued, changes)
+                        }
+                        guard changed != nil else { continue }
+                        signals.post(.end, about: other)
+                        _ = await runner.withdraw(other)
+                    }
                     return
                 }
                 try await store.noteCancel(of: id, by: principal.name)

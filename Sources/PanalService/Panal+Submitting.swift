@@ -46,18 +46,20 @@ extension Panal {
         return (draft.job, false)
     }
 
-    /// Takes jobs of one program, all or none: where one of them is wrong or refused, none is stored. With a key it finds the batch that
-    /// the same request made before.
+    /// Takes jobs of one program, all or none: where one of them is wrong or refused, none is stored. Those of a gang also start in one
+    /// step: each waits until there is room for all. With a key it finds the batch that the same request made before.
     ///
-    /// Throws as `submit` does; a mistake's place begins with the number of its job, from 0.
+    /// Throws as `submit` does; a mistake's place begins with the number of its job, from 0, and is `/together` for a gang that this
+    /// installation never has room for.
     package func submit(
-        _ principal: Principal, together requests: [JobRequest], once key: RetryKey?
+        _ principal: Principal, together requests: [JobRequest], isGang: Bool = false, once key: RetryKey?
     ) async throws -> (report: BatchReport, isRepeated: Bool) {
         guard let first = requests.first, requests.count <= Self.largestBatch else {
             throw ServiceError(.invalid, mistake: "/submissions", "1 to \(Self.largestBatch) submissions")
         }
         let now = clock.now()
-        let mark = try key?.mark(of: .array(requests.map(\.document)), owner: principal.user, at: now)
+        let document = JSONValue.array(requests.map(\.document))
+        let mark = try key?.mark(of: isGang ? ["together": document] : document, owner: principal.user, at: now)
         if let mark, let batch = try await earlier(mark)?.batch {
             return (try await self.batch(principal, batch), true)
         }
@@ -83,7 +85,7 @@ extension Panal {
         }
         let batch = JobBatch(
             id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
-            size: prepared.count)
+            size: prepared.count, isGang: isGang)
         let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal, $1.callback)) }
         try await acknowledge(drafts, batch: batch, mark: mark, runner)
         return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)
@@ -98,6 +100,15 @@ extension Panal {
             throw ServiceError(.notFound, "there is no such batch")
         }
         return BatchReport(batch: batch, jobs: try await store.jobs(of: id))
+    }
+
+    /// Asks for the end of all jobs of a batch, as `cancel` does for one. Those that came last are asked first, so that none starts
+    /// because another one has ended.
+    package func cancel(_ principal: Principal, batch id: BatchID) async throws -> BatchReport {
+        for job in try await batch(principal, id).jobs.reversed() where !job.state.isFinal {
+            _ = try await cancel(principal, job.id)
+        }
+        return try await batch(principal, id)
     }
 
     /// The batch as it is when all its jobs have ended or when `atMost` has passed.
@@ -125,11 +136,14 @@ extension Panal {
                     SubmittedJob(
                         attempt: job.draft.attempt, manifest: job.prepared.program.manifest,
                         demand: job.prepared.demand)
-                }, behind: gate)
+                }, isGang: batch?.isGang == true, behind: gate)
             if let refusal {
                 // Those of a batch that the scheduler forgot with the one that it refused.
                 await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
                 logger.info("job refused", metadata: ["reason": "\(refusal.reason)"])
+                if batch?.isGang == true, refusal.kind == .impossible {
+                    throw ServiceError(.invalid, mistake: "/together", refusal.reason)
+                }
                 throw Self.refused(refusal)
             }
             let now = clock.now()

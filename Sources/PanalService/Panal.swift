@@ -246,10 +246,19 @@ package final class Panal: Sendable {
                 waiting.append(again)
             }
         }
+        let gangs = Dictionary(grouping: waiting.filter { $0.gang != nil }, by: \.gang)
         for job in waiting {
-            let manifest = try await manifest(of: job)
-            let refusal = await runner.submit(job.attempt, of: manifest, demand: demand(of: job), order: job.order)
-            if let refusal { try await fail(job.job, because: refusal.reason) }
+            // A gang comes with its first.
+            let together = job.gang.flatMap { gangs[$0] } ?? [job]
+            guard together.first?.order == job.order else { continue }
+            var submitted: [(job: SubmittedJob, order: Int64)] = []
+            for member in together {
+                let job = SubmittedJob(
+                    attempt: member.attempt, manifest: try await manifest(of: member), demand: demand(of: member))
+                submitted.append((job, member.order))
+            }
+            guard let refusal = await runner.resubmit(submitted) else { continue }
+            for member in together { try await fail(member.job, because: refusal.reason) }
         }
     }
 

@@ -60,7 +60,9 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(jobColumns), number, specification, position, cancelled_by FROM jobs
+                    SELECT \(jobColumns), number, specification, position, cancelled_by,
+                        (SELECT batches.id FROM batch_jobs JOIN batches ON batches.id = batch
+                            WHERE batch_jobs.job = jobs.id AND is_gang) FROM jobs
                     JOIN attempts ON attempts.job = jobs.id
                         AND number = (SELECT max(number) FROM attempts WHERE attempts.job = jobs.id)
                     WHERE state NOT IN ('finished', 'failed', 'cancelled') ORDER BY position
@@ -71,7 +73,8 @@ extension SQLiteStore {
                 job.charge = try Self.charge(of: job.id, database)
                 return UnfinishedJob(
                     job: job, attempt: try document.attempt(job: job.id, number: try row.integer(21)),
-                    order: Int64(try row.integer(23)), cancelledBy: try row.optional(24, row.text))
+                    order: Int64(try row.integer(23)), cancelledBy: try row.optional(24, row.text),
+                    gang: try row.optional(25, row.identifier))
             }
         }
     }

@@ -125,20 +125,21 @@ extension SQLiteStore {
 
     private static func insert(_ batch: JobBatch, _ database: Database) throws {
         try database.execute(
-            sql: "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+            sql: "INSERT INTO batches (id, owner, program_name, submitted, size, is_gang) VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [
                 batch.id.text, batch.owner.text, batch.programName, batch.submitted.microseconds, batch.size,
+                batch.isGang,
             ])
     }
 
     package func batch(_ id: BatchID) async throws -> JobBatch? {
         try await pool.read { database in
             let statement = try database.cachedStatement(
-                sql: "SELECT id, owner, program_name, submitted, size FROM batches WHERE id = ?")
+                sql: "SELECT id, owner, program_name, submitted, size, is_gang FROM batches WHERE id = ?")
             return try Row.fetchOne(statement, arguments: [id.text]).map {
                 JobBatch(
                     id: try $0.identifier(0), owner: try $0.identifier(1), programName: try $0.text(2),
-                    submitted: try $0.moment(3), size: try $0.integer(4))
+                    submitted: try $0.moment(3), size: try $0.integer(4), isGang: try $0.integer(5) != 0)
             }
         }
     }

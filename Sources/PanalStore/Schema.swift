@@ -27,6 +27,9 @@ enum Schema {
         }
         migrator.registerMigration("7 webhooks and retention") { try $0.execute(sql: webhooks) }
         migrator.registerMigration("8 groups that pay") { try $0.execute(sql: ledgerOfGroups) }
+        migrator.registerMigration("9 gangs") { database in
+            try database.execute(sql: "ALTER TABLE batches ADD COLUMN is_gang INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

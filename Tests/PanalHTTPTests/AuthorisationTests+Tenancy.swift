@@ -1,8 +1,20 @@
 import PanalCore
+import PanalManifest
+import PanalService
+import Testing
 
-/// Groups, restrictions, pools, settings, the audit log and invitations.
+/// Batches' ends, groups, restrictions, pools, settings, the audit log and invitations.
 extension AuthorisationTests {
     static let tenancyRows: [Row] = [
+        Row(
+            route: "POST /api/v1/batches/{id}/cancel",
+            uri: { site in
+                let requests = [JobRequest(program: "secreto", submission: Submission())]
+                let owner = try #require(site.owner.principal)
+                let made = try await site.panal.submit(owner, together: requests, once: nil)
+                _ = try await site.panal.wait(owner, batch: made.report.batch.id, atMost: .seconds(20))
+                return "/api/v1/batches/\(made.report.batch.id)/cancel"
+            }, statuses: [401, 404, 200, 200]),
         Row(
             route: "GET /api/v1/users/{id}", uri: { "/api/v1/users/\(try await user($0))" },
             statuses: [401, 403, 403, 200]),

@@ -154,6 +154,32 @@ import Testing
         }
     }
 
+    /// All of them start in one step, or the batch is refused.
+    @Test func aBatchStartsTogether() async throws {
+        try await Site.open { site, client in
+            let uri = "/api/v1/programs/everything-more/batches"
+            let many = Array(repeating: #"{"text":"a"}"#, count: 900).joined(separator: ",")
+            let large = try await client.json(
+                .post, uri, as: site.owner, #"{"together": true, "profile": "small", "submissions": [\#(many)]}"#)
+            #expect(large.status == .unprocessableContent)
+            #expect(try large.json["errors"]?.list?.first?["pointer"] == "/together", "\(large.text)")
+            #expect(try await Self.jobs(client, of: site.owner) == 0)
+            let body = #"{"together": true, "profile": "small", "submissions": [{"text": "a"}, {"text": "b"}]}"#
+            let made = try await client.json(
+                .post, uri, as: site.owner, body, [Self.key: "g-1", InterfaceTests.prefer: "wait=20"])
+            #expect(made.status == .ok, "\(made.text)")
+            #expect(try made.json["together"] == .boolean(true))
+            let apart = body.replacingOccurrences(of: "true", with: "false")
+            let other = try await client.json(.post, uri, as: site.owner, apart, [Self.key: "g-1"])
+            #expect(other.status == .unprocessableContent)
+            let location = try #require(made.headers[.location])
+            let address = "\(location)/cancel"
+            let ended = try await client.send(.post, address, site.owner.bearer)
+            #expect(ended.status == .ok)
+            #expect(try ended.json["states"] == ["finished": 2])
+        }
+    }
+
     // MARK: Cursors and marks
 
     @Test func cursorsBelongToTheirList() async throws {

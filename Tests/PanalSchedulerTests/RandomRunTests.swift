@@ -11,17 +11,46 @@ private struct Book {
     var guests: [Ticket: Reservation] = [:]
     var frozen: Set<Ticket> = []
     var demands: [Ticket: JobDemand] = [:]
+    /// Of gangs with members, by the ticket that they wait under, and that ticket by each member's.
+    var gangs: [Ticket: JobDemand] = [:]
+    var leads: [Ticket: Ticket] = [:]
     var started: Set<Ticket> = []
     /// The first moment that was promised to each job while it was the head.
     var promises: [Ticket: Timestamp] = [:]
     /// What was not as it must be.
     var wrongs: [String] = []
 
+    mutating func submit(_ ticket: Ticket, _ demand: JobDemand) {
+        waiting.insert(ticket)
+        demands[ticket] = demand
+        guard !demand.members.isEmpty else { return }
+        gangs[ticket] = demand
+        let requests = demand.cells.flatMap { Array(repeating: $0.request, count: $0.count) }
+        for (member, request) in zip(demand.members, requests) {
+            leads[member] = ticket
+            demands[member] = demand
+            demands[member]?.cells = [CellDemand(request)]
+        }
+    }
+
+    /// The ticket under which a job stands in the line.
+    func lead(of ticket: Ticket) -> Ticket { leads[ticket] ?? ticket }
+
     mutating func take(_ actions: [ScheduleAction], submitted: Ticket?, now: Timestamp) {
+        var together: [Ticket: Set<Ticket>] = [:]
+        defer {
+            for (lead, members) in together where members.count != gangs[lead]?.members.count {
+                wrongs.append("of gang \(lead.number) only \(members.count) started")
+            }
+        }
         for action in actions {
             switch action {
             case .start(let ticket, let reservations):
-                if waiting.remove(ticket) == nil { wrongs.append("\(ticket.number) started, and did not wait") }
+                let isFirst = leads[ticket].map { together[$0] == nil } ?? true
+                if let lead = leads[ticket] { together[lead, default: []].insert(ticket) }
+                if isFirst, waiting.remove(lead(of: ticket)) == nil {
+                    wrongs.append("\(ticket.number) started, and did not wait")
+                }
                 if !started.insert(ticket).inserted { wrongs.append("\(ticket.number) started twice") }
                 check(reservations, of: ticket)
                 if let promise = promises.removeValue(forKey: ticket), settings.policy == .easy, now > promise {
@@ -241,8 +270,12 @@ struct RandomRun: Sendable, CustomTestStringConvertible {
                 var demand = Self.demand(&generator)
                 // Whoever is more urgent may come before a head that was promised something.
                 if run.settings.policy == .easy, demand.priority != .opportunistic { demand.priority = .normal }
-                book.demands[ticket] = demand
-                book.waiting.insert(ticket)
+                let cells = demand.cells.reduce(0) { $0 + $1.count }
+                if (2...9).contains(cells), Bool.random(using: &generator) {
+                    demand.members = (0..<cells).map { Ticket(number: last + Int64($0)) }
+                    last += Int64(cells - 1)
+                }
+                book.submit(ticket, demand)
                 apply(.submit(ticket, demand), submitted: ticket)
             case 46..<90:
                 guard let ended = ends.keys.sorted().randomElement(using: &generator) else { continue }
@@ -250,7 +283,7 @@ struct RandomRun: Sendable, CustomTestStringConvertible {
             case 90..<96:
                 // One that waits, runs, has ended, was refused, or never was.
                 let ticket = Ticket(number: Int64.random(in: 0...(last + 2), using: &generator))
-                book.waiting.remove(ticket)
+                book.waiting.remove(book.lead(of: ticket))
                 apply(.withdraw(ticket))
             case 96: apply(.tick)
             case 97:

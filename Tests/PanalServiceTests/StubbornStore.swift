@@ -6,7 +6,7 @@ final class StubbornStore: Store {
     struct DiskFull: Error {}
 
     let store: any Store
-    private let state = Mutex((isFull: false, refusals: 0))
+    private let state = Mutex((isFull: false, refusals: 0, left: Int?.none))
 
     init(_ store: any Store) {
         self.store = store
@@ -19,6 +19,19 @@ final class StubbornStore: Store {
 
     var refusals: Int { state.withLock(\.refusals) }
 
+    /// Of what is written from now on about jobs, the one that is refused: 1 for the first.
+    func refuse(write number: Int) { state.withLock { $0.left = number } }
+
+    private func noteWrite() throws {
+        let isRefused = state.withLock { state in
+            guard let left = state.left else { return false }
+            state.left = left > 1 ? left - 1 : nil
+            if left == 1 { state.refusals += 1 }
+            return left == 1
+        }
+        if isRefused { throw DiskFull() }
+    }
+
     func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> JobState? {
@@ -27,10 +40,14 @@ final class StubbornStore: Store {
             return state.isFull
         }
         guard !isRefused else { throw DiskFull() }
+        try noteWrite()
         return try await store.change(job, attempt: attempt, from: expected, changes)
     }
 
-    func noteCancel(of job: JobID, by name: String) async throws { try await store.noteCancel(of: job, by: name) }
+    func noteCancel(of job: JobID, by name: String) async throws {
+        try noteWrite()
+        try await store.noteCancel(of: job, by: name)
+    }
     func claim() async throws { try await store.claim() }
     func users() async throws -> [User] { try await store.users() }
     func user(_ id: UserID) async throws -> User? { try await store.user(id) }
@@ -70,7 +87,8 @@ final class StubbornStore: Store {
     func insert(
         _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp, isSynchronized: Bool
     ) async throws -> [Int64] {
-        try await store.insert(
+        try noteWrite()
+        return try await store.insert(
             drafts, batch: batch, mark: mark, marksSince: marksSince, isSynchronized: isSynchronized)
     }
     func synchronize() async throws { try await store.synchronize() }

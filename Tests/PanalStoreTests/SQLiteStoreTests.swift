@@ -69,6 +69,24 @@ struct StoreFixture {
         #expect(unfinished == [UnfinishedJob(job: job, attempt: attempt, order: order)])
     }
 
+    /// Of a job in a batch it is known whether it is to start with the others.
+    @Test func gangsAreKept() async throws {
+        let fixture = try await StoreFixture()
+        var batches: [JobBatch] = []
+        for isGang in [true, false] {
+            let (job, attempt) = fixture.job()
+            let batch = JobBatch(
+                id: .make(at: job.submitted), owner: job.owner, programName: job.programName, submitted: job.submitted,
+                size: 1, isGang: isGang)
+            _ = try await fixture.store.insert(
+                [JobDraft(job: job, attempt: attempt, hasSecrets: false)], batch: batch, mark: nil,
+                marksSince: job.submitted)
+            #expect(try await fixture.store.batch(batch.id) == batch)
+            batches.append(batch)
+        }
+        #expect(try await fixture.store.unfinishedJobs().map(\.gang) == [batches[0].id, nil])
+    }
+
     @Test func namesAreTakenOnce() async throws {
         let fixture = try await StoreFixture()
         await #expect(throws: StoreError.nameTaken("ana")) {

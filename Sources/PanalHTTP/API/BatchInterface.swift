@@ -26,6 +26,10 @@ struct BatchInterface: Sendable {
                                     of: Schema(["type": "object"]), 1...Panal.largestBatch
                                 ).note("As the body of `submitJob`, without what stands here."),
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
+                                "together?": .boolean.unset(false).note(
+                                    "Whether all of them start in one step: each waits until there is room for all. A "
+                                        + "batch that the machine never has room for at once is refused; opportunistic "
+                                        + "jobs start one by one."),
                             ], isClosed: true)),
                     .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
                     .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed),
@@ -34,6 +38,13 @@ struct BatchInterface: Sendable {
                 .described(
                     "getBatch", .jobs, "A batch and the results of its jobs", .waits,
                     .document(.batch, "The batch", .preferenceApplied)),
+            Route(.post, "/api/v1/batches/{id}/cancel", .interface, cancel)
+                .described(
+                    "cancelBatch", .jobs, "Cancel all jobs of a batch",
+                    .note(
+                        "Asking twice is no error; jobs that have ended stay as they are. Cancelling one job of a batch "
+                            + "that waits to start `together` does the same."),
+                    .answer(.ok, .batch, "All have ended"), .answer(.accepted, .batch, "Some are about to end")),
         ]
     }
 
@@ -42,8 +53,10 @@ struct BatchInterface: Sendable {
         let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
         let name = try context.parameter("name")
         let (report, isRepeated) = try await panal.inTurn(principal, key) {
-            try await panal.submit(
-                principal, together: try Self.orders(try await JSONBody.read(request), program: name), once: key)
+            let members = try await JSONBody.read(request)
+            return try await panal.submit(
+                principal, together: try Self.orders(members, program: name),
+                isGang: try JSONBody.boolean("together", in: members) ?? false, once: key)
         }
         let location = "\(Documents.base)/batches/\(report.batch.id)"
         var response: Response
@@ -68,7 +81,7 @@ struct BatchInterface: Sendable {
     }
 
     private static func orders(_ members: [String: JSONValue], program: String) throws -> [JobRequest] {
-        try JSONBody.expect(["submissions", "profile", "version", "priority"], in: members)
+        try JSONBody.expect(["submissions", "profile", "version", "priority", "together"], in: members)
         guard case .array(let submissions)? = members["submissions"] else { throw JSONBody.required("submissions") }
         let profile = try JSONBody.text("profile", in: members)
         let version = try JSONBody.integer("version", in: members)
@@ -99,6 +112,12 @@ struct BatchInterface: Sendable {
         }
     }
 
+    @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
+        let id = try context.identifier("id", of: JobBatch.self)
+        let report = try await panal.cancel(try context.principal, batch: id)
+        return try .json(Documents.batch(report), status: report.isFinal ? .ok : .accepted)
+    }
+
     @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let id = try context.identifier("id", of: JobBatch.self)
@@ -119,7 +138,7 @@ extension Documents {
         return .object([
             "id": .string(report.batch.id.text), "program": .string(report.batch.programName),
             "submitted": .string(report.batch.submitted.rfc3339), "size": .integer(report.batch.size),
-            "final": .boolean(report.isFinal),
+            "together": .boolean(report.batch.isGang), "final": .boolean(report.isFinal),
             "states": .object(Dictionary(states.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: { $1 })),
             "url": .string("\(base)/batches/\(report.batch.id)"),
             "results": .array(
@@ -139,6 +158,7 @@ extension Schema {
         "Batch",
         .object([
             "id": identifier, "program": programName, "submitted": time, "size": integer(1...Panal.largestBatch),
+            "together": boolean.note("Whether all of them start in one step."),
             "final": boolean.note("Whether all jobs have ended."),
             "states": Schema(["type": "object", "additionalProperties": ["type": "integer"]])
                 .note("How many jobs are in which state."),
