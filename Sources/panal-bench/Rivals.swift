@@ -56,7 +56,11 @@ final class CellRival: Rival {
                 }
                 tasks.withLock { $0.append(task) }
             }
-            guard hasBegun else { throw BenchFailure("a cell did not begin") }
+            guard hasBegun else {
+                // Another Panal of this host may have its core.
+                let reason = await tasks.withLock({ $0.last })?.value.outcome.sentence ?? "nobody knows why"
+                throw BenchFailure("a cell did not begin: \(reason)")
+            }
         }
         if isFrozen { try await freeze() }
     }

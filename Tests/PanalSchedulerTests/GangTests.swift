@@ -25,11 +25,11 @@ import Testing
             "none starts before there is room for all",
             [
                 submit(0, 1, cores(3, for: 10), "1>0"), submit(0, 2, gang(2...3, 1, for: 10)),
-                submit(1, 4, cores(1, for: 100)), end(5, 1, "2>0, 3>0, 4>0"),
+                submit(1, 4, cores(1, for: 10), "4>0"), end(5, 1, "2>0, 3>0"),
             ]),
         Play(
             "on several hosts", hosts: hosts(2, 1),
-            [submit(0, 1, gang(1...3, 1, for: 10), "1>0, 2>0, 3>1"), end(1, 3), submit(1, 4, cores(1, for: 1), "4>1")]),
+            [submit(0, 1, gang(1...3, 1, for: 10), "1>1, 2>0, 3>0"), end(1, 3), submit(1, 4, cores(1, for: 1), "4>0")]),
         Play(
             "who withdraws one of them withdraws all, and one that has started nobody",
             [

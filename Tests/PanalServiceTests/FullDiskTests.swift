@@ -60,11 +60,13 @@ import Testing
         #expect(Set(try await fixture.panal.jobs(fixture.ana).map(\.id)) == taken, "write \(number)")
         try await eventually { await fixture.panal.health().runningJobs == 0 }
         #expect(await fixture.panal.health().waitingJobs == 0, "write \(number)")
+        let isRefused = fixture.stubborn.refusals > 0
+        fixture.stubborn.refuse(write: nil)
         let all = try await gang()
         try await eventually { fixture.executor.heldJobs == Set(all) }
         for job in all { fixture.executor.finish(job) }
         for job in all { #expect(try await fixture.end(of: job).state == .finished) }
         await fixture.panal.shutdown()
-        return fixture.stubborn.refusals > 0
+        return isRefused
     }
 }

@@ -49,7 +49,7 @@ import Testing
         fixture.executor.finish(next.id)
         #expect(try await fixture.end(of: gang.jobs[0].id).state == .finished)
         #expect(try await fixture.end(of: gang.jobs[1].id).outcome == .exited(code: 3))
-        #expect(await fixture.panal.health().runningJobs == 0)
+        try await eventually { await fixture.panal.health().runningJobs == 0 }
     }
 
     /// A fault of Panal's at one of them is repeated at that one.

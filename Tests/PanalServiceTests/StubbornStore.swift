@@ -19,8 +19,8 @@ final class StubbornStore: Store {
 
     var refusals: Int { state.withLock(\.refusals) }
 
-    /// Of what is written from now on about jobs, the one that is refused: 1 for the first.
-    func refuse(write number: Int) { state.withLock { $0.left = number } }
+    /// Of what is written from now on about jobs, the one that is refused: 1 for the first; nil for none.
+    func refuse(write number: Int?) { state.withLock { $0.left = number } }
 
     private func noteWrite() throws {
         let isRefused = state.withLock { state in
