@@ -10,13 +10,20 @@ enum Refusal {
             code == 429 || code >= 500 ? .later(status: code) : code >= 400 ? .refused(status: code) : .misunderstood
         let problem = try? JSONReader.read(body, maximumDepth: 64)
         guard let problem, let title = problem["title"]?.text else {
+            if code == 404 {
+                return ClientFailure(
+                    .misunderstood,
+                    "what answers does not know Panal's interface (404): is the address right, path and all?")
+            }
             return ClientFailure(
                 code < 400 ? .misunderstood : kind, "the server refused: \(code) \(status.reasonPhrase)")
         }
-        var lines = [[title, problem["detail"]?.text ?? ""].filter { !$0.isEmpty }.joined(separator: ": ")]
-        for mistake in problem["errors"]?.list ?? [] {
+        let mistakes = problem["errors"]?.list ?? []
+        // What a field's own line says is not said twice.
+        let detail = mistakes.contains { $0["detail"] == problem["detail"] } ? nil : problem["detail"]?.text
+        var lines = [[title, detail ?? ""].filter { !$0.isEmpty }.joined(separator: ": ")]
+        for mistake in mistakes {
             let detail = mistake["detail"]?.text ?? ""
-            // One that says no more than the detail above is no news.
             guard let pointer = mistake["pointer"]?.text, !pointer.isEmpty else {
                 if !detail.isEmpty { lines.append("  \(detail)") }
                 continue

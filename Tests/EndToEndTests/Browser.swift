@@ -63,7 +63,7 @@ final class Browser {
     }
 
     /// A JSON object.
-    func post(_ path: String, json: [String: String]) async throws -> Answer {
+    func post(_ path: String, json: [String: any Sendable]) async throws -> Answer {
         var request = HTTPClientRequest(url: address + path)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
@@ -80,7 +80,7 @@ final class Browser {
     }
 
     /// Signs in as the page does and makes a key on the account page.
-    func makeKey(password: String) async throws -> String {
+    func makeKey(password: String, scopes: String = "read jobs programs") async throws -> String {
         let token = try #require(try await get("/sign-in").token)
         let right = try await post(
             "/sign-in", fields: ["_csrf": token, "name": "admin", "password": password, "return": "/account"])
@@ -90,7 +90,7 @@ final class Browser {
         let made = try await post(
             "/account/keys",
             fields: [
-                "_csrf": try #require(account.token), "label": "end to end", "days": "", "scope": "read jobs programs",
+                "_csrf": try #require(account.token), "label": "end to end", "days": "", "scope": scopes,
             ])
         return try #require(made.text.firstMatch(of: /pnl_[0-9a-z]+_[0-9a-z]+/).map { String($0.0) })
     }

@@ -26,13 +26,16 @@ import Testing
         let failure = Refusal.failure(status: .unprocessableEntity, headers: [:], body: Array(body.utf8))
         #expect(failure.kind == .refused(status: 422))
         #expect(failure.description == "Fields are wrong: two\n  tama/o: too large\n  /a/0: no")
+        let once = #"{"title": "Fields are wrong", "detail": "no", "errors": [{"pointer": "/a", "detail": "no"}]}"#
+        let short = Refusal.failure(status: .unprocessableEntity, headers: [:], body: Array(once.utf8))
+        #expect(short.description == "Fields are wrong\n  a: no")
     }
 
     /// Whatever comes, something is said.
     @Test(arguments: [
         (HTTPResponseStatus.tooManyRequests, "{}", ClientFailure.Kind.later(status: 429)),
         (.serviceUnavailable, "<html>", .later(status: 503)), (.forbidden, "", .refused(status: 403)),
-        (.movedPermanently, "", .misunderstood), (.notFound, "[[[[", .refused(status: 404)),
+        (.movedPermanently, "", .misunderstood), (.notFound, "[[[[", .misunderstood),
     ]) func answersThatAreNoProblems(status: HTTPResponseStatus, body: String, kind: ClientFailure.Kind) {
         let failure = Refusal.failure(status: status, headers: ["Retry-After": "3"], body: Array(body.utf8))
         #expect(failure.kind == kind && failure.description.contains("\(status.code)"))

@@ -1,5 +1,3 @@
-import ArgumentParser
-import Glibc
 import NIOHTTP1
 import PanalClient
 import PanalCore
@@ -46,42 +44,12 @@ struct JobWatch: Sendable {
 
     /// Does `body` until somebody presses Ctrl-C: then says how to come back and ends with 130. A second Ctrl-C within two seconds cancels the job.
     func attended<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        let (presses, continuation) = AsyncStream.makeStream(of: Int.self)
-        let interruptions = Interruptions { continuation.yield($0) }
-        defer { interruptions.end() }
-        return try await withThrowingTaskGroup(of: Result.self) { group in
-            group.addTask { try await body() }
-            group.addTask { try await leave(presses, continuation) }
-            defer { group.cancelAll() }
-            guard let result = try await group.next() else { throw CancellationError() }
-            return result
-        }
+        let attendance = Attendance(
+            what: "job \(id)", comeBack: "panal job wait \(id)", isShown: isShown, display: display, cancel: cancel)
+        return try await attendance.attended(body)
     }
 
-    /// Never comes back but by throwing.
-    private func leave<Result>(
-        _ presses: AsyncStream<Int>, _ continuation: AsyncStream<Int>.Continuation
-    ) async throws -> Result {
-        var isLeaving = false
-        for await _ in presses {
-            if isLeaving {
-                try await cancel()
-                break
-            }
-            isLeaving = true
-            display.clear()
-            StandardError.line(
-                "job \(id) goes on; come back with: panal job wait \(id)\(isShown ? " (Ctrl-C again cancels it)" : "")")
-            Task {
-                try? await Task.sleep(for: .seconds(2))
-                continuation.finish()
-            }
-        }
-        try Task.checkCancellation()
-        throw ExitCode(ExitStatus.cancelled)
-    }
-
-    private func cancel() async throws {
+    @Sendable private func cancel() async throws {
         var request = ClientRequest(.POST, JobCommand.path(id, "/cancel"))
         request.isRepeatable = true
         let job = try await client.send(request).document

@@ -70,6 +70,8 @@ struct LoginCommand: AsyncParsableCommand {
         if let before, before.isOwnKey, before.keyID != entry.keyID {
             do {
                 try await Self.revoke(before)
+            } catch let failure as ClientFailure where Self.isGone(failure) {
+                // It is not valid any more, which was the purpose.
             } catch {
                 StandardError.line("the key that was kept before (\(before.keyID)) was not revoked: \(error)")
             }
@@ -120,6 +122,11 @@ struct LoginCommand: AsyncParsableCommand {
         _ = try await client.send(ClientRequest(.DELETE, "/api/v1/keys/\(ClientRequest.escaped(entry.keyID))"))
     }
 
+    /// Whether the server does not know the key any more.
+    static func isGone(_ failure: ClientFailure) -> Bool {
+        failure.kind == .refused(status: 401) || failure.kind == .refused(status: 404)
+    }
+
     private static var hostName: String {
         String(ProcessInfo.processInfo.hostName.prefix { $0 != "." }.prefix(60))
     }
@@ -146,9 +153,7 @@ struct LogoutCommand: AsyncParsableCommand {
         if entry.isOwnKey {
             do {
                 try await LoginCommand.revoke(entry)
-            } catch let failure as ClientFailure
-                where failure.kind == .refused(status: 401) || failure.kind == .refused(status: 404)
-            {
+            } catch let failure as ClientFailure where LoginCommand.isGone(failure) {
                 // It is not valid any more, which was the purpose.
             } catch let failure as ClientFailure where !force {
                 throw ClientFailure(
