@@ -54,7 +54,7 @@ package final class PanalClient: Sendable {
 
     /// Sends a request and reads its answer whole.
     package func send(_ request: ClientRequest) async throws -> ClientAnswer {
-        try await persistently(request) { [self] in
+        try await persistently(request) { [self] _ in
             let response = try await open(request)
             let body = try await lostWhere { try await response.body.collect(upTo: Self.largestAnswer) }
             return ClientAnswer(status: Int(response.status.code), headers: response.headers, body: Data(buffer: body))
@@ -76,15 +76,18 @@ package final class PanalClient: Sendable {
         return response
     }
 
-    /// Does `body` again while the connection gets lost in it, as far as `request` may be repeated.
-    package func persistently<Result>(_ request: ClientRequest, _ body: () async throws -> Result) async throws
-        -> Result
-    {
+    /// Does `body` again while the connection gets lost in it, as far as `request` may be repeated. Patience begins anew whenever a
+    /// try has come further than the one before.
+    package func persistently<Result>(
+        _ request: ClientRequest, _ body: (Advance) async throws -> Result
+    ) async throws -> Result {
         var pauses = Pauses(limit: patience)
         while true {
+            let advance = Advance()
             do {
-                return try await body()
+                return try await body(advance)
             } catch let lost as ConnectionLost {
+                if advance.isMade.load(ordering: .relaxed) { pauses = Pauses(limit: patience) }
                 let failure = lost.failure(address)
                 guard hasAnswered.load(ordering: .relaxed) || lost.wasConnected,
                     request.isRepeatable || !lost.wasConnected,
@@ -117,6 +120,13 @@ package final class PanalClient: Sendable {
             throw ConnectionLost(error)
         }
     }
+}
+
+/// Whether a try that failed at last has brought something that is kept.
+package final class Advance: Sendable {
+    fileprivate let isMade = Atomic(false)
+
+    package func make() { isMade.store(true, ordering: .relaxed) }
 }
 
 /// The connection could not be made, or broke off.
@@ -156,6 +166,9 @@ package struct ConnectionLost: Error {
         if text.contains("refused") { return "the connection is refused" }
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return "its certificate is signed by nobody that this machine trusts"
+        }
+        if text.contains("WRONG_VERSION_NUMBER") {
+            return "it does not speak TLS there; perhaps its address begins with http://"
         }
         return String(text.prefix(200))
     }

@@ -25,7 +25,7 @@ package struct RangedBytes: Sendable {
         var offset = start
         var etag: String?
         let request = ClientRequest(.GET, path)
-        return try await client.persistently(request) {
+        return try await client.persistently(request) { advance in
             var request = request
             request.headers = ["Accept": "*/*"]
             if offset > 0 {
@@ -62,6 +62,7 @@ package struct RangedBytes: Sendable {
                     guard piece.readableBytes > 0 else { continue }
                     try sink(piece)
                     offset += piece.readableBytes
+                    advance.make()
                 }
             }
             return offset
