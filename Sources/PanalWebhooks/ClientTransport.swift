@@ -60,6 +60,12 @@ package struct ClientTransport: WebhookTransport {
         }
     }
 
+    /// In words that the receiver's owner understands.
+    private static func sentence(_ error: any Error) -> String {
+        let text = "\(error)"
+        return text.contains("Connection refused") ? "the connection is refused" : String(text.prefix(200))
+    }
+
     package func post(
         _ target: WebhookTarget, to address: NetworkAddress, headers: [(name: String, value: String)], body: [UInt8]
     ) async throws(WebhookFailure) -> Int {
@@ -70,6 +76,8 @@ package struct ClientTransport: WebhookTransport {
         // The host's name stays in the request and in TLS; the connection goes to the address that was checked.
         configuration.dnsOverride = [target.host: address.description]
         configuration.httpVersion = .http1Only
+        // Where nobody listens, this try is over at once: it would hold up others to that host until the time to connect is used up.
+        configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         let outcome: Result<Int, WebhookFailure>
         do {
@@ -89,7 +97,7 @@ package struct ClientTransport: WebhookTransport {
         } catch let error as HTTPClientError {
             outcome = .failure(WebhookFailure("no answer: \(error.shortDescription)"))
         } catch {
-            outcome = .failure(WebhookFailure("no answer: \(String("\(error)".prefix(200)))"))
+            outcome = .failure(WebhookFailure("no answer: \(Self.sentence(error))"))
         }
         try? await client.shutdown()
         return try outcome.get()
