@@ -132,7 +132,8 @@ import Testing
             #expect(try await client.send(.get, "/api/v1/usage", site.other.bearer).json["usage"] == [])
             #expect(try await client.send(.get, "/api/v1/usage?user=ana", site.other.bearer).status == .notFound)
             for path in [
-                "?by=,", "?by=month,month", "?by=secret", "?month=2026-13", "?from=now", "?format=xml",
+                "?by=,", "?by=month,month", "?by=secret", "?month=2026-13", "?from=now", "?month=2026-11&to=now",
+                "?format=xml",
                 "?by=month;drop", "?user=ana&group=g",
             ] {
                 let answer = try await client.send(.get, "/api/v1/usage\(path)", site.administrator.bearer)

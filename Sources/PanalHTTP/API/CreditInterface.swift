@@ -117,10 +117,11 @@ struct CreditInterface: Sendable {
     @Sendable private func usage(_ request: Request, _ context: WebContext) async throws -> Response {
         let query = try Query(request)
         let by = try Self.keys(try query.text("by") ?? "month,program")
-        let month = try query.month("month")
+        // All three are read: one that is no month is refused, also where another takes its place.
+        let (month, from, to) = (try query.month("month"), try query.month("from"), try query.month("to"))
         let question = UsageQuery(
-            by: by, program: try query.text("program"), profile: try query.text("profile"),
-            from: try month ?? query.month("from"), to: try month ?? query.month("to"), limit: Self.mostRows + 1)
+            by: by, program: try query.text("program"), profile: try query.text("profile"), from: month ?? from,
+            to: month ?? to, limit: Self.mostRows + 1)
         let isTable = try Self.wantsTable(request, try query.text("format"))
         let found = try await panal.usage(try context.principal, question, of: try Self.name(query))
         let rows = found.prefix(Self.mostRows)
