@@ -11,6 +11,8 @@ package struct ClientRequest: Sendable {
         case none
         case json(JSONValue)
         case form(MultipartForm)
+        /// With a Content-Type of the request's own.
+        case file(FileBytes)
     }
 
     package var method: HTTPMethod
@@ -52,6 +54,7 @@ package struct ClientRequest: Sendable {
             request.headers.replaceOrAdd(
                 name: "Content-Type", value: "multipart/form-data; boundary=\(form.boundary)")
             request.body = .stream(form, length: .known(form.length))
+        case .file(let bytes): request.body = .stream(bytes, length: .known(bytes.length))
         }
         return request
     }

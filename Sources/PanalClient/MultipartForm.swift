@@ -1,5 +1,3 @@
-import FoundationEssentials
-import Glibc
 package import NIOCore
 
 /// One part of a form: a text, or a file that is read while it is sent.
@@ -61,7 +59,7 @@ package struct MultipartForm: AsyncSequence, Sendable {
             case .text(let text): pieces.append(.bytes(Array((head + text + "\r\n").utf8)))
             case .file(let path):
                 pieces += [
-                    .bytes(Array(head.utf8)), .file(path: path, bytes: try Self.size(of: path)),
+                    .bytes(Array(head.utf8)), .file(path: path, bytes: try OpenFile(path).size),
                     .bytes(Array("\r\n".utf8)),
                 ]
             }
@@ -81,20 +79,12 @@ package struct MultipartForm: AsyncSequence, Sendable {
         text.replacing("\r", with: "%0D").replacing("\n", with: "%0A").replacing("\"", with: "%22")
     }
 
-    private static func size(of path: String) throws(ClientFailure) -> Int {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else {
-            throw ClientFailure(.local, "\(path) cannot be read (errno \(errno))")
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw ClientFailure(.local, "\(path) is not a file") }
-        return status.st_size
-    }
-
     package func makeAsyncIterator() -> Iterator { Iterator(pieces: pieces[...], progress: progress) }
 
     package struct Iterator: AsyncIteratorProtocol {
         fileprivate var pieces: ArraySlice<Piece>
-        private var file: FileHandleBox?
+        private var file: (open: OpenFile, path: String)?
+        private var place = 0
         private var left = 0
         private var sent: Int64 = 0
         private let progress: @Sendable (Int64) -> Void
@@ -113,15 +103,16 @@ package struct MultipartForm: AsyncSequence, Sendable {
 
         private mutating func piece() throws -> ByteBuffer? {
             while true {
-                if let open = file {
+                if let (open, path) = file {
                     guard left > 0 else {
                         file = nil
                         continue
                     }
-                    let chunk = try open.read(atMost: Swift.min(left, 65_536))
+                    let chunk = try open.read(at: place, atMost: Swift.min(left, 65_536))
                     guard !chunk.isEmpty else {
-                        throw ClientFailure(.local, "\(open.path) became shorter while it was sent")
+                        throw ClientFailure(.local, "\(path) became shorter while it was sent")
                     }
+                    place += chunk.count
                     left -= chunk.count
                     return ByteBuffer(bytes: chunk)
                 }
@@ -129,31 +120,11 @@ package struct MultipartForm: AsyncSequence, Sendable {
                 case nil: return nil
                 case .bytes(let bytes)?: return ByteBuffer(bytes: bytes)
                 case .file(let path, let bytes)?:
-                    file = try FileHandleBox(path)
+                    file = (try OpenFile(path), path)
+                    place = 0
                     left = bytes
                 }
             }
         }
-    }
-}
-
-/// Owns a descriptor that is read to its end.
-fileprivate final class FileHandleBox {
-    let path: String
-    private let descriptor: Int32
-
-    init(_ path: String) throws {
-        self.path = path
-        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ClientFailure(.local, "\(path) cannot be read (errno \(errno))") }
-    }
-
-    deinit { close(descriptor) }
-
-    func read(atMost limit: Int) throws -> [UInt8] {
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
-            count = unsafe Swift.max(0, Glibc.read(descriptor, buffer.baseAddress, limit))
-        }
-        return bytes
     }
 }

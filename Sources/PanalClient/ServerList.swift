@@ -41,6 +41,12 @@ package struct ServerList: Hashable, Sendable, Codable {
         return entry
     }
 
+    /// Replaces the secret of a server's key. Throws `local` when the server is not there.
+    package mutating func renew(_ name: String, key: String) throws(ClientFailure) {
+        guard servers[name] != nil else { throw unknown(name) }
+        servers[name]?.key = key
+    }
+
     /// Throws `local` with the names that there are.
     package mutating func use(_ name: String) throws(ClientFailure) {
         guard servers[name] != nil else { throw unknown(name) }

@@ -85,9 +85,27 @@ package struct SubmissionDraft {
 
     package var hasFiles: Bool { !files.isEmpty }
 
+    /// Paths of all files, each once.
+    package var paths: Set<String> { Set(files.values.joined()) }
+
+    /// Whether the program takes a file by that name.
+    package static func isFile(_ name: String, _ schema: JSONValue) -> Bool {
+        schema["properties"]?[name].map { item(of: $0)["format"]?.text == "binary" } ?? false
+    }
+
     /// As an object, for a submission without files.
     package var document: JSONValue {
         .object(values.mapValues { $0.count == 1 ? .string($0[0]) : .array($0.map(JSONValue.string)) })
+    }
+
+    /// The same with files that were uploaded before: `uploads` has the upload's id of each path.
+    package func document(uploads: [String: String]) -> JSONValue {
+        var members = document.members ?? [:]
+        for (name, paths) in files {
+            let places = paths.compactMap { uploads[$0] }.map { JSONValue.object(["upload": .string($0)]) }
+            members[name] = places.count == 1 ? places[0] : .array(places)
+        }
+        return .object(members)
     }
 
     /// As parts of a form, by name.

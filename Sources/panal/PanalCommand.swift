@@ -24,10 +24,15 @@ struct PanalCommand: AsyncParsableCommand {
                 name: "Through a server:",
                 subcommands: [
                     LoginCommand.self, LogoutCommand.self, ServerCommand.self, AccountCommand.self, KeyCommand.self,
-                    ProgramCommand.self, JobCommand.self, QueueCommand.self, UsageCommand.self, CreditsCommand.self,
-                    TraceCommand.self,
+                    ProgramCommand.self, JobCommand.self, BatchCommand.self, WebhookCommand.self, QueueCommand.self,
+                    UsageCommand.self, CreditsCommand.self, TraceCommand.self,
                 ]),
-            CommandGroup(name: "For administrators of a server:", subcommands: [UserCommand.self]),
+            CommandGroup(
+                name: "For administrators of a server:",
+                subcommands: [
+                    UserCommand.self, GroupCommand.self, RestrictionCommand.self, InvitationCommand.self,
+                    SettingCommand.self, AuditLogCommand.self, CostsCommand.self,
+                ]),
             CommandGroup(name: "For your shell:", subcommands: [CompletionsCommand.self]),
         ])
 

@@ -85,6 +85,9 @@ import Testing
     @Test func progressSaysHowFarHowFastAndHowLong() {
         let line = ProgressLine(label: "foto.png", done: 25 << 20, total: 100 << 20, elapsed: 5).text(width: 100)
         #expect(line == "foto.png  ███████░░░░░░░░░░░░░░░░░░░░░░░   25%  25 MiB of 100 MiB  5 MiB/s  0:15 left")
+        // On a narrow terminal figures are left out whole, not cut.
+        let narrow = ProgressLine(label: "una-imagen-muy-grande.png", done: 25 << 20, total: 100 << 20, elapsed: 5)
+        #expect(narrow.text(width: 40) == "una-imagen-muy-grande…   25%  0:15 left")
         // What was there before says nothing of the speed.
         let resumed = ProgressLine(label: "f", done: 60, total: 100, elapsed: 10, begun: 50).text(width: 80)
         #expect(resumed.hasSuffix("60%  60 bytes of 100 bytes  1 bytes/s  0:40 left"))

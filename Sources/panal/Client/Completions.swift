@@ -23,6 +23,18 @@ enum Completions {
         await names("/api/v1/users", list: "users", member: "name", prefix)
     }
 
+    static func groups(_ prefix: String) async -> [String] {
+        await names("/api/v1/groups", list: "groups", member: "name", prefix)
+    }
+
+    static func webhooks(_ prefix: String) async -> [String] {
+        await names("/api/v1/webhooks", list: "webhooks", member: "id", prefix)
+    }
+
+    static func settings(_ prefix: String) async -> [String] {
+        await names("/api/v1/settings", list: "settings", member: "name", prefix)
+    }
+
     static func profiles(_ prefix: String) async -> [String] {
         await names("/api/v1/profiles", list: "profiles", member: "name", prefix)
     }

@@ -47,9 +47,9 @@ struct JobDownloadCommand: AsyncParsableCommand {
         return .object(["files": .array(files.filter { $0["path"]?.text.map(paths.contains) == true })])
     }
 
-    /// Each file's path below `folder` is printed when it is there.
+    /// With `prints` each file's path below `folder` is printed when it is there.
     static func fetchAll(
-        _ job: JSONValue, to folder: String, _ client: PanalClient, isShown: Bool, replaces: Bool
+        _ job: JSONValue, to folder: String, _ client: PanalClient, isShown: Bool, replaces: Bool, prints: Bool = true
     ) async throws {
         let files = try job.list("files")
         if files.isEmpty, isShown { StandardError.line("the job has no result files") }
@@ -64,7 +64,7 @@ struct JobDownloadCommand: AsyncParsableCommand {
             ) { done, total in display.transfer(path, done: done, total: total ?? size) }
             let outcome = try await download.run(digest: file["sha256"]?.text)
             display.clear()
-            guard isShown else { continue }
+            guard isShown, prints else { continue }
             StandardOutput.write("\(TextWidth.harmless(place))\n")
             if outcome == .present { StandardError.line("\(TextWidth.harmless(place)) was there already") }
         }

@@ -1,10 +1,8 @@
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 import NIOHTTP1
 import PanalClient
 import PanalCore
-import PanalManifest
 
 struct JobSubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,7 +14,8 @@ struct JobSubmitCommand: AsyncParsableCommand {
 
             --wait waits for the end and takes the job's exit code; --follow also shows its output while it runs; --download also fetches \
             its files. Ctrl-C leaves the job running; a second one within two seconds cancels it. The submission is sent with an \
-            idempotency key: when the connection is lost it is sent again, and never becomes two jobs.
+            idempotency key: when the connection is lost it is sent again, and never becomes two jobs. --dry-run says whether it would be \
+            taken, when it would start and what it costs at most, and runs nothing.
             """)
 
     @Argument(help: "The program's name.", completion: .custom { _, _, prefix in await Completions.programs(prefix) })
@@ -46,6 +45,9 @@ struct JobSubmitCommand: AsyncParsableCommand {
     @Option(help: "low, normal, high or opportunistic.", completion: .list(PriorityClass.allCases.map(\.rawValue)))
     var priority: String?
 
+    @Flag(help: "Only say what would become of it; ends with 77 when it would be refused.")
+    var dryRun = false
+
     @Flag(help: "Wait for the end, and end with the job's exit code.")
     var wait = false
 
@@ -65,12 +67,17 @@ struct JobSubmitCommand: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        if dryRun, isWaiting { throw ValidationError("--dry-run runs nothing that could be waited for") }
+        if follow, server.json {
+            throw ValidationError("--follow prints the job's output, --json its document: one of them")
+        }
+        try Self.validate(priority: priority, idempotencyKey: idempotencyKey)
+    }
+
+    static func validate(priority: String?, idempotencyKey: String?) throws {
         if let priority, PriorityClass(rawValue: priority) == nil {
             let known = PriorityClass.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("--priority ‘\(priority)’ is none of \(known)")
-        }
-        if follow, server.json {
-            throw ValidationError("--follow prints the job's output, --json its document: one of them")
         }
         if let key = idempotencyKey,
             !(1...255).contains(key.utf8.count)
@@ -87,9 +94,14 @@ struct JobSubmitCommand: AsyncParsableCommand {
         let schema = try await client.get(ProgramCommand.path(program, "/schema", version: version)).document
         let draft = try SubmissionDraft(
             schema: schema, values: try input.map(SubmissionDraft.pair), files: try file.map(SubmissionDraft.pair),
-            document: try document())
+            document: try inputs.map(InputFile.object))
         let answer = try await submit(draft, client)
         let job = try answer.document
+        if dryRun {
+            try server.show(answer, JobText.estimate)
+            if job["allowed"]?.flag != true { throw ExitCode(ExitStatus.refused) }
+            return
+        }
         let id = try job.text("id")
         guard isWaiting else { return try server.show(answer) { _ in "\(id)\n" } }
         let watch = JobWatch(client: client, id: id, isShown: !server.json)
@@ -112,39 +124,21 @@ struct JobSubmitCommand: AsyncParsableCommand {
     }
 
     private func submit(_ draft: SubmissionDraft, _ client: PanalClient) async throws -> ClientAnswer {
-        let query = ClientRequest.query(["profile": profile, "version": version.map(String.init), "priority": priority])
+        let query = ClientRequest.query([
+            "profile": profile, "version": version.map(String.init), "priority": priority,
+            "dryRun": dryRun ? "true" : nil,
+        ])
         let path = ProgramCommand.path(program, "/jobs") + query
         let upload = try draft.hasFiles ? Upload(draft.parts, label: program, isShown: !server.json) : nil
         var request = ClientRequest(.POST, path, body: upload.map { .form($0.form) } ?? .json(draft.document))
-        request.repeatSafely(key: idempotencyKey ?? Self.freshKey())
+        if dryRun { request.isRepeatable = true } else { request.repeatSafely(key: idempotencyKey ?? Self.freshKey()) }
         // A short job's end comes with the answer; a longer one is waited for by its id, so that nothing is lost with the connection.
         if isWaiting { request.headers.add(name: "Prefer", value: "wait=1") }
         guard let upload else { return try await client.send(request) }
         return try await upload.while { try await client.send(request) }
     }
 
-    private func document() throws -> JSONValue? {
-        guard let inputs else { return nil }
-        let data: Data?
-        if inputs == "-" {
-            data = FileManager.default.contents(atPath: "/dev/stdin")
-        } else {
-            data = FileManager.default.contents(atPath: inputs)
-        }
-        guard let data else { throw ClientFailure(.local, "\(inputs) cannot be read") }
-        let value: JSONValue
-        do throws(Mistake) {
-            value = try JSONReader.read(Array(data))
-        } catch {
-            throw ClientFailure(.local, "\(inputs) is no JSON: \(error.detail)")
-        }
-        guard case .object = value else {
-            throw ClientFailure(.local, "\(inputs) is \(value.kind), not an object of values")
-        }
-        return value
-    }
-
-    private static func freshKey() -> String {
+    static func freshKey() -> String {
         var generator = SystemRandomNumberGenerator()
         return (0..<2).map { _ in String(generator.next(), radix: 36) }.joined()
     }

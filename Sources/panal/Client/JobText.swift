@@ -85,4 +85,31 @@ enum JobText {
         if let memory = usage["peakMemoryBytes"]?.integer { parts.append("\(ByteCount.text(memory)) memory") }
         return parts.joined(separator: ", ")
     }
+
+    /// What would become of a submission.
+    static func estimate(_ estimate: JSONValue) -> String {
+        var details = Details()
+        let refusal = estimate["refusal"]
+        let isAllowed = estimate["allowed"]?.flag == true
+        details.add("Would be", isAllowed ? "taken" : "refused")
+        let mistakes = refusal?["errors"]?.list?.filter { $0["detail"] != refusal?["detail"] }.map {
+            "\($0["pointer"]?.text ?? ""): \($0["detail"]?.text ?? "")"
+        }
+        let sentence = [refusal?["title"]?.text, refusal?["detail"]?.text].compactMap(\.self).joined(separator: ": ")
+        details.add("Because", ([sentence] + (mistakes ?? [])).joined(separator: "\n"))
+        details.add("Profile", estimate["profile"]?.text)
+        if isAllowed {
+            let start = estimate["estimatedStart"]?.moment
+            details.add(
+                "Starts",
+                estimate["startsNow"]?.flag == true ? "now" : start.map { "in \(Humane.until($0)) at the latest" })
+            details.add("Host", estimate["host"]?.text)
+            details.add("Waits because", estimate["reason"]?.text)
+        }
+        details.add("Runs at most", estimate["longestSeconds"]?.decimal.map(Humane.duration))
+        details.add("Costs at most", estimate["charge"]?["most"]?.text)
+        details.add("Balance", estimate["balance"]?.text)
+        details.add("Left of budget", estimate["leftOfBudget"]?.text)
+        return details.text()
+    }
 }

@@ -52,4 +52,10 @@ struct ServerOptions: ParsableArguments {
     func ask(_ request: ClientRequest, _ text: (JSONValue) throws -> String) async throws {
         try show(try await client.send(request), text)
     }
+
+    /// For what is answered without a document: `sentence` says that it is done, and nothing does when JSON was asked for.
+    func carryOut(_ request: ClientRequest, _ client: PanalClient, _ sentence: String) async throws {
+        _ = try await client.send(request)
+        if !json { StandardOutput.write(TextWidth.harmless(sentence) + "\n") }
+    }
 }

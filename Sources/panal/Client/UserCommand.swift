@@ -6,7 +6,9 @@ import PanalCore
 struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "The users of a server.",
-        subcommands: [List.self, Add.self, Enable.self, Disable.self, Block.self, Password.self],
+        subcommands: [
+            List.self, Show.self, Add.self, RoleCommand.self, Enable.self, Disable.self, Block.self, Password.self,
+        ],
         defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -22,6 +24,50 @@ struct UserCommand: AsyncParsableCommand {
                 for user in try answer.list("users") { table.add(UserCommand.row(user)) }
                 return table.text(width: Terminal.width)
             }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a user, and what they may use in the end.")
+
+        @Argument(help: "The user's name.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
+        var name: String
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            let client = try server.client
+            let answer = try await client.get("/api/v1/users/\(try await UserCommand.id(of: name, client))")
+            try server.show(answer) { user in
+                var details = Details()
+                details.add("Name", user["name"]?.text)
+                details.add("Role", user["role"]?.text)
+                details.add("Status", user["status"]?.text)
+                details.add("Since", Humane.moment(user["created"]?.moment))
+                details.add("Id", user["id"]?.text)
+                return details.text() + (user["rights"].map { "\n" + RightsText.details($0) } ?? "")
+            }
+        }
+    }
+
+    struct RoleCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "role", abstract: "Make somebody an administrator, or a user again.",
+            discussion: "  panal user role ana administrator")
+
+        @Argument(help: "The user's name.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
+        var name: String
+
+        @Argument(help: "user or administrator.", completion: .list(Role.allCases.map(\.rawValue)))
+        var role: String
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            let client = try server.client
+            let id = try await UserCommand.id(of: name, client)
+            let change = ClientRequest(.PATCH, "/api/v1/users/\(id)", body: .json(["role": .string(role)]))
+            try server.show(try await client.send(change)) { "\(name) is \($0["role"]?.text ?? role).\n" }
         }
     }
 
@@ -103,18 +149,16 @@ struct UserCommand: AsyncParsableCommand {
         @Argument(help: "Their names.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
         var names: [String]
 
-        @Option(help: "A server that you are signed in to, or an address.")
-        var server: String?
+        @OptionGroup var server: ServerOptions
 
         func set(_ status: String) async throws {
-            var options = ServerOptions()
-            options.server = server
-            let client = try options.client
+            let client = try server.client
             for name in names {
                 let id = try await UserCommand.id(of: name, client)
                 let change = ClientRequest(.PATCH, "/api/v1/users/\(id)", body: .json(["status": .string(status)]))
-                let user = try await client.send(change).document
-                print("\(TextWidth.harmless(name)) is \(user["status"]?.text ?? status).")
+                try server.show(try await client.send(change)) { user in
+                    TextWidth.harmless("\(name) is \(user["status"]?.text ?? status).") + "\n"
+                }
             }
         }
     }

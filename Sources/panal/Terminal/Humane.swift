@@ -45,11 +45,14 @@ enum Humane {
     static func hours(_ seconds: Double) -> String {
         let hours = seconds / 3_600
         let digits: Double = hours < 1 ? 10_000 : hours < 100 ? 100 : 1
-        return "\((hours * digits).rounded() / digits)"
+        return plain((hours * digits).rounded() / digits)
     }
 
     /// The moment with how long ago it was.
     static func moment(_ moment: Timestamp?) -> String? {
         moment.map { "\($0.rfc3339) (\(age(of: $0)) ago)" }
     }
+
+    /// A number without the `.0` of a whole one.
+    static func plain(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
 }

@@ -24,11 +24,14 @@ struct ProgressLine {
         let part = min(1, Double(done) / Double(total))
         let left = rate > 0 && done < total ? Humane.clock(Int((Double(total - done) / rate).rounded(.up))) : ""
         let percent = "\(Int(part * 100))%"
-        let figures = [
-            String(repeating: " ", count: 4 - percent.count) + percent,
-            "\(ByteCount.text(done)) of \(ByteCount.text(total))", speed,
-            left.isEmpty ? "" : "\(left) left",
-        ].filter { !$0.isEmpty }.joined(separator: "  ")
+        let padded = String(repeating: " ", count: 4 - percent.count) + percent
+        let sizes = "\(ByteCount.text(done)) of \(ByteCount.text(total))"
+        let ending = left.isEmpty ? "" : "\(left) left"
+        // Where there is little room, what can be done without goes first.
+        let choices = [[padded, sizes, speed, ending], [padded, sizes, ending], [padded, ending], [padded]]
+        let least = min(TextWidth.of(label), 12) + 2
+        let texts = choices.map { $0.filter { !$0.isEmpty }.joined(separator: "  ") }
+        let figures = texts.first { TextWidth.of($0) + least <= room } ?? padded
         let bar = min(30, room - TextWidth.of(figures) - min(TextWidth.of(label), 24) - 6)
         let name = TextWidth.cut(label, to: max(8, room - TextWidth.of(figures) - (bar >= 6 ? bar + 6 : 2)))
         guard bar >= 6 else { return TextWidth.cut("\(name)  \(figures)", to: room) }

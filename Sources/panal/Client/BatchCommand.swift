@@ -1,0 +1,137 @@
+import ArgumentParser
+import FoundationEssentials
+import NIOHTTP1
+import PanalClient
+import PanalCore
+
+struct BatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "batch", abstract: "Run a program with many inputs.",
+        subcommands: [BatchSubmitCommand.self, Show.self, Wait.self])
+
+    static func path(_ id: String) -> String { "/api/v1/batches/\(ClientRequest.escaped(id))" }
+
+    /// The batch once it has ended, or as it is at `limit`.
+    static func end(
+        _ id: String, _ client: PanalClient, by limit: ContinuousClock.Instant? = nil, isShown: Bool
+    ) async throws -> ClientAnswer {
+        let display = ProgressDisplay(isOn: isShown)
+        defer { display.clear() }
+        var turn = 0
+        while true {
+            let left = limit.map { max(0, Int(($0 - .now).inSeconds.rounded(.up))) }
+            var request = ClientRequest(.GET, path(id))
+            request.waitsOutOverload = true
+            let seconds = min(turn, left ?? turn)
+            if seconds > 0 { request.headers.add(name: "Prefer", value: "wait=\(seconds)") }
+            let answer = try await client.send(request)
+            let batch = try answer.document
+            if batch["final"]?.flag == true || left == 0 { return answer }
+            display.say(progress(batch))
+            turn = display.isShowing ? 1 : 20
+        }
+    }
+
+    /// `12 of 40 have ended, 2 of them badly`
+    static func progress(_ batch: JSONValue) -> String {
+        let results = batch["results"]?.list ?? []
+        let ended = results.filter { JobState(rawValue: $0["state"]?.text ?? "")?.isFinal == true }
+        let bad = ended.count(where: { $0["outcome"]?["success"]?.flag != true })
+        return "\(ended.count) of \(batch["size"]?.integer ?? results.count) have ended"
+            + (bad > 0 ? ", \(bad) of them badly" : "")
+    }
+
+    static func text(_ batch: JSONValue) throws -> String {
+        var table = Table([.number("number"), .fixed("job"), .fixed("state"), .flexible("result")])
+        for entry in try batch.list("results") {
+            table.add([
+                "\((entry["index"]?.integer ?? 0) + 1)", entry["job"]?.text ?? "", entry["state"]?.text ?? "",
+                JobText.result(entry),
+            ])
+        }
+        return table.text(width: Terminal.width)
+    }
+
+    /// That of the first job that did not end well.
+    static func code(_ batch: JSONValue) -> Int32 {
+        (batch["results"]?.list ?? []).lazy.map { ExitStatus.of(job: $0) }.first { $0 != 0 } ?? 0
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a batch and the results of its jobs.")
+
+        @Argument(help: "The batch's id.")
+        var id: String
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            try await server.ask(ClientRequest(.GET, BatchCommand.path(id))) { batch in
+                if Terminal.width != nil { StandardError.line(BatchCommand.progress(batch)) }
+                return try BatchCommand.text(batch)
+            }
+        }
+    }
+
+    struct Wait: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Wait until all jobs of a batch have ended.",
+            discussion: "Ends with the exit code of the first job that did not end well.")
+
+        @Argument(help: "The batch's id.")
+        var id: String
+
+        @Option(help: ArgumentHelp("Wait no longer than that; then the exit code is 75.", valueName: "seconds"))
+        var timeout: Int?
+
+        @Option(
+            help: ArgumentHelp(
+                "Put result files into a folder there for each job, by its number.", valueName: "folder"),
+            completion: .directory)
+        var download: String?
+
+        @OptionGroup var server: ServerOptions
+
+        func validate() throws {
+            if let timeout, timeout < 1 { throw ValidationError("--timeout is 1 or more") }
+        }
+
+        func run() async throws {
+            let limit = timeout.map { ContinuousClock.now + .seconds($0) }
+            let client = try server.client
+            let answer = try await BatchCommand.end(id, client, by: limit, isShown: !server.json)
+            let batch = try answer.document
+            guard batch["final"]?.flag == true else {
+                StandardError.line("batch \(id): \(BatchCommand.progress(batch)) within \(timeout ?? 0) s")
+                throw ExitCode(ExitStatus.later)
+            }
+            try await BatchCommand.tell(answer, server, client, download: download)
+        }
+    }
+
+    /// Results, files, and the exit code, as an error when it is not 0.
+    static func tell(
+        _ answer: ClientAnswer, _ server: ServerOptions, _ client: PanalClient, download: String?
+    ) async throws {
+        let batch = try answer.document
+        if let download { try await fetch(batch, to: download, client, isShown: !server.json) }
+        try server.show(answer, text)
+        let code = Self.code(batch)
+        if code != 0 { throw ExitCode(code) }
+    }
+
+    private static func fetch(
+        _ batch: JSONValue, to folder: String, _ client: PanalClient, isShown: Bool
+    ) async throws {
+        let results = try batch.list("results")
+        let digits = "\(results.count)".count
+        for entry in results {
+            let number = "\((entry["index"]?.integer ?? 0) + 1)"
+            let place = "\(folder)/" + String(repeating: "0", count: max(0, digits - number.count)) + number
+            let job = try await client.get(JobCommand.path(try entry.text("job"))).document
+            guard try !job.list("files").isEmpty else { continue }
+            try await JobDownloadCommand.fetchAll(
+                job, to: place, client, isShown: isShown, replaces: false, prints: false)
+        }
+    }
+}
