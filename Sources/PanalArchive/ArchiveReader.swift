@@ -38,6 +38,7 @@ package enum ArchiveReader {
         unsafe allow(format, archive)
         // Read through a descriptor: names that libarchive would interpret never reach it.
         let file = try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
+        if format == .zip { try ZipDirectory.check(file, limit: folder.limits.entries) }
         guard unsafe archive_read_open_fd(archive, file.number, 64 << 10) == ARCHIVE_OK else {
             throw unsafe unreadable(archive, format)
         }

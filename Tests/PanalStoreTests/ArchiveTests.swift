@@ -5,7 +5,7 @@ import Testing
 
 /// Builds the archive `kind` at `path`. Each branch is one archive; `t(name, …)` adds a tar entry, `z(name, …)` a zip entry.
 private let builder = """
-    import io, sys, tarfile, zipfile, stat
+    import io, struct, sys, tarfile, zipfile, stat
     kind, path = sys.argv[1], sys.argv[2]
     def tar(build, mode='w', **more):
         with tarfile.open(path, mode, **more) as archive:
@@ -67,6 +67,21 @@ private let builder = """
         'text.zip': lambda: open(path, 'w').write('I am no archive'),
         'tar.zip': lambda: tar(lambda t: t('a')),
     }
+    def directory(count, told, big=False):
+        # Entries that stand in the directory alone, all of one file at the beginning.
+        local = struct.pack('<4sHHHHHIIIHH', b'PK\\x03\\x04', 20, 0, 0, 0, 33, 0, 0, 0, 1, 0) + b'a'
+        entry = struct.pack('<4sHHHHHHIIIHHHHHII', b'PK\\x01\\x02', 20, 20, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b'a'
+        size, place = count * len(entry), len(local)
+        with open(path, 'wb') as file:
+            file.write(local + entry * count)
+            if big:
+                file.write(struct.pack('<4sQHHIIQQQQ', b'PK\\x06\\x06', 44, 45, 45, 0, 0, told, told, size, place))
+                file.write(struct.pack('<4sIQI', b'PK\\x06\\x07', 0, place + size, 1))
+                size = place = 0xFFFFFFFF
+            file.write(struct.pack('<4sHHHHIIH', b'PK\\x05\\x06', 0, 0, told, told, size, place, 0))
+    cases['directory.zip'] = lambda: directory(30_000, 30_000)
+    cases['directory-lie.zip'] = lambda: directory(30_000, 1)
+    cases['directory-64.zip'] = lambda: directory(30_000, 1, True)
     if kind == 'cut.tar.gz':
         tar(lambda t: t('a', bytes(range(256)) * 4000), 'w:gz')
         data = open(path, 'rb').read()
@@ -171,6 +186,9 @@ private let builder = """
         ("deep.tar", "lies deeper than 32 folders"),
         ("many.tar.gz", "more than 1000 files and folders"),
         ("folders.zip", "more than 1000 files and folders"),
+        ("directory.zip", "its directory has 1410022 bytes"),
+        ("directory-lie.zip", "its directory has 1410022 bytes"),
+        ("directory-64.zip", "its directory has 1410098 bytes"),
         ("bomb.tar.gz", "‘bomb’ unpacks to more than 200 times"),
         ("bomb.zip", "‘bomb’ unpacks to more than 200 times"),
         ("sparse.tar", "‘sparse’ unpacks to more than 200 times"),
