@@ -60,8 +60,8 @@ package struct AuditQuery: Hashable, Sendable {
 package protocol OperationsStore: Sendable {
     /// The values that were set, each a JSON value, by name.
     func settings() async throws -> [String: JSONValue]
-    /// Sets some, and forgets those that are nil; all or none.
-    func change(_ settings: [String: JSONValue?]) async throws
+    /// Sets some, and forgets those that are nil; all or none. Throws `StoreError.changed` when what is set is not as `expected`.
+    func change(_ settings: [String: JSONValue?], expecting expected: [String: JSONValue]?) async throws
     func append(_ entries: [AuditEntry]) async throws
     func audit(_ query: AuditQuery) async throws -> [AuditEntry]
     /// Answers how many there were.

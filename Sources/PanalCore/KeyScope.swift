@@ -41,14 +41,31 @@ package struct StoredKey: Hashable, Sendable {
     }
 }
 
+/// A key's place in the order of making, which is known even where the key is gone.
+package struct KeyPlace: Hashable, Sendable {
+    package var created: Timestamp
+    package var key: APIKeyID
+
+    package init(created: Timestamp, key: APIKeyID) {
+        self.created = created
+        self.key = key
+    }
+}
+
+extension KeyStore {
+    package func keys(of owner: UserID) async throws -> [APIKey] {
+        try await keys(of: owner, after: nil, limit: .max)
+    }
+}
+
 /// Keys, found by their id and known by the hashes of their secrets.
 package protocol KeyStore: Sendable {
     func insert(_ key: APIKey, secretHash: ContentHash) async throws
     func key(_ id: APIKeyID) async throws -> StoredKey?
     /// In the order of their making.
-    func keys(of owner: UserID) async throws -> [APIKey]
-    /// Answers whether there was one.
-    func deleteKey(_ id: APIKeyID) async throws -> Bool
+    func keys(of owner: UserID, after place: KeyPlace?, limit: Int) async throws -> [APIKey]
+    /// Answers whether there was one. Throws `StoreError.changed` when it is not as `expected`, its last use left aside.
+    func deleteKey(_ id: APIKeyID, expecting expected: APIKey?) async throws -> Bool
     /// Gives a key another secret; the present one is taken until `moment`, an older one no more. Answers whether there was one whose
     /// secret was `expected`.
     func replaceSecret(

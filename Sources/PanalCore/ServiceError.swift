@@ -13,6 +13,8 @@ package struct ServiceError: Error, Hashable, Sendable {
         case invalid
         /// It clashes with what is there: a name that is taken, a state that moved on.
         case conflict
+        /// It is not any more what the caller takes it for.
+        case changed
         /// Larger than is taken.
         case tooLarge
         /// Too many for now: try again after `retryAfter`.

@@ -8,6 +8,8 @@ package protocol Store:
 {
     // Users.
     func users() async throws -> [User]
+    /// By name, behind `name`.
+    func users(after name: String?, limit: Int) async throws -> [User]
     func user(_ id: UserID) async throws -> User?
     func user(named name: String) async throws -> User?
     /// Throws `StoreError.nameTaken`.
@@ -15,9 +17,12 @@ package protocol Store:
     func credential(of user: UserID) async throws -> Credential?
     /// Replaces the credential and ends the user's sessions with it.
     func replaceCredential(of user: UserID, with credential: Credential) async throws
-    /// Sets the status; any status but `available` ends the user's sessions. Throws `StoreError.lastAdministrator` when nobody
-    /// would be left who may administer, `StoreError.unknown` when there is no such user.
-    func setStatus(of user: UserID, to status: UserStatus) async throws -> User
+    /// Sets the status, the role, or both; any status but `available` ends the user's sessions. Throws `StoreError.lastAdministrator`
+    /// when nobody would be left who may administer, `StoreError.unknown` when there is no such user, and `StoreError.changed` when it
+    /// is not as `expected`.
+    func change(
+        _ user: UserID, status: UserStatus?, role: Role?, expecting expected: User?
+    ) async throws -> User
 
     // Sessions, found by the hash of their token.
     func insert(_ session: StoredSession) async throws
@@ -27,16 +32,16 @@ package protocol Store:
     func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int
 
     // Programs.
-    /// Programs that `user` may see, by name; all of them when `user` is nil.
-    func programs(visibleTo user: UserID?) async throws -> [StoredProgram]
+    /// Programs that `user` may see, by name, behind `name`; everybody's when `user` is nil.
+    func programs(visibleTo user: UserID?, after name: String?, limit: Int) async throws -> [StoredProgram]
     /// One program with one of its versions, the newest when `version` is nil.
     func program(named name: String, version: Int?) async throws -> StoredProgram?
-    /// All versions, the newest first.
-    func versions(of program: ProgramID) async throws -> [ProgramVersion]
+    /// The newest first, before `number`.
+    func versions(of program: ProgramID, before number: Int?, limit: Int) async throws -> [ProgramVersion]
     /// Adds a version, or finds the one with the same content. Throws `StoreError.nameTaken` when the name is another user's.
     func publish(_ draft: ProgramDraft) async throws -> (program: Program, version: ProgramVersion, created: Bool)
-    /// Throws `StoreError.unknown`.
-    func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program
+    /// Throws `StoreError.unknown`, and `StoreError.changed` when it is not as `expected`.
+    func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program
 
     // Jobs.
     func job(_ id: JobID) async throws -> Job?
@@ -73,6 +78,14 @@ extension Store {
     package func change(_ job: JobID, from expected: JobState, _ changes: [JobChange]) async throws -> JobState? {
         try await change(job, attempt: nil, from: expected, changes)
     }
+
+    package func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
+        try await programs(visibleTo: user, after: nil, limit: .max)
+    }
+
+    package func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
+        try await change(user, status: status, role: nil, expecting: nil)
+    }
 }
 
 /// A rule of the store that a call would have broken.
@@ -81,6 +94,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case lastAdministrator
     /// There is no such thing.
     case unknown(String)
+    /// It is not as the caller expected: what it is.
+    case changed(String)
     case forbiddenChange(from: JobState, to: JobState)
     /// Another process has claimed the store.
     case superseded

@@ -8,12 +8,17 @@ package struct JobDraft: Hashable, Sendable {
     package var callback: JobCallback?
     /// Steps that the job has made since its submission, stored with it.
     package var steps: [JobChange] = []
+    /// The trace that it was submitted in, as a `traceparent`; nil where nobody told one.
+    package var trace: String?
 
-    package init(job: Job, attempt: AttemptSpec, hasSecrets: Bool, callback: JobCallback? = nil) {
+    package init(
+        job: Job, attempt: AttemptSpec, hasSecrets: Bool, callback: JobCallback? = nil, trace: String? = nil
+    ) {
         self.job = job
         self.attempt = attempt
         self.hasSecrets = hasSecrets
         self.callback = callback
+        self.trace = trace
     }
 }
 

@@ -82,20 +82,20 @@ package protocol TenancyStore: Sendable {
     func tenancy() async throws -> Tenancy
     /// Throws `StoreError.nameTaken`.
     func insert(_ group: UserGroup) async throws
-    /// Everything but id, name and moment of making. Throws `StoreError.unknown`.
-    func update(_ group: UserGroup) async throws
-    /// With its memberships and its restriction. Answers whether there was one.
-    func deleteGroup(_ id: GroupID) async throws -> Bool
+    /// Everything but id, name and moment of making. Throws `StoreError.unknown`, and `StoreError.changed` when it is not as `expected`.
+    func update(_ group: UserGroup, expecting expected: UserGroup?) async throws
+    /// With its memberships and its restriction. Answers whether there was one. Throws `StoreError.changed` when it is not as `expected`.
+    func deleteGroup(_ id: GroupID, expecting expected: UserGroup?) async throws -> Bool
     /// Throws `StoreError.unknown` for a user or group that is not there; who is a member already stays where they are.
     func addMember(_ user: UserID, to group: GroupID) async throws
     /// Answers whether they were one.
     func removeMember(_ user: UserID, from group: GroupID) async throws -> Bool
-    /// `Restriction.none` takes it away. Throws `StoreError.unknown`.
-    func restrict(_ subject: RestrictionSubject, to restriction: Restriction) async throws
+    /// `Restriction.none` takes it away. Throws `StoreError.unknown`, and `StoreError.changed` when it is not as `expected`.
+    func restrict(
+        _ subject: RestrictionSubject, to restriction: Restriction, expecting expected: Restriction?
+    ) async throws
     /// Whether the pool takes jobs.
     func setPool(_ name: String, isOpen: Bool) async throws
     /// Bytes of a user's programs, and of what their jobs left.
     func storedBytes(of user: UserID) async throws -> Int
-    /// Throws `StoreError.lastAdministrator` when nobody would be left who may administer, `StoreError.unknown`.
-    func setRole(of user: UserID, to role: Role) async throws -> User
 }

@@ -32,15 +32,16 @@ package typealias UploadID = Identifier<Upload>
 
 /// What the store knows of uploads.
 package protocol UploadStore: Sendable {
-    /// Answers false, with nothing stored, where its owner has `most` already.
-    func insert(_ upload: Upload, most: Int) async throws -> Bool
+    /// Answers false, with nothing stored, where its owner has `most` already, or would have more than `mostBytes` with it: what is
+    /// announced counts, not what has come.
+    func insert(_ upload: Upload, most: Int, mostBytes: Int) async throws -> Bool
     func upload(_ id: UploadID) async throws -> Upload?
     /// The oldest first.
     func uploads(of owner: UserID) async throws -> [Upload]
     /// Notes how far it has come. Answers nil where it is gone.
     func note(_ id: UploadID, received: Int, content: ContentHash?, expires: Timestamp) async throws -> Upload?
-    /// Answers whether there was one.
-    func deleteUpload(_ id: UploadID) async throws -> Bool
+    /// Answers whether there was one. Throws `StoreError.changed` when it is not as `expected`.
+    func deleteUpload(_ id: UploadID, expecting expected: Upload?) async throws -> Bool
     /// Forgets what has expired, and answers what is left.
     func deleteUploads(expiredBefore moment: Timestamp) async throws -> Set<UploadID>
 }

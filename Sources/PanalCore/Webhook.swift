@@ -61,10 +61,12 @@ package struct WebhookDelivery: Hashable, Sendable, Identifiable {
     /// When the next attempt is due; nil when there is none.
     package var next: Timestamp?
     package var log: [WebhookAttempt]
+    /// The trace of the request that it comes of, as a `traceparent`; nil where nobody told one.
+    package var trace: String?
 
     package init(
         id: DeliveryID, webhook: WebhookID, url: String, event: WebhookEvent, job: JobID?, created: Timestamp,
-        state: State, attempts: Int, next: Timestamp?, log: [WebhookAttempt] = []
+        state: State, attempts: Int, next: Timestamp?, log: [WebhookAttempt] = [], trace: String? = nil
     ) {
         self.id = id
         self.webhook = webhook
@@ -76,6 +78,7 @@ package struct WebhookDelivery: Hashable, Sendable, Identifiable {
         self.attempts = attempts
         self.next = next
         self.log = log
+        self.trace = trace
     }
 }
 
@@ -130,7 +133,9 @@ package protocol WebhookStore: Sendable {
     func record(
         _ attempt: WebhookAttempt, of delivery: DeliveryID, state: WebhookDelivery.State, next: Timestamp?) async throws
     /// The newest first, with their logs.
-    func deliveries(of webhook: WebhookID, limit: Int) async throws -> [WebhookDelivery]
+    func deliveries(
+        of webhook: WebhookID, before: DeliveryID?, limit: Int
+    ) async throws -> [WebhookDelivery]
     /// Forgets messages that were made before `moment` and wait no more; answers how many.
     func deleteDeliveries(createdBefore moment: Timestamp) async throws -> Int
 }

@@ -37,7 +37,10 @@ extension Panal {
 
     /// Ends the session; harmless when it is not there.
     package func signOut(token: String) async throws {
-        try await store.deleteSession(tokenHash: Secrets.hash(token))
+        let hash = Secrets.hash(token)
+        let user = try await store.session(tokenHash: hash)?.user.id
+        try await store.deleteSession(tokenHash: hash)
+        if let user { accessSignals.post(about: user) }
     }
 
     /// Registers somebody; administrators only. Without `password` a random one is made. The answer is the only place that names it.
@@ -48,6 +51,13 @@ extension Panal {
         return try await addUser(name: name, password: password, role: role)
     }
 
+    /// Administrators only.
+    package func user(_ principal: Principal, _ id: UserID) async throws -> User {
+        try requireAdministrator(principal)
+        guard let user = try await store.user(id) else { throw Self.noUser }
+        return user
+    }
+
     package func users(_ principal: Principal) async throws -> [User] {
         try requireAdministrator(principal)
         return try await store.users()
@@ -56,20 +66,27 @@ extension Panal {
     /// Makes a user available, disabled or blocked; administrators only. Sessions end and keys rest while the user is not available.
     /// Throws `conflict` for the last administrator.
     package func setStatus(_ principal: Principal, user: UserID, to status: UserStatus) async throws -> User {
-        try requireAdministrator(principal)
-        return try await keepingAdministrators { try await store.setStatus(of: user, to: status) }
+        try await changeUser(principal, user, status: status)
     }
 
     /// Makes a user an administrator, or an administrator a user; administrators only, and at once. Throws `conflict` for the last
     /// administrator.
     package func setRole(_ principal: Principal, user: UserID, to role: Role) async throws -> User {
-        try requireAdministrator(principal)
-        return try await keepingAdministrators { try await store.setRole(of: user, to: role) }
+        try await changeUser(principal, user, role: role)
     }
 
-    private func keepingAdministrators(_ body: () async throws -> User) async throws -> User {
+    /// Both at once, or one of them. Throws `changed` where the user is not as `expected`.
+    package func changeUser(
+        _ principal: Principal, _ id: UserID, status: UserStatus? = nil, role: Role? = nil,
+        expecting expected: User? = nil
+    ) async throws -> User {
+        try requireAdministrator(principal)
         do {
-            return try await body()
+            let user = try await store.change(id, status: status, role: role, expecting: expected)
+            accessSignals.post(about: id)
+            return user
+        } catch StoreError.changed {
+            throw Self.changed
         } catch StoreError.lastAdministrator {
             throw ServiceError(.conflict, "nobody would be left to administer: make another administrator first")
         } catch StoreError.unknown {
@@ -88,6 +105,7 @@ extension Panal {
         }
         let credential = try await passwords.makeCredential(for: new)
         try await store.replaceCredential(of: user.id, with: credential)
+        accessSignals.post(about: user.id)
     }
 
     /// Gives a user a new random password, ends their sessions and answers the password once; administrators only.
@@ -96,6 +114,7 @@ extension Panal {
         guard try await store.user(user) != nil else { throw ServiceError(.notFound, "there is no such user") }
         let password = Secrets.make(bits: 80)
         try await store.replaceCredential(of: user, with: try await passwords.makeCredential(for: password))
+        accessSignals.post(about: user)
         return password
     }
 
@@ -154,6 +173,10 @@ extension Panal {
         if isRight { throttle.forgive(name: name, address: address, at: clock.now()) }
         return isRight
     }
+}
+
+extension Panal {
+    static let changed = ServiceError(.changed, "it is not any more what you take it for; read it again")
 }
 
 extension Principal {

@@ -48,7 +48,9 @@ extension Panal {
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
             inputs: invocation.inputs, standardInput: invocation.standardInput,
             isIdle: priority == .opportunistic)
-        return JobDraft(job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty, callback: callback)
+        return JobDraft(
+            job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty, callback: callback,
+            trace: TraceContext.current?.header)
     }
 
     /// The job as it is when it ends or when `atMost` has passed, whichever comes first.

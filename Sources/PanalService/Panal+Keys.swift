@@ -82,10 +82,23 @@ extension Panal {
         return found.key
     }
 
-    package func revokeKey(_ principal: Principal, _ id: APIKeyID) async throws {
-        guard let found = try await store.key(id), found.owner.id == principal.user || principal.isAdministrator,
-            try await store.deleteKey(id)
-        else { throw Self.noKey }
+    /// A key that the principal may end: one of their own, for administrators anybody's.
+    package func revocableKey(_ principal: Principal, _ id: APIKeyID) async throws -> APIKey {
+        guard let found = try await store.key(id), found.owner.id == principal.user || principal.isAdministrator else {
+            throw Self.noKey
+        }
+        return found.key
+    }
+
+    /// Throws `changed` where the key is not as `expected`.
+    package func revokeKey(_ principal: Principal, _ id: APIKeyID, expecting expected: APIKey? = nil) async throws {
+        let key = try await revocableKey(principal, id)
+        do {
+            guard try await store.deleteKey(id, expecting: expected) else { throw Self.noKey }
+        } catch StoreError.changed {
+            throw Self.changed
+        }
+        accessSignals.post(about: key.owner)
     }
 
     /// The longest that the secret before may be taken beside the new one.
@@ -119,6 +132,7 @@ extension Panal {
             try await store.replaceSecret(
                 of: id, found.secretHash, with: Secrets.hash(secret), previousUntil: until)
         else { throw ServiceError(.conflict, "somebody else is changing this key's secret") }
+        accessSignals.post(about: principal.user)
         key.previousHoldsUntil = until
         return (key, APIKeyText.make(id: id, secret: secret))
     }

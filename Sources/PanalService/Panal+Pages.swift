@@ -1,33 +1,170 @@
 import Crypto
-import FoundationEssentials
 package import PanalCore
 import Synchronization
 
+/// A part of a list, as a client asks for it.
+package struct PageWish: Hashable, Sendable {
+    /// The `next` of the page before; nil for the first one.
+    package var cursor: String?
+    /// Entries, from 1 to ``most``.
+    package var limit: Int
+
+    package static let most = 200
+
+    package init(cursor: String? = nil, limit: Int = 50) {
+        self.cursor = cursor
+        self.limit = min(max(limit, 1), Self.most)
+    }
+}
+
 /// Part of a list, and where the next part begins.
-package struct JobPage: Sendable {
-    package let jobs: [Job]
+package struct Page<Entry: Sendable>: Sendable {
+    package let entries: [Entry]
     /// For the next call, with the same filter; nil on the last page.
     package let next: String?
 }
 
+/// Lists in parts. What is added or taken away meanwhile moves nothing else: a part begins behind an entry, not at a number. All throw
+/// `malformed` for a cursor that is not this list's, with this filter and this reader.
 extension Panal {
-    /// Jobs, the newest first, `limit` (1 to 1000) of them from where `cursor` says on. What is submitted meanwhile moves nothing.
-    /// `everyone` is for administrators, others get `forbidden`. Throws `malformed` for a cursor that is not this list's.
+    /// Jobs, the newest first. `everyone` is for administrators, others get `forbidden`.
     package func jobPage(
-        _ principal: Principal, program: String? = nil, state: JobState? = nil, cursor: String?, limit: Int,
+        _ principal: Principal, program: String? = nil, state: JobState? = nil, _ wish: PageWish,
         everyone: Bool = false
-    ) async throws -> JobPage {
-        let scope = [everyone ? "" : principal.user.text, program ?? "", state?.rawValue ?? ""]
-            .map { "\($0.utf8.count):\($0)" }.joined()
+    ) async throws -> Page<Job> {
+        let list = ["jobs", everyone ? "" : principal.user.text, program ?? "", state?.rawValue ?? ""]
+        return try await page(of: list, wish, place: { "\($0.submitted.microseconds) \($0.id)" }) { place, limit in
+            try await jobs(
+                principal, program: program, state: state, before: try place.map(Self.jobPlace), limit: limit,
+                everyone: everyone)
+        }
+    }
+
+    /// By name; administrators only.
+    package func userPage(_ principal: Principal, _ wish: PageWish) async throws -> Page<User> {
+        try requireAdministrator(principal)
+        return try await page(of: ["users"], wish, place: \.name) { try await store.users(after: $0, limit: $1) }
+    }
+
+    /// By name; administrators only.
+    package func groupPage(_ principal: Principal, _ wish: PageWish) async throws -> Page<UserGroup> {
+        let groups = try groups(principal)
+        return try await page(of: ["groups"], wish, place: \.name) { place, limit in
+            let first = place.flatMap { place in groups.firstIndex { $0.name > place } ?? groups.endIndex } ?? 0
+            return Array(groups[first...].prefix(limit))
+        }
+    }
+
+    /// What the principal may use, by name.
+    package func programPage(_ principal: Principal, _ wish: PageWish) async throws -> Page<ProgramEntry> {
+        let reader = principal.isAdministrator ? nil : principal.user
+        return try await page(of: ["programs", reader?.text ?? ""], wish, place: \.program.name) { place, limit in
+            try await store.programs(visibleTo: reader, after: place, limit: limit)
+                .map { try entry($0, for: principal) }
+        }
+    }
+
+    /// The versions of a program, the newest first.
+    package func versionPage(
+        _ principal: Principal, program name: String, _ wish: PageWish
+    ) async throws -> Page<ProgramEntry> {
+        let newest = try await program(principal, name: name, version: nil)
+        let list = ["versions", newest.program.id.text]
+        return try await page(of: list, wish, place: { "\($0.version.number)" }) { place, limit in
+            try await store.versions(of: newest.program.id, before: try place.map(Self.number), limit: limit).map {
+                try entry(
+                    StoredProgram(program: newest.program, version: $0, ownerName: newest.ownerName), for: principal)
+            }
+        }
+    }
+
+    /// The principal's own keys, in the order of their making.
+    package func keyPage(_ principal: Principal, _ wish: PageWish) async throws -> Page<APIKey> {
+        let list = ["keys", principal.user.text]
+        return try await page(of: list, wish, place: { "\($0.created.microseconds) \($0.id)" }) { place, limit in
+            let after = try place.map { text -> KeyPlace in
+                let place: (moment: Timestamp, id: APIKeyID) = try Self.moment(text)
+                return KeyPlace(created: place.moment, key: place.id)
+            }
+            return try await store.keys(of: principal.user, after: after, limit: limit)
+        }
+    }
+
+    /// Who did what, the newest first; administrators only.
+    package func auditPage(
+        _ principal: Principal, user: UserID?, action: String?, before: Int? = nil, _ wish: PageWish
+    ) async throws -> Page<AuditEntry> {
+        try await page(of: ["audit", user?.text ?? "", action ?? ""], wish, place: { "\($0.number)" }) { place, limit in
+            let first = min(try place.map(Self.number) ?? .max, before ?? .max)
+            return try await audit(
+                principal, AuditQuery(user: user, action: action, before: first, limit: limit))
+        }
+    }
+
+    /// What has moved an account's credit, the newest first; one's own, for administrators everybody's.
+    package func creditPage(
+        _ principal: Principal, of name: AccountName?, _ wish: PageWish
+    ) async throws -> Page<LedgerLine> {
+        let account =
+            switch name {
+            case nil: principal.user.text
+            case .user(let user)?: "user \(user)"
+            case .group(let group)?: "group \(group)"
+            }
+        return try await page(of: ["credits", account], wish, place: { "\($0.number)" }) { place, limit in
+            try await creditLines(
+                principal, of: name, before: try place.map { Int64(try Self.number($0)) }, limit: limit)
+        }
+    }
+
+    /// What was sent to a webhook of one's own, the newest first.
+    package func deliveryPage(
+        _ principal: Principal, of webhook: WebhookID, _ wish: PageWish
+    ) async throws -> Page<WebhookDelivery> {
+        try await page(of: ["deliveries", webhook.text], wish, place: \.id.text) { place, limit in
+            try await deliveries(
+                principal, of: webhook, before: try place.map { try Self.identifier($0) }, limit: limit)
+        }
+    }
+
+    // MARK: - Places
+
+    /// `list` is its name and all that decides what is on it; `place` is where an entry stands; `fetch` reads behind a place.
+    private func page<Entry: Sendable>(
+        of list: [String], _ wish: PageWish, place: (Entry) -> String,
+        _ fetch: (_ behind: String?, _ limit: Int) async throws -> [Entry]
+    ) async throws -> Page<Entry> {
+        let scope = list.map { "\($0.utf8.count):\($0)" }.joined()
         let key = try await cursorSigningKey()
-        let before = try cursor.map { try Cursor(reading: $0, of: scope, key: key).place }
+        let behind = try wish.cursor.map { try Cursor(reading: $0, of: scope, key: key).place }
         // One more than asked for tells whether there is a next page.
-        let found = try await jobs(
-            principal, program: program, state: state, before: before, limit: min(max(limit, 1), 999) + 1,
-            everyone: everyone)
-        guard found.count > limit, let last = found.prefix(limit).last else { return JobPage(jobs: found, next: nil) }
-        let next = Cursor(place: JobPlace(job: last.id, submitted: last.submitted)).text(of: scope, key: key)
-        return JobPage(jobs: Array(found.prefix(limit)), next: next)
+        let found = try await fetch(behind, wish.limit + 1)
+        guard found.count > wish.limit, let last = found.prefix(wish.limit).last else {
+            return Page(entries: found, next: nil)
+        }
+        return Page(
+            entries: Array(found.prefix(wish.limit)), next: Cursor(place: place(last)).text(of: scope, key: key))
+    }
+
+    private static func jobPlace(_ text: String) throws -> JobPlace {
+        let place: (moment: Timestamp, id: JobID) = try moment(text)
+        return JobPlace(job: place.id, submitted: place.moment)
+    }
+
+    private static func moment<Subject>(_ text: String) throws -> (moment: Timestamp, id: Identifier<Subject>) {
+        let parts = text.split(separator: " ").map(String.init)
+        guard parts.count == 2, let microseconds = Int64(parts[0]) else { throw Cursor.foreign }
+        return (Timestamp(microseconds: microseconds), try identifier(parts[1]))
+    }
+
+    private static func identifier<Subject>(_ text: String) throws -> Identifier<Subject> {
+        guard let identifier = Identifier<Subject>(text) else { throw Cursor.foreign }
+        return identifier
+    }
+
+    private static func number(_ text: String) throws -> Int {
+        guard let number = Int(text) else { throw Cursor.foreign }
+        return number
     }
 
     private func cursorSigningKey() async throws -> SymmetricKey {
@@ -36,41 +173,4 @@ extension Panal {
         cursorKey.withLock { $0 = key }
         return SymmetricKey(data: key)
     }
-}
-
-/// A place in a list as clients carry it: opaque, and signed together with the list's filter, so that it says nothing to another list.
-struct Cursor: Hashable {
-    let place: JobPlace
-
-    private static let codeBytes = 16
-
-    init(place: JobPlace) { self.place = place }
-
-    func text(of scope: String, key: SymmetricKey) -> String {
-        let moment = UInt64(bitPattern: place.submitted.microseconds)
-        let content = (0..<8).map { UInt8(truncatingIfNeeded: moment >> (56 - 8 * $0)) } + Array(place.job.text.utf8)
-        let text = Data(content + Self.code(content, scope, key)).base64EncodedString()
-        return text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-    }
-
-    init(reading text: String, of scope: String, key: SymmetricKey) throws {
-        let plain = text.replacing("-", with: "+").replacing("_", with: "/")
-        let padded = plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)
-        guard text.utf8.count < 128, let data = Data(base64Encoded: padded), data.count == 28 + Self.codeBytes else {
-            throw Self.foreign
-        }
-        let content = Array(data.prefix(28))
-        guard Secrets.areEqual(Array(data.suffix(Self.codeBytes)), Self.code(content, scope, key)),
-            let job = JobID(String(decoding: content.suffix(20), as: UTF8.self))
-        else { throw Self.foreign }
-        let moment = content.prefix(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        place = JobPlace(job: job, submitted: Timestamp(microseconds: Int64(bitPattern: moment)))
-    }
-
-    private static func code(_ content: [UInt8], _ scope: String, _ key: SymmetricKey) -> [UInt8] {
-        let code = HMAC<SHA256>.authenticationCode(for: Array("cursor of jobs \(scope)\n".utf8) + content, using: key)
-        return Array(code.prefix(codeBytes))
-    }
-
-    private static let foreign = ServiceError(.malformed, "the query's ‘cursor’ is no cursor of this list")
 }

@@ -56,14 +56,6 @@ extension Panal {
         }
     }
 
-    /// All versions of a program, the newest first.
-    package func versions(_ principal: Principal, program name: String) async throws -> [ProgramEntry] {
-        let newest = try await program(principal, name: name, version: nil)
-        return try await store.versions(of: newest.program.id).map {
-            try entry(StoredProgram(program: newest.program, version: $0, ownerName: newest.ownerName), for: principal)
-        }
-    }
-
     /// What the principal may use: their own and public programs, for administrators all; by name.
     package func programs(_ principal: Principal) async throws -> [ProgramEntry] {
         try await store.programs(visibleTo: principal.isAdministrator ? nil : principal.user)
@@ -81,13 +73,20 @@ extension Panal {
     }
 
     /// Makes a program usable by every registered user, or by its owner alone; for its owner and administrators.
-    package func setPublic(_ principal: Principal, name: String, to isPublic: Bool) async throws -> Program {
+    /// Throws `changed` where it is not as `expected`.
+    package func setPublic(
+        _ principal: Principal, name: String, to isPublic: Bool, expecting expected: Program? = nil
+    ) async throws -> Program {
         let found = try await program(principal, name: name, version: nil)
         guard found.isOwn else { throw ServiceError(.forbidden, "only its owner may change who uses a program") }
-        return try await store.setPublic(found.program.id, to: isPublic)
+        do {
+            return try await store.setPublic(found.program.id, to: isPublic, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
     }
 
-    private func entry(_ stored: StoredProgram, for principal: Principal) throws -> ProgramEntry {
+    func entry(_ stored: StoredProgram, for principal: Principal) throws -> ProgramEntry {
         ProgramEntry(
             program: stored.program, version: stored.version, ownerName: stored.ownerName,
             manifest: try manifests.manifest(of: stored.version),

@@ -16,14 +16,27 @@ extension Panal {
 
     package func settings(_ principal: Principal) throws -> [SettingEntry] {
         try requireAdministrator(principal)
-        let (now, standard) = (settings, RuntimeSettings(configuration))
+        return entries(of: settings)
+    }
+
+    /// What is set, and the entries that follow from it.
+    package func storedSettings(
+        _ principal: Principal
+    ) async throws -> (stored: [String: JSONValue], entries: [SettingEntry]) {
+        try requireAdministrator(principal)
+        let stored = try await store.settings()
+        return (stored, entries(of: read(stored)))
+    }
+
+    private func entries(of now: RuntimeSettings) -> [SettingEntry] {
+        let standard = RuntimeSettings(configuration)
         return settingRules.map { SettingEntry(rule: $0, value: $0.read(now), standard: $0.read(standard)) }
     }
 
     /// Changes some settings, all or none of them; nil makes one what it is when nobody has set it. It holds at once. Administrators
-    /// only. Throws `invalid` with every wrong value and what would be right.
+    /// only. Throws `invalid` with every wrong value and what would be right, and `changed` where what is set is not as `expected`.
     package func changeSettings(
-        _ principal: Principal, _ changes: [String: JSONValue?]
+        _ principal: Principal, _ changes: [String: JSONValue?], expecting expected: [String: JSONValue]? = nil
     ) async throws -> [SettingEntry] {
         try requireAdministrator(principal)
         var mistakes: [Mistake] = []
@@ -42,7 +55,11 @@ extension Panal {
             }
         }
         guard mistakes.isEmpty else { throw ServiceError(.invalid, "settings are wrong", mistakes: mistakes) }
-        try await store.change(changes)
+        do {
+            try await store.change(changes, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
         try await loadSettings()
         return try settings(principal)
     }
@@ -54,7 +71,15 @@ extension Panal {
             turn += 1
             return turn
         }
-        let stored = try await store.settings()
+        let newest = read(try await store.settings())
+        guard settingTurns.withLock({ $0 == turn }) else { return try await loadSettings() }
+        runtime.withLock { $0 = newest }
+        guard let runner else { return }
+        runner.deadlineBox.withLock { $0 = newest.deadlines }
+        await bindTerms(to: runner)
+    }
+
+    private func read(_ stored: [String: JSONValue]) -> RuntimeSettings {
         var read = RuntimeSettings(configuration)
         for (name, value) in stored {
             guard let rule = settingRules.first(where: { $0.name == name }) else { continue }
@@ -65,11 +90,6 @@ extension Panal {
                     "a stored setting is not taken", metadata: ["setting": "\(name)", "needed": "\(error.detail)"])
             }
         }
-        guard settingTurns.withLock({ $0 == turn }) else { return try await loadSettings() }
-        let newest = read
-        runtime.withLock { $0 = newest }
-        guard let runner else { return }
-        runner.deadlineBox.withLock { $0 = newest.deadlines }
-        await bindTerms(to: runner)
+        return read
     }
 }

@@ -160,6 +160,7 @@ extension Panal {
             } catch {
                 await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
                 if let refusal = error as? LedgerRefusal { throw ServiceError(refusal) }
+                if case StoreError.repeated(let earlier) = error { throw Self.repeated(earlier) }
                 throw error
             }
             gate.open(isStored: true)
@@ -167,6 +168,16 @@ extension Panal {
             let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }
             if isLate { await runner.bind(terms) }
         }
+    }
+
+    /// Somebody was faster with the same key, in this very moment: another process, or a request of another kind.
+    private static func repeated(_ earlier: RetriedRequest) -> ServiceError {
+        var error = ServiceError(
+            .conflict, "another request with this Idempotency-Key was stored in this moment; send it again",
+            retryAfter: .seconds(1))
+        if let job = earlier.job { error.numbers["job"] = .string(job.text) }
+        if let batch = earlier.batch { error.numbers["batch"] = .string(batch.text) }
+        return error
     }
 
     /// What the same request came to within the last day; nil when it is new.

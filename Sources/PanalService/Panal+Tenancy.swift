@@ -82,20 +82,39 @@ extension Panal {
         return group
     }
 
-    package func changeGroup(_ principal: Principal, _ id: GroupID, _ change: GroupChange) async throws -> UserGroup {
-        let group = try Self.apply(change, to: try group(principal, id))
-        do {
-            try await store.update(group)
-        } catch StoreError.unknown {
-            throw Self.noGroup
+    /// What is not named stays as somebody else may have changed it in this moment. Throws `changed` where the group is not as
+    /// `expected`.
+    package func changeGroup(
+        _ principal: Principal, _ id: GroupID, _ change: GroupChange, expecting expected: UserGroup? = nil
+    ) async throws -> UserGroup {
+        for _ in 0..<64 {
+            let before = try expected ?? group(principal, id)
+            let after = try Self.apply(change, to: before)
+            do {
+                try await store.update(after, expecting: before)
+            } catch StoreError.unknown {
+                throw Self.noGroup
+            } catch StoreError.changed {
+                guard expected == nil else { throw Self.changed }
+                try await tenancyChanged()
+                continue
+            }
+            try await tenancyChanged()
+            return after
         }
-        try await tenancyChanged()
-        return group
+        throw ServiceError(.conflict, "others are changing this group all the time", retryAfter: .seconds(1))
     }
 
-    package func deleteGroup(_ principal: Principal, _ id: GroupID) async throws {
+    /// Throws `changed` where the group is not as `expected`.
+    package func deleteGroup(
+        _ principal: Principal, _ id: GroupID, expecting expected: UserGroup? = nil
+    ) async throws {
         try requireAdministrator(principal)
-        guard try await store.deleteGroup(id) else { throw Self.noGroup }
+        do {
+            guard try await store.deleteGroup(id, expecting: expected) else { throw Self.noGroup }
+        } catch StoreError.changed {
+            throw Self.changed
+        }
         try await tenancyChanged()
     }
 
@@ -137,9 +156,11 @@ extension Panal {
     }
 
     /// Replaces the restriction as a whole. It holds for jobs that wait as well: for their pools, allocator and number of cores; what
-    /// was accepted keeps its profile, and what runs goes on. Throws `invalid` with every name that is not known here.
+    /// was accepted keeps its profile, and what runs goes on. Throws `invalid` with every name that is not known here, and `changed`
+    /// where it is not as `expected`.
     package func restrict(
-        _ principal: Principal, _ subject: RestrictionSubject, to restriction: Restriction
+        _ principal: Principal, _ subject: RestrictionSubject, to restriction: Restriction,
+        expecting expected: Restriction? = nil
     ) async throws {
         try requireAdministrator(principal)
         let mistakes = mistakes(in: restriction)
@@ -147,7 +168,9 @@ extension Panal {
             throw ServiceError(.invalid, "the restriction has mistakes", mistakes: mistakes)
         }
         do {
-            try await store.restrict(subject, to: restriction)
+            try await store.restrict(subject, to: restriction, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
         } catch StoreError.unknown {
             if case .user = subject { throw Self.noUser }
             throw Self.noGroup

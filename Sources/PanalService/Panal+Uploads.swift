@@ -45,13 +45,16 @@ extension Panal {
     static let uploadLifetime = 86_400
     /// Of one user, at the same time.
     package static let mostUploads = 100
+    /// Bytes that one user's uploads may announce together, in largest ones.
+    package static let mostLargest = 16
     /// Without a checksum, what has come is noted whenever so many bytes more are on the disk.
     private static let notedBytes = 16 << 20
 
     /// Bytes of one upload, at most.
     package var largestUpload: Int { configuration.maximumUploadBytes }
 
-    /// Begins a file of `length` bytes. Throws `tooLarge`, and `overloaded` where there are too many of this user's.
+    /// Begins a file of `length` bytes. Throws `tooLarge`, `forbidden` where this user may not have so much stored, and `overloaded`
+    /// where there are too many of this user's or too much of them.
     package func beginUpload(_ principal: Principal, length: Int, metadata: String) async throws -> Upload {
         _ = try UploadMetadata(metadata)
         guard (0...configuration.maximumUploadBytes).contains(length) else {
@@ -62,9 +65,16 @@ extension Panal {
         let upload = Upload(
             id: .make(at: now), owner: principal.user, metadata: metadata, length: length, created: now,
             expires: now + .seconds(Self.uploadLifetime))
-        guard try await store.insert(upload, most: Self.mostUploads) else {
+        let rights = tenancy.rights(of: principal.user)
+        try await checkStorage(of: principal.user, rights, adding: length)
+        var mostBytes = configuration.maximumUploadBytes.multipliedReportingOverflow(by: Self.mostLargest).partialValue
+        if let stored = rights.storedBytes {
+            mostBytes = min(mostBytes, stored - (try await store.storedBytes(of: principal.user)))
+        }
+        guard try await store.insert(upload, most: Self.mostUploads, mostBytes: mostBytes) else {
             throw ServiceError(
-                .overloaded, "there are \(Self.mostUploads) uploads of yours already; finish or delete some",
+                .overloaded,
+                "you may have \(Self.mostUploads) uploads at a time, and \(ByteCount.text(max(0, mostBytes))) in them; finish or delete some",
                 retryAfter: .seconds(60))
         }
         guard length == 0 else { return upload }
@@ -173,11 +183,18 @@ extension Panal {
         }
     }
 
-    package func deleteUpload(_ principal: Principal, _ id: UploadID) async throws {
+    /// Throws `changed` where it is not as `expected`.
+    package func deleteUpload(
+        _ principal: Principal, _ id: UploadID, expecting expected: Upload? = nil
+    ) async throws {
         try busyUploads.take(id)
         defer { busyUploads.end(id) }
         _ = try await upload(principal, id)
-        _ = try await store.deleteUpload(id)
+        do {
+            _ = try await store.deleteUpload(id, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
         try await blobs.removeUpload(id)
     }
 

@@ -63,7 +63,7 @@ extension Panal {
         let now = clock.now()
         let delivery = WebhookDelivery(
             id: .make(at: now), webhook: id, url: url, event: .test, job: nil, created: now, state: .waiting,
-            attempts: 0, next: now)
+            attempts: 0, next: now, trace: TraceContext.current?.header)
         try await outlets.store.insert(delivery)
         try outlets.dispatcher.wake()
         return delivery
@@ -71,10 +71,10 @@ extension Panal {
 
     /// The newest first.
     package func deliveries(
-        _ principal: Principal, of id: WebhookID, limit: Int
+        _ principal: Principal, of id: WebhookID, before: DeliveryID? = nil, limit: Int
     ) async throws -> [WebhookDelivery] {
         _ = try await own(principal, id)
-        return try await outlets.store.deliveries(of: id, limit: limit)
+        return try await outlets.store.deliveries(of: id, before: before, limit: limit)
     }
 
     /// Checks a job's own address before anything of the job is stored.

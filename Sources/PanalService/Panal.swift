@@ -19,6 +19,7 @@ package final class Panal: Sendable {
     let passwords: Passwords
     let throttle: SignInThrottle
     let signals = JobSignals()
+    let accessSignals = AccessSignals()
     let manifests = ManifestCache()
     let retries = RetryTurns()
     let busyUploads = BusyUploads()

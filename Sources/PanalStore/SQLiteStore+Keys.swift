@@ -36,17 +36,31 @@ extension SQLiteStore {
         }
     }
 
-    package func keys(of owner: UserID) async throws -> [APIKey] {
+    package func keys(of owner: UserID, after place: KeyPlace?, limit: Int) async throws -> [APIKey] {
         try await pool.read { database in
             try Row.fetchAll(
-                database, sql: "SELECT \(keyColumns) FROM api_keys WHERE owner = ? ORDER BY created, id",
-                arguments: [owner.text]
+                database,
+                sql: """
+                    SELECT \(keyColumns) FROM api_keys WHERE owner = ? AND (created, id) > (?, ?)
+                    ORDER BY created, id LIMIT ?
+                    """,
+                arguments: [
+                    owner.text, place?.created.microseconds ?? .min, place?.key.text ?? "", limit,
+                ]
             ).map { try APIKey(row: $0, from: 0) }
         }
     }
 
-    package func deleteKey(_ id: APIKeyID) async throws -> Bool {
+    package func deleteKey(_ id: APIKeyID, expecting expected: APIKey?) async throws -> Bool {
         try await write { database in
+            if var expected {
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT \(keyColumns) FROM api_keys WHERE id = ?", arguments: [id.text])
+                guard let present = try row.map({ try APIKey(row: $0, from: 0) }) else { return false }
+                // Noted on the way, and nothing that anybody has changed.
+                expected.lastUsed = present.lastUsed
+                guard present == expected else { throw StoreError.changed("key \(id)") }
+            }
             try database.execute(sql: "DELETE FROM api_keys WHERE id = ?", arguments: [id.text])
             return database.changesCount > 0
         }

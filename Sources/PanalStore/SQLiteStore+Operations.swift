@@ -28,15 +28,20 @@ extension Schema {
 
 extension SQLiteStore {
     package func settings() async throws -> [String: JSONValue] {
-        try await pool.read { database in
-            let rows = try Row.fetchAll(database, sql: "SELECT name, value FROM settings")
-            return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.text(0), try $0.document(1)) })
-        }
+        try await pool.read { try Self.settings($0) }
     }
 
-    package func change(_ settings: [String: JSONValue?]) async throws {
+    private static func settings(_ database: Database) throws -> [String: JSONValue] {
+        let rows = try Row.fetchAll(database, sql: "SELECT name, value FROM settings")
+        return try Dictionary(uniqueKeysWithValues: rows.map { (try $0.text(0), try $0.document(1)) })
+    }
+
+    package func change(
+        _ settings: [String: JSONValue?], expecting expected: [String: JSONValue]?
+    ) async throws {
         let texts = try settings.mapValues { value in try value.map { try JSONText.of($0) } }
         try await write { database in
+            if let expected, try Self.settings(database) != expected { throw StoreError.changed("settings") }
             for (name, text) in texts {
                 try database.execute(sql: "DELETE FROM settings WHERE name = ?", arguments: [name])
                 guard let text else { continue }

@@ -7,7 +7,9 @@ private let programColumns = """
 private let versionColumns = "version.program, number, content, manifest, entry, size, published"
 
 extension SQLiteStore {
-    package func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
+    package func programs(
+        visibleTo user: UserID?, after name: String?, limit: Int
+    ) async throws -> [StoredProgram] {
         try await pool.read { database in
             try Row.fetchAll(
                 database,
@@ -15,8 +17,9 @@ extension SQLiteStore {
                     SELECT \(programColumns), \(versionColumns), users.name FROM programs
                     JOIN program_versions AS version ON version.program = programs.id AND version.number = latest
                     JOIN users ON users.id = programs.owner
-                    WHERE :user IS NULL OR is_public OR owner = :user ORDER BY programs.name
-                    """, arguments: ["user": user?.text]
+                    WHERE (:user IS NULL OR is_public OR owner = :user) AND programs.name > :name
+                    ORDER BY programs.name LIMIT :limit
+                    """, arguments: ["user": user?.text, "name": name ?? "", "limit": limit]
             ).map { try StoredProgram(row: $0) }
         }
     }
@@ -35,14 +38,16 @@ extension SQLiteStore {
         }
     }
 
-    package func versions(of program: ProgramID) async throws -> [ProgramVersion] {
+    package func versions(
+        of program: ProgramID, before number: Int?, limit: Int
+    ) async throws -> [ProgramVersion] {
         try await pool.read { database in
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(versionColumns) FROM program_versions AS version WHERE program = ?
-                    ORDER BY number DESC
-                    """, arguments: [program.text]
+                    SELECT \(versionColumns) FROM program_versions AS version WHERE program = ? AND number < ?
+                    ORDER BY number DESC LIMIT ?
+                    """, arguments: [program.text, number ?? .max, limit]
             ).map { try ProgramVersion(row: $0, from: 0) }
         }
     }
@@ -81,8 +86,13 @@ extension SQLiteStore {
         }
     }
 
-    package func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
+    package func setPublic(
+        _ program: ProgramID, to isPublic: Bool, expecting expected: Program?
+    ) async throws -> Program {
         try await write { database in
+            if let expected, let present = try Self.program("id", program.text, database), present != expected {
+                throw StoreError.changed("program \(program)")
+            }
             try database.execute(
                 sql: "UPDATE programs SET is_public = ? WHERE id = ?", arguments: [isPublic, program.text])
             guard let changed = try Self.program("id", program.text, database) else {

@@ -81,6 +81,11 @@ extension SQLiteStore {
         }
         if let charge = job.charge { try insert(charge, of: job, database) }
         if let callback = row.draft.callback { try insert(callback, of: job.id, database) }
+        if let trace = row.draft.trace {
+            try database.cachedStatement(sql: "INSERT INTO job_traces VALUES (?, ?)").execute(arguments: [
+                job.id.text, trace,
+            ])
+        }
         for step in row.draft.steps {
             try insertEvent(step, job.id, database)
             try announce(step, of: job.id, database)

@@ -1,19 +1,25 @@
 import GRDB
 package import PanalCore
 
+private let groupColumns = "id, name, label, created, share, running_cores, queued_jobs"
+
+extension UserGroup {
+    fileprivate init(row: Row) throws {
+        self.init(
+            id: try row.identifier(0), name: try row.text(1), label: try row.text(2), created: try row.moment(3),
+            share: try row.real(4), runningCores: try row.optional(5, row.integer),
+            queuedJobs: try row.optional(6, row.integer))
+    }
+}
+
 extension SQLiteStore {
     package func tenancy() async throws -> Tenancy {
         try await pool.read { database in
             let revision = try Int.fetchOne(database, sql: "SELECT revision FROM tenancy")
             let groups = try Row.fetchAll(
                 database,
-                sql: "SELECT id, name, label, created, share, running_cores, queued_jobs FROM groups ORDER BY name"
-            ).map { row in
-                UserGroup(
-                    id: try row.identifier(0), name: try row.text(1), label: try row.text(2),
-                    created: try row.moment(3), share: try row.real(4), runningCores: try row.optional(5, row.integer),
-                    queuedJobs: try row.optional(6, row.integer))
-            }
+                sql: "SELECT \(groupColumns) FROM groups ORDER BY name"
+            ).map { try UserGroup(row: $0) }
             let memberships = try Row.fetchAll(
                 database, sql: "SELECT user, group_id FROM group_members ORDER BY position"
             ).map { row -> (user: UserID, group: GroupID) in (try row.identifier(0), try row.identifier(1)) }
@@ -45,8 +51,9 @@ extension SQLiteStore {
         }
     }
 
-    package func update(_ group: UserGroup) async throws {
+    package func update(_ group: UserGroup, expecting expected: UserGroup?) async throws {
         try await changeTenancy { database in
+            try Self.require(expected, group.id, database)
             try database.execute(
                 sql: "UPDATE groups SET label = ?, share = ?, running_cores = ?, queued_jobs = ? WHERE id = ?",
                 arguments: [group.label, group.share, group.runningCores, group.queuedJobs, group.id.text])
@@ -54,8 +61,9 @@ extension SQLiteStore {
         }
     }
 
-    package func deleteGroup(_ id: GroupID) async throws -> Bool {
+    package func deleteGroup(_ id: GroupID, expecting expected: UserGroup?) async throws -> Bool {
         try await changeTenancy { database in
+            try Self.require(expected, id, database)
             try database.execute(sql: "DELETE FROM groups WHERE id = ?", arguments: [id.text])
             return database.changesCount > 0
         }
@@ -79,7 +87,9 @@ extension SQLiteStore {
         }
     }
 
-    package func restrict(_ subject: RestrictionSubject, to restriction: Restriction) async throws {
+    package func restrict(
+        _ subject: RestrictionSubject, to restriction: Restriction, expecting expected: Restriction?
+    ) async throws {
         let document = restriction == .none ? nil : try JSONText.of(restriction)
         try await changeTenancy { database in
             try Self.require(subject, database)
@@ -88,6 +98,12 @@ extension SQLiteStore {
                 case .user(let user): ("user_restrictions", "user", user.text)
                 case .group(let group): ("group_restrictions", "group_id", group.text)
                 }
+            if let expected {
+                let row = try Row.fetchOne(
+                    database, sql: "SELECT restriction FROM \(table) WHERE \(column) = ?", arguments: [id])
+                let present: Restriction = try row.map { try $0.document(0) } ?? .none
+                guard present == expected else { throw StoreError.changed("the restriction of \(id)") }
+            }
             try database.execute(sql: "DELETE FROM \(table) WHERE \(column) = ?", arguments: [id])
             guard let document else { return }
             try database.execute(sql: "INSERT INTO \(table) VALUES (?, ?)", arguments: [id, document])
@@ -115,6 +131,15 @@ extension SQLiteStore {
                     """)
             return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
         }
+    }
+
+    /// Throws where the group is there and another than `expected`.
+    private static func require(_ expected: UserGroup?, _ id: GroupID, _ database: Database) throws {
+        guard let expected else { return }
+        let present = try Row.fetchOne(
+            database, sql: "SELECT \(groupColumns) FROM groups WHERE id = ?", arguments: [id.text]
+        ).map { try UserGroup(row: $0) }
+        guard present == nil || present == expected else { throw StoreError.changed("group \(id)") }
     }
 
     private static func require(_ subject: RestrictionSubject, _ database: Database) throws {

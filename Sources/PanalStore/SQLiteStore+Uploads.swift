@@ -4,11 +4,13 @@ package import PanalCore
 private let uploadColumns = "id, owner, metadata, length, received, created, expires, content"
 
 extension SQLiteStore {
-    package func insert(_ upload: Upload, most: Int) async throws -> Bool {
+    package func insert(_ upload: Upload, most: Int, mostBytes: Int) async throws -> Bool {
         try await write { database in
-            let count = try Int.fetchOne(
-                database, sql: "SELECT count(*) FROM uploads WHERE owner = ?", arguments: [upload.owner.text])
-            guard count ?? 0 < most else { return false }
+            let row = try Row.fetchOne(
+                database, sql: "SELECT count(*), coalesce(sum(length), 0) FROM uploads WHERE owner = ?",
+                arguments: [upload.owner.text])
+            let (count, bytes) = try row.map { (try $0.integer(0), try $0.integer(1)) } ?? (0, 0)
+            guard count < most, upload.length <= mostBytes - bytes else { return false }
             try database.execute(
                 sql: "INSERT INTO uploads (\(uploadColumns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 arguments: [
@@ -43,8 +45,11 @@ extension SQLiteStore {
         }
     }
 
-    package func deleteUpload(_ id: UploadID) async throws -> Bool {
+    package func deleteUpload(_ id: UploadID, expecting expected: Upload?) async throws -> Bool {
         try await write { database in
+            if let expected, let present = try Self.upload(id, database), present != expected {
+                throw StoreError.changed("upload \(id)")
+            }
             try database.execute(sql: "DELETE FROM uploads WHERE id = ?", arguments: [id.text])
             return database.changesCount > 0
         }

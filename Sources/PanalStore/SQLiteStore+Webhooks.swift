@@ -3,7 +3,8 @@ import GRDB
 package import PanalCore
 
 private let deliveryColumns = """
-    webhook_deliveries.id, webhook, webhook_deliveries.url, event, job, webhook_deliveries.created, state, attempts, next
+    webhook_deliveries.id, webhook, webhook_deliveries.url, event, job, webhook_deliveries.created, state, attempts, next,
+    webhook_deliveries.trace
     """
 
 extension SQLiteStore: WebhookStore {
@@ -77,7 +78,7 @@ extension SQLiteStore: WebhookStore {
                     JOIN webhooks ON webhooks.id = webhook JOIN users ON users.id = webhooks.owner
                     WHERE next <= ? AND users.status = ? ORDER BY next LIMIT ?
                     """, arguments: [moment.microseconds, UserStatus.available.rawValue, limit]
-            ).map { (try Self.delivery($0), try $0.bytes(9)) }
+            ).map { (try Self.delivery($0), try $0.bytes(10)) }
         }
     }
 
@@ -115,12 +116,16 @@ extension SQLiteStore: WebhookStore {
         }
     }
 
-    package func deliveries(of webhook: WebhookID, limit: Int) async throws -> [WebhookDelivery] {
+    package func deliveries(
+        of webhook: WebhookID, before: DeliveryID?, limit: Int
+    ) async throws -> [WebhookDelivery] {
         try await pool.read { database in
             var found = try Row.fetchAll(
                 database,
-                sql: "SELECT \(deliveryColumns) FROM webhook_deliveries WHERE webhook = ? ORDER BY id DESC LIMIT ?",
-                arguments: [webhook.text, limit]
+                sql: """
+                    SELECT \(deliveryColumns) FROM webhook_deliveries WHERE webhook = ? AND (? IS NULL OR id < ?)
+                    ORDER BY id DESC LIMIT ?
+                    """, arguments: [webhook.text, before?.text, before?.text, limit]
             ).map(Self.delivery)
             for place in found.indices {
                 found[place].log = try Row.fetchAll(
@@ -153,10 +158,12 @@ extension SQLiteStore: WebhookStore {
         guard let event = WebhookEvent(of: change.state) else { return }
         let statement = try database.cachedStatement(
             sql: """
-                SELECT webhooks.id, webhooks.url FROM jobs JOIN webhooks ON webhooks.owner = jobs.owner
+                SELECT webhooks.id, webhooks.url, (SELECT trace FROM job_traces WHERE job = ?1)
+                FROM jobs JOIN webhooks ON webhooks.owner = jobs.owner
                 WHERE jobs.id = ?1 AND webhooks.url IS NOT NULL AND instr(webhooks.events, ?2)
                 UNION ALL
-                SELECT webhooks.id, job_callbacks.url FROM job_callbacks JOIN jobs ON jobs.id = job_callbacks.job
+                SELECT webhooks.id, job_callbacks.url, (SELECT trace FROM job_traces WHERE job = ?1)
+                FROM job_callbacks JOIN jobs ON jobs.id = job_callbacks.job
                 JOIN webhooks ON webhooks.owner = jobs.owner AND webhooks.url IS NULL
                 WHERE job_callbacks.job = ?1 AND instr(job_callbacks.events, ?2)
                 """)
@@ -164,17 +171,19 @@ extension SQLiteStore: WebhookStore {
             try insert(
                 WebhookDelivery(
                     id: .make(at: change.at), webhook: try row.identifier(0), url: try row.text(1), event: event,
-                    job: job, created: change.at, state: .waiting, attempts: 0, next: change.at), database)
+                    job: job, created: change.at, state: .waiting, attempts: 0, next: change.at,
+                    trace: try row.optional(2, row.text)), database)
         }
     }
 
     private static func insert(_ delivery: WebhookDelivery, _ database: Database) throws {
-        try database.cachedStatement(sql: "INSERT INTO webhook_deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)").execute(
-            arguments: [
-                delivery.id.text, delivery.webhook.text, delivery.url, delivery.event.rawValue, delivery.job?.text,
-                delivery.created.microseconds, delivery.state.rawValue, delivery.attempts,
-                delivery.next?.microseconds,
-            ])
+        try database.cachedStatement(sql: "INSERT INTO webhook_deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .execute(
+                arguments: [
+                    delivery.id.text, delivery.webhook.text, delivery.url, delivery.event.rawValue, delivery.job?.text,
+                    delivery.created.microseconds, delivery.state.rawValue, delivery.attempts,
+                    delivery.next?.microseconds, delivery.trace,
+                ])
     }
 
     private static func text(_ events: Set<WebhookEvent>) -> String {
@@ -192,6 +201,7 @@ extension SQLiteStore: WebhookStore {
         WebhookDelivery(
             id: try row.identifier(0), webhook: try row.identifier(1), url: try row.text(2), event: try row.word(3),
             job: try row.optional(4, row.identifier), created: try row.moment(5), state: try row.word(6),
-            attempts: try row.integer(7), next: try row.optional(8, row.moment))
+            attempts: try row.integer(7), next: try row.optional(8, row.moment),
+            trace: try row.optional(9, row.text))
     }
 }

@@ -108,6 +108,14 @@ extension SQLiteStore: Store {
         }
     }
 
+    package func users(after name: String?, limit: Int) async throws -> [User] {
+        try await pool.read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT \(userColumns) FROM users WHERE name > ? ORDER BY name LIMIT ?")
+            return try Row.fetchAll(statement, arguments: [name ?? "", limit]).map { try User(row: $0) }
+        }
+    }
+
     package func user(_ id: UserID) async throws -> User? {
         try look { try Self.user("id", id.text, $0) }
     }
@@ -151,28 +159,25 @@ extension SQLiteStore: Store {
         }
     }
 
-    package func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
+    package func change(
+        _ user: UserID, status: UserStatus?, role: Role?, expecting expected: User?
+    ) async throws -> User {
         try await write { database in
+            guard let before = try Self.user("id", user.text, database) else {
+                throw StoreError.unknown("user \(user)")
+            }
+            guard expected == nil || before == expected else { throw StoreError.changed("user \(user)") }
+            var after = before
+            after.status = status ?? before.status
+            after.role = role ?? before.role
             try database.execute(
-                sql: "UPDATE users SET status = ? WHERE id = ?", arguments: [status.rawValue, user.text])
-            guard let changed = try Self.user("id", user.text, database) else {
-                throw StoreError.unknown("user \(user)")
-            }
-            guard status != .available else { return changed }
+                sql: "UPDATE users SET status = ?, role = ? WHERE id = ?",
+                arguments: [after.status.rawValue, after.role.rawValue, user.text])
             try Self.checkAdministrators(database)
-            try database.execute(sql: "DELETE FROM sessions WHERE user = ?", arguments: [user.text])
-            return changed
-        }
-    }
-
-    package func setRole(of user: UserID, to role: Role) async throws -> User {
-        try await write { database in
-            try database.execute(sql: "UPDATE users SET role = ? WHERE id = ?", arguments: [role.rawValue, user.text])
-            guard let changed = try Self.user("id", user.text, database) else {
-                throw StoreError.unknown("user \(user)")
+            if after.status != .available {
+                try database.execute(sql: "DELETE FROM sessions WHERE user = ?", arguments: [user.text])
             }
-            try Self.checkAdministrators(database)
-            return changed
+            return after
         }
     }
 

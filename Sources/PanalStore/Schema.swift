@@ -30,6 +30,7 @@ enum Schema {
         migrator.registerMigration("9 gangs") { database in
             try database.execute(sql: "ALTER TABLE batches ADD COLUMN is_gang INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("10 traces") { try $0.execute(sql: traces) }
         return migrator
     }
 

@@ -335,7 +335,7 @@ import Testing
     }
 
     static func ask(
-        _ row: Row, _ site: Site, _ client: any TestClientProtocol, as visitor: Visitor
+        _ row: Row, _ site: Site, _ client: any TestClientProtocol, as visitor: Visitor, _ more: HTTPFields = [:]
     ) async throws -> TestResponse {
         let halves = row.route.split(separator: " ")
         let method = try #require(HTTPRequest.Method(String(halves[0])))
@@ -352,6 +352,7 @@ import Testing
             visitor.csrf = signedIn.csrf
         }
         var headers = isInterface ? visitor.bearer : visitor.browser
+        for field in more { headers[field.name] = field.value }
         switch row.body {
         case .none: return try await client.send(method, uri, headers)
         case .json(let text):

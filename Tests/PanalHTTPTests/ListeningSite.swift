@@ -9,9 +9,10 @@ extension Site {
     /// A site with one listener that really listens, on loopback.
     static func listen(
         _ listener: Listener = Listener(host: "127.0.0.1", port: 0),
+        configuration: WebConfiguration = WebConfiguration(),
         _ body: @Sendable (Site, Int) async throws -> Void
     ) async throws {
-        let site = try await Site()
+        let site = try await Site(configuration)
         let logger = LogKeeper.logger
         let (ports, known) = AsyncStream.makeStream(of: Int.self)
         let application = site.web.application(listener, logger: logger) { port in

@@ -7,22 +7,28 @@ final class RawConnection {
     private(set) var received: [UInt8] = []
     private(set) var isClosed = false
 
-    /// `buffer` is how much the client's kernel takes before somebody reads.
-    init(port: Int, buffer: Int32? = nil) throws {
+    /// `buffer` is how much the client's kernel takes before somebody reads; with `host` it comes from 127.0.0.`host`.
+    init(port: Int, buffer: Int32? = nil, from host: Int? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = buffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
+        if let host { try #require(Self.with(port: 0, host: host) { bind(descriptor, $0, $1) } == 0) }
+        try #require(Self.with(port: port, host: 1) { connect(descriptor, $0, $1) } == 0)
+    }
+
+    private static func with(
+        port: Int, host: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port).bigEndian)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let answer = withUnsafePointer(to: &address) { pointer in
+        address.sin_addr.s_addr = UInt32(0x7F00_0000 + UInt32(host)).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        try #require(answer == 0)
     }
 
     deinit { hangUp() }

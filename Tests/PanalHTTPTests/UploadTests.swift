@@ -229,4 +229,50 @@ import Testing
             _ = try await Self.begin(1, client, as: site.other)
         }
     }
+
+    /// What is announced counts, so that nobody fills the disk with a hundred of the largest.
+    @Test func announcedBytesAreCountedTogether() async throws {
+        try await Site.open { site, client in
+            let largest = site.panal.largestUpload
+            for _ in 0..<Panal.mostLargest { _ = try await Self.begin(largest, client, as: site.owner) }
+            let more = try await client.send(
+                .post, Self.uri, Self.headers(site.owner, [.uploadLength: "1"]))
+            #expect(more.status == .tooManyRequests && more.headers[.retryAfter] != nil, "\(more.text)")
+            // Others have their own, and what is given up is free again.
+            let other = try await Self.begin(largest, client, as: site.other)
+            let owner = try #require(site.owner.principal)
+            let first = try #require(try await site.panal.uploads(owner).first)
+            try await site.panal.deleteUpload(owner, first.id)
+            _ = try await Self.begin(1, client, as: site.owner)
+            // Whoever may have little stored may announce little.
+            let ben = try #require(site.other.principal)
+            try await site.panal.restrict(
+                try #require(site.administrator.principal), .user(ben.user), to: Restriction(storedBytes: 1_000))
+            let refused = try await client.send(
+                .post, Self.uri, Self.headers(site.other, [.uploadLength: "1001"]))
+            #expect(refused.status == .forbidden, "\(refused.text)")
+            _ = try await client.send(.delete, other, Self.headers(site.other))
+            _ = try await Self.begin(900, client, as: site.other)
+            let together = try await client.send(
+                .post, Self.uri, Self.headers(site.other, [.uploadLength: "200"]))
+            #expect(together.status == .tooManyRequests, "\(together.text)")
+        }
+    }
+
+    /// A form of more files than anybody has, or of more bytes than a few of the largest, is refused on the way.
+    @Test func formsHoldSoManyFilesAndNoMore() async throws {
+        try await Site.open { site, client in
+            for (count, bytes) in [(201, 1), (5, 3_500_000)] {
+                var body = MultipartBody()
+                for number in 0..<count {
+                    body.add(
+                        "file\(number)", fileName: "f\(number)", [UInt8](repeating: UInt8(number % 251), count: bytes))
+                }
+                var headers = site.owner.bearer
+                headers[.contentType] = MultipartBody.contentType[.contentType]
+                let answer = try await client.send(.post, "/api/v1/programs/filter/jobs", headers, body: body.ended)
+                #expect(answer.status == .contentTooLarge, "\(count): \(answer.text)")
+            }
+        }
+    }
 }

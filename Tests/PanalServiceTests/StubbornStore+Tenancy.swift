@@ -14,7 +14,9 @@ extension StubbornStore {
     }
 
     func settings() async throws -> [String: JSONValue] { try await store.settings() }
-    func change(_ settings: [String: JSONValue?]) async throws { try await store.change(settings) }
+    func change(_ settings: [String: JSONValue?], expecting expected: [String: JSONValue]?) async throws {
+        try await store.change(settings, expecting: expected)
+    }
     func append(_ entries: [AuditEntry]) async throws { try await store.append(entries) }
     func audit(_ query: AuditQuery) async throws -> [AuditEntry] { try await store.audit(query) }
     func deleteAudit(before moment: Timestamp) async throws -> Int { try await store.deleteAudit(before: moment) }
@@ -23,8 +25,12 @@ extension StubbornStore {
         try await store.insert(key, secretHash: secretHash)
     }
     func key(_ id: APIKeyID) async throws -> StoredKey? { try await store.key(id) }
-    func keys(of owner: UserID) async throws -> [APIKey] { try await store.keys(of: owner) }
-    func deleteKey(_ id: APIKeyID) async throws -> Bool { try await store.deleteKey(id) }
+    func keys(of owner: UserID, after place: KeyPlace?, limit: Int) async throws -> [APIKey] {
+        try await store.keys(of: owner, after: place, limit: limit)
+    }
+    func deleteKey(_ id: APIKeyID, expecting expected: APIKey?) async throws -> Bool {
+        try await store.deleteKey(id, expecting: expected)
+    }
     func replaceSecret(
         of id: APIKeyID, _ expected: ContentHash, with secretHash: ContentHash, previousUntil moment: Timestamp
     ) async throws -> Bool {
@@ -34,16 +40,21 @@ extension StubbornStore {
 
     func tenancy() async throws -> Tenancy { try await store.tenancy() }
     func insert(_ group: UserGroup) async throws { try await store.insert(group) }
-    func update(_ group: UserGroup) async throws { try await store.update(group) }
-    func deleteGroup(_ id: GroupID) async throws -> Bool { try await store.deleteGroup(id) }
+    func update(_ group: UserGroup, expecting expected: UserGroup?) async throws {
+        try await store.update(group, expecting: expected)
+    }
+    func deleteGroup(_ id: GroupID, expecting expected: UserGroup?) async throws -> Bool {
+        try await store.deleteGroup(id, expecting: expected)
+    }
     func addMember(_ user: UserID, to group: GroupID) async throws { try await store.addMember(user, to: group) }
     func removeMember(_ user: UserID, from group: GroupID) async throws -> Bool {
         try await store.removeMember(user, from: group)
     }
-    func restrict(_ subject: RestrictionSubject, to restriction: Restriction) async throws {
-        try await store.restrict(subject, to: restriction)
+    func restrict(
+        _ subject: RestrictionSubject, to restriction: Restriction, expecting expected: Restriction?
+    ) async throws {
+        try await store.restrict(subject, to: restriction, expecting: expected)
     }
     func setPool(_ name: String, isOpen: Bool) async throws { try await store.setPool(name, isOpen: isOpen) }
     func storedBytes(of user: UserID) async throws -> Int { try await store.storedBytes(of: user) }
-    func setRole(of user: UserID, to role: Role) async throws -> User { try await store.setRole(of: user, to: role) }
 }

@@ -7,6 +7,8 @@ final class StubbornStore: Store {
 
     let store: any Store
     private let state = Mutex((isFull: false, refusals: 0, left: Int?.none))
+    /// Whether earlier requests are only noticed when the next one is stored, as where another process was faster.
+    let hidesRequests = Mutex(false)
 
     init(_ store: any Store) {
         self.store = store
@@ -50,6 +52,9 @@ final class StubbornStore: Store {
     }
     func claim() async throws { try await store.claim() }
     func users() async throws -> [User] { try await store.users() }
+    func users(after name: String?, limit: Int) async throws -> [User] {
+        try await store.users(after: name, limit: limit)
+    }
     func user(_ id: UserID) async throws -> User? { try await store.user(id) }
     func user(named name: String) async throws -> User? { try await store.user(named: name) }
     func insert(_ user: User, credential: Credential) async throws {
@@ -59,8 +64,10 @@ final class StubbornStore: Store {
     func replaceCredential(of user: UserID, with credential: Credential) async throws {
         try await store.replaceCredential(of: user, with: credential)
     }
-    func setStatus(of user: UserID, to status: UserStatus) async throws -> User {
-        try await store.setStatus(of: user, to: status)
+    func change(
+        _ user: UserID, status: UserStatus?, role: Role?, expecting expected: User?
+    ) async throws -> User {
+        try await store.change(user, status: status, role: role, expecting: expected)
     }
     func insert(_ session: StoredSession) async throws { try await store.insert(session) }
     func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)? {
@@ -70,8 +77,8 @@ final class StubbornStore: Store {
     func deleteSessions(expiredBefore moment: Timestamp) async throws -> Int {
         try await store.deleteSessions(expiredBefore: moment)
     }
-    func programs(visibleTo user: UserID?) async throws -> [StoredProgram] {
-        try await store.programs(visibleTo: user)
+    func programs(visibleTo user: UserID?, after name: String?, limit: Int) async throws -> [StoredProgram] {
+        try await store.programs(visibleTo: user, after: name, limit: limit)
     }
     func program(named name: String, version: Int?) async throws -> StoredProgram? {
         try await store.program(named: name, version: version)
@@ -81,8 +88,8 @@ final class StubbornStore: Store {
     ) async throws -> (program: Program, version: ProgramVersion, created: Bool) {
         try await store.publish(draft)
     }
-    func setPublic(_ program: ProgramID, to isPublic: Bool) async throws -> Program {
-        try await store.setPublic(program, to: isPublic)
+    func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
+        try await store.setPublic(program, to: isPublic, expecting: expected)
     }
     func insert(
         _ drafts: [JobDraft], batch: JobBatch?, mark: RetryMark?, marksSince: Timestamp, isSynchronized: Bool
@@ -93,23 +100,29 @@ final class StubbornStore: Store {
     }
     func synchronize() async throws { try await store.synchronize() }
     func request(marked key: ContentHash, of owner: UserID) async throws -> RetriedRequest? {
-        try await store.request(marked: key, of: owner)
+        hidesRequests.withLock(\.self) ? nil : try await store.request(marked: key, of: owner)
     }
     func deleteMarks(before moment: Timestamp) async throws -> Int { try await store.deleteMarks(before: moment) }
     func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
     func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
-    func insert(_ upload: Upload, most: Int) async throws -> Bool { try await store.insert(upload, most: most) }
+    func insert(_ upload: Upload, most: Int, mostBytes: Int) async throws -> Bool {
+        try await store.insert(upload, most: most, mostBytes: mostBytes)
+    }
     func upload(_ id: UploadID) async throws -> Upload? { try await store.upload(id) }
     func uploads(of owner: UserID) async throws -> [Upload] { try await store.uploads(of: owner) }
     func note(_ id: UploadID, received: Int, content: ContentHash?, expires: Timestamp) async throws -> Upload? {
         try await store.note(id, received: received, content: content, expires: expires)
     }
-    func deleteUpload(_ id: UploadID) async throws -> Bool { try await store.deleteUpload(id) }
+    func deleteUpload(_ id: UploadID, expecting expected: Upload?) async throws -> Bool {
+        try await store.deleteUpload(id, expecting: expected)
+    }
     func deleteUploads(expiredBefore moment: Timestamp) async throws -> Set<UploadID> {
         try await store.deleteUploads(expiredBefore: moment)
     }
     func signingKey() async throws -> [UInt8] { try await store.signingKey() }
-    func versions(of program: ProgramID) async throws -> [ProgramVersion] { try await store.versions(of: program) }
+    func versions(of program: ProgramID, before number: Int?, limit: Int) async throws -> [ProgramVersion] {
+        try await store.versions(of: program, before: number, limit: limit)
+    }
     func job(_ id: JobID) async throws -> Job? { try await store.job(id) }
     func jobs(_ query: JobQuery) async throws -> [Job] { try await store.jobs(query) }
     func events(of job: JobID) async throws -> [JobEvent] { try await store.events(of: job) }

@@ -153,8 +153,8 @@ struct StoreFixture {
         #expect(found.owner == fixture.owner)
         #expect(try await fixture.store.keys(of: fixture.owner.id) == [key])
         #expect(try await fixture.store.keys(of: fixture.other.id).isEmpty)
-        #expect(try await fixture.store.deleteKey(key.id))
-        #expect(try await fixture.store.deleteKey(key.id) == false)
+        #expect(try await fixture.store.deleteKey(key.id, expecting: nil))
+        #expect(try await fixture.store.deleteKey(key.id, expecting: nil) == false)
     }
 
     @Test func versionsAreCountedAndFoundAgain() async throws {
@@ -192,7 +192,7 @@ struct StoreFixture {
         #expect(try await names(owner) == ["alpha", "filter"])
         #expect(try await names(other) == ["alpha"])
         #expect(try await names(nil) == ["alpha", "filter"])
-        _ = try await store.setPublic(fixture.program.id, to: true)
+        _ = try await store.setPublic(fixture.program.id, to: true, expecting: nil)
         #expect(try await names(other) == ["alpha", "filter"])
     }
 }

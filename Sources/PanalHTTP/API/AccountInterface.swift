@@ -13,7 +13,7 @@ struct AccountInterface: Sendable {
                 .described("getAccount", .account, "Who one is", .answer(.ok, .account, "The caller")),
             Route(.get, "/api/v1/users", .administratorInterface, users)
                 .described(
-                    "listUsers", .users, "All users", .answer(.ok, .object(["users": .list(of: .user)]), "By name")),
+                    "listUsers", .users, "All users", .pages("users", of: .user, "By name", .most)),
             Route(.post, "/api/v1/users", .administratorInterface, makeUser)
                 .described(
                     "createUser", .users, "Make a user",
@@ -32,14 +32,14 @@ struct AccountInterface: Sendable {
             Route(.get, "/api/v1/users/{id}", .administratorInterface, user)
                 .described(
                     "getUser", .users, "A user, and what they may use",
-                    .answer(.ok, .user.extended(by: ["rights": .rights], named: "UserWithRights"), "The user")),
+                    .document(.user.extended(by: ["rights": .rights], named: "UserWithRights"), "The user")),
             Route(.patch, "/api/v1/users/{id}", .administratorInterface, changeUser)
                 .described(
-                    "changeUser", .users, "Block a user or let them in again, or change what they are",
+                    "changeUser", .users, "Block a user or let them in again, or change what they are", .guarded,
                     .body(
                         .object(
                             ["status?": .words(UserStatus.self), "role?": .words(Role.self)], isClosed: true)),
-                    .answer(.ok, .user, "The user as they are now"), .refuses(.conflict)),
+                    .answer(.ok, .user, "The user as they are now", .eTag), .refuses(.conflict)),
             Route(.post, "/api/v1/users/{id}/password", .administratorInterface, resetPassword)
                 .described(
                     "resetPassword", .users, "Give a user a new random password",
@@ -58,8 +58,8 @@ struct AccountInterface: Sendable {
     }
 
     @Sendable private func users(_ request: Request, _ context: WebContext) async throws -> Response {
-        let users = try await panal.users(try context.principal)
-        return try .json(.object(["users": .array(users.map(Documents.user))]))
+        let page = try await panal.userPage(try context.principal, try Paging.wish(try Query(request), .most))
+        return try Paging.answer("users", page.entries.map(Documents.user), next: page.next, request)
     }
 
     /// `{"name": …, "role": "user" | "administrator", "password": …}`; without a password a random one is made and
@@ -89,21 +89,28 @@ struct AccountInterface: Sendable {
         let role = try Self.word(Role.self, "role", in: members)
         context.auditNote.detail = [status.map { "status=\($0.rawValue)" }, role.map { "role=\($0.rawValue)" }]
             .compactMap(\.self).joined(separator: " ")
-        var user: User?
-        if let status { user = try await panal.setStatus(principal, user: id, to: status) }
-        if let role { user = try await panal.setRole(principal, user: id, to: role) }
-        guard let user else { throw JSONBody.required("status") }
-        return try .json(Documents.user(user))
+        guard status != nil || role != nil else { throw JSONBody.required("status") }
+        return try await Preconditions.guarded(
+            request,
+            current: {
+                let user = try await panal.user(principal, id)
+                return (user: user, rights: try await panal.rights(principal, of: id))
+            },
+            // As a change answers it, and as it is read.
+            documents: { [Documents.user($0.user), Documents.user($0.user, $0.rights)] }
+        ) { known in
+            let user = try await panal.changeUser(
+                principal, id, status: status, role: role, expecting: known?.user)
+            return try .marked(Documents.user(user))
+        }
     }
 
     @Sendable private func user(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try context.identifier("id", of: User.self)
         let principal = try context.principal
-        guard let user = try await panal.users(principal).first(where: { $0.id == id }),
-            case .object(var document) = Documents.user(user)
-        else { throw ServiceError(.notFound, "there is no such user") }
-        document["rights"] = Documents.rights(try await panal.rights(principal, of: id))
-        return try .json(.object(document))
+        let user = try await panal.user(principal, id)
+        let rights = try await panal.rights(principal, of: id)
+        return try .json(Documents.user(user, rights), unlessKnownTo: request)
     }
 
     @Sendable private func resetPassword(_ request: Request, _ context: WebContext) async throws -> Response {

@@ -37,15 +37,10 @@ struct CreditInterface: Sendable {
                     "getCredits", .credits, "An account and what moved in it, the newest first",
                     .query("user", .userName, "Whose; others' for administrators."),
                     .query("group", .text(1 ... .max), "A group's account."),
-                    .query("limit", .integer(1...200).unset(50), "Entries on a page."),
-                    .query("cursor", .text, "The `next` of the page before."),
-                    .answer(
-                        .ok,
+                    .pages(
                         .creditAccount.extended(
-                            by: [
-                                "entries": .list(of: .creditEntry),
-                                "next?": .text.note("The cursor of the next page; missing on the last one."),
-                            ], named: "CreditStatement"), "The account", .link), .refuses(.notFound)),
+                            by: ["entries": .list(of: .creditEntry), "next?": .nextCursor], named: "CreditStatement"),
+                        "The account"), .refuses(.notFound)),
             Route(.get, "/api/v1/credits/accounts", .administratorInterface, accounts)
                 .described(
                     "listCreditAccounts", .credits, "Every account that was ever used",
@@ -171,32 +166,14 @@ struct CreditInterface: Sendable {
 
     @Sendable private func credits(_ request: Request, _ context: WebContext) async throws -> Response {
         let query = try Query(request)
-        let principal = try context.principal
-        let name = try Self.name(query)
-        let limit = try query.integer("limit", in: 1...200) ?? 50
-        let before = try query.integer("cursor", in: 1 ... .max)
+        let (principal, name) = (try context.principal, try Self.name(query))
         let standing = try await panal.standing(principal, of: name)
-        let found = try await panal.creditLines(
-            principal, of: name, before: before.map(Int64.init), limit: limit + 1)
-        let page = found.prefix(limit)
-        guard case .object(var document) = CreditDocuments.account(standing, rules: panal.credits) else {
+        let page = try await panal.creditPage(principal, of: name, try Paging.wish(query))
+        guard case .object(let account) = CreditDocuments.account(standing, rules: panal.credits) else {
             throw ServiceError(.internal, "an account is no object")
         }
-        document["entries"] = .array(page.map(CreditDocuments.entry))
-        var link: String?
-        if found.count > limit, let last = page.last {
-            document["next"] = .string("\(last.number)")
-            var parts = ["cursor=\(last.number)", "limit=\(limit)"]
-            switch name {
-            case .user(let text): parts.append("user=\(PercentCoding.encoded(text))")
-            case .group(let text): parts.append("group=\(PercentCoding.encoded(text))")
-            case nil: break
-            }
-            link = "<\(Documents.base)/credits?\(parts.joined(separator: "&"))>; rel=\"next\""
-        }
-        var response = try Response.json(.object(document))
-        response.headers[.link] = link
-        return response
+        return try Paging.answer(
+            "entries", page.entries.map(CreditDocuments.entry), next: page.next, request, more: account)
     }
 
     @Sendable private func accounts(_ request: Request, _ context: WebContext) async throws -> Response {

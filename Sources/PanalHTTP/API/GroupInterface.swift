@@ -13,7 +13,7 @@ struct GroupInterface: Sendable {
         [
             Route(.get, "/api/v1/groups", .administratorInterface, groups)
                 .described(
-                    "listGroups", .groups, "All groups", .document(.object(["groups": .list(of: .group)]), "By name")),
+                    "listGroups", .groups, "All groups", .pages("groups", of: .group, "By name", .most)),
             Route(.post, "/api/v1/groups", .administratorInterface, makeGroup)
                 .described(
                     "createGroup", .groups, "Make a group", .body(.newGroup),
@@ -22,12 +22,12 @@ struct GroupInterface: Sendable {
                 .described("getGroup", .groups, "A group", .document(.group, "The group")),
             Route(.patch, "/api/v1/groups/{id}", .administratorInterface, changeGroup)
                 .described(
-                    "changeGroup", .groups, "Change a group's label, share or limits",
+                    "changeGroup", .groups, "Change a group's label, share or limits", .guarded,
                     .note("What is left out stays as it is; `null` takes a limit away."), .body(.groupChange),
-                    .answer(.ok, .group, "The group as it is now")),
+                    .answer(.ok, .group, "The group as it is now", .eTag)),
             Route(.delete, "/api/v1/groups/{id}", .administratorInterface, deleteGroup)
                 .described(
-                    "deleteGroup", .groups, "Delete a group; its members stay users",
+                    "deleteGroup", .groups, "Delete a group; its members stay users", .guarded,
                     .empty(.noContent, "It is not there any more")),
         ]
     }
@@ -62,24 +62,24 @@ struct GroupInterface: Sendable {
                         .document(.restriction, "What is missing is not restricted")),
                 Route(.put, path, .administratorInterface) { try await restrict(subject, $0, $1) }
                     .described(
-                        "restrict\(name)", tag, "Restrict a \(name.lowercased())",
+                        "restrict\(name)", tag, "Restrict a \(name.lowercased())", .guarded,
                         .note(
                             """
                             The whole restriction: what is left out is not restricted. A user's own values replace those \
                             of their groups; several groups' are united. It holds at once, also for jobs that wait.
                             """),
-                        .body(.restrictionOrder), .answer(.ok, .restriction, "The restriction")),
+                        .body(.restrictionOrder), .answer(.ok, .restriction, "The restriction", .eTag)),
                 Route(.delete, path, .administratorInterface) { try await allowEverything(subject, $0, $1) }
                     .described(
-                        "unrestrict\(name)", tag, "Take a \(name.lowercased())'s restriction away",
+                        "unrestrict\(name)", tag, "Take a \(name.lowercased())'s restriction away", .guarded,
                         .empty(.noContent, "There is none any more")),
             ]
         }
     }
 
     @Sendable private func groups(_ request: Request, _ context: WebContext) async throws -> Response {
-        let groups = try panal.groups(try context.principal)
-        return try .json(.object(["groups": .array(groups.map(Documents.group))]), unlessKnownTo: request)
+        let page = try await panal.groupPage(try context.principal, try Paging.wish(try Query(request), .most))
+        return try Paging.answer("groups", page.entries.map(Documents.group), next: page.next, request)
     }
 
     @Sendable private func group(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -102,14 +102,22 @@ struct GroupInterface: Sendable {
     @Sendable private func changeGroup(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["label", "share", "runningCores", "queuedJobs"], in: members)
-        let group = try await panal.changeGroup(
-            try context.principal, try Self.id(context), try Self.change(members))
-        return try .json(Documents.group(group))
+        let (principal, id, change) = (try context.principal, try Self.id(context), try Self.change(members))
+        return try await Preconditions.guarded(
+            request, current: { try panal.group(principal, id) }, document: Documents.group
+        ) { known in
+            try .marked(Documents.group(try await panal.changeGroup(principal, id, change, expecting: known)))
+        }
     }
 
     @Sendable private func deleteGroup(_ request: Request, _ context: WebContext) async throws -> Response {
-        try await panal.deleteGroup(try context.principal, try Self.id(context))
-        return Response(status: .noContent)
+        let (principal, id) = (try context.principal, try Self.id(context))
+        return try await Preconditions.guarded(
+            request, current: { try panal.group(principal, id) }, document: Documents.group
+        ) { known in
+            try await panal.deleteGroup(principal, id, expecting: known)
+            return Response(status: .noContent)
+        }
     }
 
     @Sendable private func members(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -158,15 +166,29 @@ struct GroupInterface: Sendable {
             runningCores: try JSONBody.integer("runningCores", in: members),
             queuedJobs: try JSONBody.integer("queuedJobs", in: members),
             storedBytes: try JSONBody.integer("storedBytes", in: members))
-        try await panal.restrict(try context.principal, try subject(context), to: restriction)
-        return try .json(Documents.restriction(restriction))
+        return try await replace(with: restriction, of: try subject(context), request, context) {
+            try .marked(Documents.restriction(restriction))
+        }
     }
 
     private func allowEverything(
         _ subject: Subject, _ request: Request, _ context: WebContext
     ) async throws -> Response {
-        try await panal.restrict(try context.principal, try subject(context), to: .none)
-        return Response(status: .noContent)
+        try await replace(with: .none, of: try subject(context), request, context) { Response(status: .noContent) }
+    }
+
+    private func replace(
+        with restriction: Restriction, of subject: RestrictionSubject, _ request: Request, _ context: WebContext,
+        _ answer: () throws -> Response
+    ) async throws -> Response {
+        let principal = try context.principal
+        return try await Preconditions.guarded(
+            request, current: { try await panal.restriction(principal, of: subject) },
+            document: Documents.restriction
+        ) { known in
+            try await panal.restrict(principal, subject, to: restriction, expecting: known)
+            return try answer()
+        }
     }
 
     private static func id(_ context: WebContext) throws -> GroupID {

@@ -36,29 +36,22 @@ struct JobInterface: Sendable {
                     "listJobs", .jobs, "One's jobs, the newest first",
                     .query("program", .text, "Only of this program."),
                     .query("state", .jobState, "Only in this state."),
-                    .query("limit", .integer(1...200).unset(50), "Jobs on a page."),
-                    .query(
-                        "cursor", .text(pattern: "^[A-Za-z0-9_-]{59}$", example: String(repeating: "A", count: 59)),
-                        "The `next` of the page before."),
                     .query("everyone", .boolean.unset(false), "All users' jobs, for administrators."),
-                    .document(
-                        .object([
-                            "jobs": .list(of: .job),
-                            "next?": .text(pattern: "^[A-Za-z0-9_-]{59}$", example: String(repeating: "A", count: 59))
-                                .note("The cursor of the next page; missing on the last one."),
-                        ]), "A page", .link)),
+                    .pages("jobs", of: .job, "A page")),
             Route(.get, "/api/v1/jobs/{id}", .interface, show)
                 .described("getJob", .jobs, "A job", .waits, .document(.job, "The job", .preferenceApplied)),
             Route(.delete, "/api/v1/jobs/{id}", .interface, cancel)
-                .described("deleteJob", .jobs, "Cancel a job", Self.cancelNote, Self.cancelled, Self.cancelling),
+                .described(
+                    "deleteJob", .jobs, "Cancel a job", .guarded, Self.cancelNote, Self.cancelled, Self.cancelling),
             Route(.post, "/api/v1/jobs/{id}/cancel", .interface, cancel)
-                .described("cancelJob", .jobs, "Cancel a job", Self.cancelNote, Self.cancelled, Self.cancelling),
+                .described(
+                    "cancelJob", .jobs, "Cancel a job", .guarded, Self.cancelNote, Self.cancelled, Self.cancelling),
             Route(.get, "/api/v1/jobs/{id}/events", .interface, events)
                 .described(
                     "listJobEvents", .jobs, "The states that a job went through, so far or live",
                     .note(
                         "With `Accept: text/event-stream` it goes on until the job has ended: `state` events whose data "
-                            + "is a JobEvent and whose id is its number, and `end` with the job."),
+                            + "is a JobEvent and whose id is its number, and `end` with the job. " + EventStream.note),
                     Self.lastEvent, .refuses(.badRequest),
                     .marked(
                         [
@@ -93,7 +86,7 @@ struct JobInterface: Sendable {
         "With `Accept: text/event-stream` it goes on until the job has ended: `output` events whose data is "
             + "`{\"text\": …}`, or `{\"base64\": …}` where the bytes are no UTF-8, and whose id is the number of bytes up to "
             + "there; `reset` where the job begins again; `end` with the number of bytes, whether more was written than "
-            + "is kept, and the job's state.")
+            + "is kept, and the job's state. " + EventStream.note)
     private static let lastEvent = OperationPart.header(
         "Last-Event-ID", .text(pattern: "^[0-9]{0,18}$", example: "0"),
         "With `text/event-stream`: the id of the last event that the client has; it goes on behind it.")
@@ -198,26 +191,10 @@ struct JobInterface: Sendable {
 
     @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
         let query = try Query(request)
-        let limit = try query.integer("limit", in: 1...200) ?? 50
-        let program = try query.text("program")
-        let state = try query.state("state")
-        let everyone = try query.boolean("everyone") ?? false
         let page = try await panal.jobPage(
-            try context.principal, program: program, state: state, cursor: try query.text("cursor"), limit: limit,
-            everyone: everyone)
-        var document: [String: JSONValue] = ["jobs": .array(page.jobs.map(Documents.job))]
-        var next: String?
-        if let cursor = page.next {
-            document["next"] = .string(cursor)
-            var parts = ["cursor=\(cursor)", "limit=\(limit)"]
-            if let program { parts.append("program=\(PercentCoding.encoded(program))") }
-            if let state { parts.append("state=\(state.rawValue)") }
-            if everyone { parts.append("everyone=true") }
-            next = "<\(Documents.base)/jobs?\(parts.joined(separator: "&"))>; rel=\"next\""
-        }
-        var response = try Response.json(.object(document), unlessKnownTo: request)
-        response.headers[.link] = next
-        return response
+            try context.principal, program: try query.text("program"), state: try query.state("state"),
+            try Paging.wish(query), everyone: try query.boolean("everyone") ?? false)
+        return try Paging.answer("jobs", page.entries.map(Documents.job), next: page.next, request)
     }
 
     /// The job; with `Prefer: wait=N` as it is when it ends, or after N seconds.
@@ -235,8 +212,14 @@ struct JobInterface: Sendable {
     }
 
     @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
-        let job = try await panal.cancel(try context.principal, try context.identifier("id", of: Job.self))
-        return try .json(Documents.job(job), status: job.state.isFinal ? .ok : .accepted)
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Job.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.job(principal, id) }, document: Documents.job
+        ) { _ in
+            // A wish, which writes nothing over: what the job comes to is its runner's to say.
+            let job = try await panal.cancel(principal, id)
+            return try .json(Documents.job(job), status: job.state.isFinal ? .ok : .accepted)
+        }
     }
 
     @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -248,7 +231,8 @@ struct JobInterface: Sendable {
             return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
         }
         let source = LiveStates(panal: panal, principal: principal, job: id, told: place)
-        return live.response(source, changes: try await panal.changes(principal, id), request)
+        return live.response(
+            source, changes: try await panal.changes(principal, id), access: context.access, request)
     }
 
     private func stream(_ stream: OutputStream, _ request: Request, _ context: WebContext) async throws -> Response {
@@ -260,7 +244,8 @@ struct JobInterface: Sendable {
         }
         let source = LiveOutput(
             panal: panal, principal: principal, job: id, stream: stream, told: place)
-        return live.response(source, changes: try await panal.changes(principal, id), request)
+        return live.response(
+            source, changes: try await panal.changes(principal, id), access: context.access, request)
     }
 
     @Sendable private func files(_ request: Request, _ context: WebContext) async throws -> Response {

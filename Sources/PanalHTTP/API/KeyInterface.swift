@@ -12,7 +12,7 @@ struct KeyInterface: Sendable {
             Route(.get, "/api/v1/keys", .interface, keys)
                 .described(
                     "listKeys", .account, "One's keys", .scope(.account),
-                    .answer(.ok, .object(["keys": .list(of: .key)]), "In the order of their making")),
+                    .pages("keys", of: .key, "In the order of their making", .most)),
             Route(.post, "/api/v1/keys", .interface, makeKey)
                 .described(
                     "createKey", .account, "Make a key",
@@ -26,9 +26,10 @@ struct KeyInterface: Sendable {
                                     "What it is good for; when missing, all that its maker may."),
                             ], isClosed: true)), .answer(.created, .newKey, "The key", .location)),
             Route(.get, "/api/v1/keys/{id}", .interface, key)
-                .described("getKey", .account, "One of one's keys", .scope(.account), .answer(.ok, .key, "The key")),
+                .described("getKey", .account, "One of one's keys", .scope(.account), .document(.key, "The key")),
             Route(.delete, "/api/v1/keys/{id}", .interface, revokeKey)
-                .described("revokeKey", .account, "End a key", .empty(.noContent, "It is not valid any more")),
+                .described(
+                    "revokeKey", .account, "End a key", .guarded, .empty(.noContent, "It is not valid any more")),
             Route(.post, "/api/v1/keys/{id}/rotate", .interface, rotateKey)
                 .described(
                     "rotateKey", .account, "Give a key a new secret",
@@ -43,12 +44,13 @@ struct KeyInterface: Sendable {
     }
 
     @Sendable private func keys(_ request: Request, _ context: WebContext) async throws -> Response {
-        let keys = try await panal.keys(try context.principal)
-        return try .json(.object(["keys": .array(keys.map(Documents.key))]))
+        let page = try await panal.keyPage(try context.principal, try Paging.wish(try Query(request), .most))
+        return try Paging.answer("keys", page.entries.map(Documents.key), next: page.next, request)
     }
 
     @Sendable private func key(_ request: Request, _ context: WebContext) async throws -> Response {
-        try .json(Documents.key(try await panal.key(try context.principal, try Self.id(context))))
+        try .json(
+            Documents.key(try await panal.key(try context.principal, try Self.id(context))), unlessKnownTo: request)
     }
 
     /// `{"label": …, "lifetime": seconds, "scopes": […]}`; the answer is the only place that holds the key itself, as `secret`.
@@ -83,8 +85,13 @@ struct KeyInterface: Sendable {
     static let longestLifetime = 10 * 366 * 86_400
 
     @Sendable private func revokeKey(_ request: Request, _ context: WebContext) async throws -> Response {
-        try await panal.revokeKey(try context.principal, try Self.id(context))
-        return Response(status: .noContent)
+        let (principal, id) = (try context.principal, try Self.id(context))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.revocableKey(principal, id) }, document: Documents.key
+        ) { known in
+            try await panal.revokeKey(principal, id, expecting: known)
+            return Response(status: .noContent)
+        }
     }
 
     /// `{"grace": seconds}`

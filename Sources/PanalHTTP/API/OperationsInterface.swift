@@ -15,63 +15,62 @@ struct OperationsInterface: Sendable {
                     .document(.object(["settings": .list(of: .setting)]), "All settings")),
             Route(.patch, "/api/v1/settings", .administratorInterface, changeSettings)
                 .described(
-                    "changeSettings", .service, "Set something",
+                    "changeSettings", .service, "Set something", .guarded,
                     .note("All or none of the settings that are named; `null` makes one what it was at first."),
-                    .body(.settingsChange), .answer(.ok, .object(["settings": .list(of: .setting)]), "All settings")),
+                    .body(.settingsChange),
+                    .answer(.ok, .object(["settings": .list(of: .setting)]), "All settings", .eTag)),
             Route(.get, "/api/v1/audit", .administratorInterface, audit)
                 .described(
                     "listAudit", .service, "Who did what, the newest first",
                     .query("user", .identifier, "Only of this user."),
                     .query("action", .text(1...100).example("createKey"), "Only this operation."),
                     .query("before", .integer(1 ... .max), "Only entries before this number."),
-                    .query("limit", .integer(1...1_000).unset(100), "At most so many."),
-                    .answer(.ok, .object(["audit": .list(of: .auditEntry)]), "The entries", .link)),
+                    .pages("audit", of: .auditEntry, "The entries")),
         ]
     }
 
     @Sendable private func settings(_ request: Request, _ context: WebContext) async throws -> Response {
-        let entries = try panal.settings(try context.principal)
-        return try .json(.object(["settings": .array(entries.map(Documents.setting))]), unlessKnownTo: request)
+        try .json(Documents.settings(try panal.settings(try context.principal)), unlessKnownTo: request)
     }
 
     @Sendable private func changeSettings(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
-        let entries = try await panal.changeSettings(
-            try context.principal, members.mapValues { $0 == .null ? nil : $0 })
+        let principal = try context.principal
         // None of them is a secret.
         let texts = try members.sorted { $0.key < $1.key }.map {
             "\($0.key)=\(String(decoding: try $0.value.serialized(), as: UTF8.self))"
         }
-        context.auditNote.detail = texts.joined(separator: " ")
-        return try .json(.object(["settings": .array(entries.map(Documents.setting))]))
+        context.auditNote.detail = String(texts.joined(separator: " ").prefix(1_024))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.storedSettings(principal) },
+            document: { Documents.settings($0.entries) }
+        ) { known in
+            let entries = try await panal.changeSettings(
+                principal, members.mapValues { $0 == .null ? nil : $0 }, expecting: known?.stored)
+            return try .marked(Documents.settings(entries))
+        }
     }
 
     @Sendable private func audit(_ request: Request, _ context: WebContext) async throws -> Response {
         let query = try Query(request)
-        let limit = try query.integer("limit", in: 1...1_000) ?? 100
         let user = try query.text("user").map { text in
             guard let user = UserID(text) else {
                 throw ServiceError(.malformed, "‘user’ of the query is no identifier")
             }
             return user
         }
-        let entries = try await panal.audit(
-            try context.principal,
-            AuditQuery(
-                user: user, action: try query.text("action"), before: try query.integer("before", in: 1...Int.max),
-                limit: limit))
-        var response = try Response.json(.object(["audit": .array(entries.map(Documents.auditEntry))]))
-        if entries.count == limit, let last = entries.last {
-            var next = "\(Documents.base)/audit?before=\(last.number)&limit=\(limit)"
-            if let user { next += "&user=\(user)" }
-            if let action = try query.text("action") { next += "&action=\(PercentCoding.encoded(action, also: ""))" }
-            response.headers[.link] = "<\(next)>; rel=\"next\""
-        }
-        return response
+        let page = try await panal.auditPage(
+            try context.principal, user: user, action: try query.text("action"),
+            before: try query.integer("before", in: 1...Int.max), try Paging.wish(query))
+        return try Paging.answer("audit", page.entries.map(Documents.auditEntry), next: page.next, request)
     }
 }
 
 extension Documents {
+    static func settings(_ entries: [SettingEntry]) -> JSONValue {
+        .object(["settings": .array(entries.map(setting))])
+    }
+
     static func setting(_ entry: SettingEntry) -> JSONValue {
         var members: [String: JSONValue?] = [
             "name": .string(entry.rule.name), "value": entry.value, "standard": entry.standard,

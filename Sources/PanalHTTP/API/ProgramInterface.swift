@@ -13,7 +13,7 @@ struct ProgramInterface: Sendable {
             Route(.get, "/api/v1/programs", .interface, list)
                 .described(
                     "listPrograms", .programs, "The programs that one may use",
-                    .document(.object(["programs": .list(of: .program)]), "All of them, by name")),
+                    .pages("programs", of: .program, "By name", .most)),
             Route(.post, "/api/v1/programs", .interface, publish)
                 .described(
                     "publishProgram", .programs, "Publish a program, or a new version of one",
@@ -33,7 +33,7 @@ struct ProgramInterface: Sendable {
             Route(.get, "/api/v1/programs/{name}/versions", .interface, versions)
                 .described(
                     "listProgramVersions", .programs, "The versions of a program",
-                    .document(.object(["versions": .list(of: .program)]), "The newest first")),
+                    .pages("versions", of: .program, "The newest first", .most)),
             Route(.get, "/api/v1/programs/{name}/versions/{version}", .interface, showVersion)
                 .described(
                     "getProgramVersion", .programs, "One version of a program",
@@ -56,9 +56,8 @@ struct ProgramInterface: Sendable {
     private static let version = OperationPart.query("version", .integer(1 ... .max), "The newest when it is missing.")
 
     @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
-        let entries = try await panal.programs(try context.principal)
-        return try .json(
-            .object(["programs": .array(entries.map(Documents.program))]), unlessKnownTo: request)
+        let page = try await panal.programPage(try context.principal, try Paging.wish(try Query(request), .most))
+        return try Paging.answer("programs", page.entries.map(Documents.program), next: page.next, request)
     }
 
     /// `multipart/form-data` with the parts `manifest`, `program`, and if it is to be everybody's, `public` (`true`).
@@ -77,8 +76,9 @@ struct ProgramInterface: Sendable {
     }
 
     @Sendable private func versions(_ request: Request, _ context: WebContext) async throws -> Response {
-        let entries = try await panal.versions(try context.principal, program: try context.parameter("name"))
-        return try .json(.object(["versions": .array(entries.map(Documents.program))]), unlessKnownTo: request)
+        let page = try await panal.versionPage(
+            try context.principal, program: try context.parameter("name"), try Paging.wish(try Query(request), .most))
+        return try Paging.answer("versions", page.entries.map(Documents.program), next: page.next, request)
     }
 
     @Sendable private func showVersion(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -110,10 +110,13 @@ struct ProgramInterface: Sendable {
         guard let isPublic = try JSONBody.boolean("public", in: members) else { throw JSONBody.required("public") }
         let principal = try context.principal
         let name = try context.parameter("name")
-        try Preconditions.check(
-            request, Documents.program(try await panal.program(principal, name: name, version: nil)))
-        _ = try await panal.setPublic(principal, name: name, to: isPublic)
-        return try .marked(Documents.program(try await panal.program(principal, name: name, version: nil)))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.program(principal, name: name, version: nil) },
+            document: Documents.program
+        ) { known in
+            _ = try await panal.setPublic(principal, name: name, to: isPublic, expecting: known?.program)
+            return try .marked(Documents.program(try await panal.program(principal, name: name, version: nil)))
+        }
     }
 
     @Sendable private func profiles(_ request: Request, _ context: WebContext) async throws -> Response {

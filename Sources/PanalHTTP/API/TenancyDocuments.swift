@@ -22,6 +22,12 @@ extension Documents {
         ])
     }
 
+    static func user(_ account: User, _ rights: AccountRights) -> JSONValue {
+        guard case .object(var document) = user(account) else { return .null }
+        document["rights"] = Self.rights(rights)
+        return .object(document)
+    }
+
     static func rights(_ rights: AccountRights) -> JSONValue {
         func list(_ names: [String]) -> JSONValue { .array(names.map(JSONValue.string)) }
         return object([

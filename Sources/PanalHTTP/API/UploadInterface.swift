@@ -46,6 +46,7 @@ struct UploadInterface: Sendable {
             Route(.patch, Self.base + "/{id}", .interface) { try await tus($0, $1, append) }
                 .described(
                     "continueUpload", .uploads, "Send the next bytes of an upload", .scope(.jobs), Self.resumable,
+                    .guarded,
                     .header(
                         "Upload-Offset", .integer(0 ... .max).example(0), "How many bytes are there before these.",
                         isRequired: true), Self.checksum, .body([(Self.bytesType, .bytes)]),
@@ -53,7 +54,7 @@ struct UploadInterface: Sendable {
                     .refuses(.conflict, .locked, .checksumMismatch, .preconditionFailed)),
             Route(.delete, Self.base + "/{id}", .interface) { try await tus($0, $1, remove) }
                 .described(
-                    "deleteUpload", .uploads, "Give an upload up", .scope(.jobs), Self.resumable,
+                    "deleteUpload", .uploads, "Give an upload up", .scope(.jobs), Self.resumable, .guarded,
                     .empty(.noContent, "It is gone", .tusResumable), .refuses(.locked, .preconditionFailed)),
         ]
     }
@@ -141,15 +142,26 @@ struct UploadInterface: Sendable {
             throw WebError.mediaType(type, takes: Self.bytesType)
         }
         let checksum = try request.headers[.uploadChecksum].map { try UploadChecksum($0) }
-        let upload = try await panal.receive(
-            try context.principal, try context.identifier("id", of: Upload.self),
-            at: try Self.number(.uploadOffset, in: request), checksum: checksum, Self.pieces(request))
-        return Self.answer(.noContent, upload)
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Upload.self))
+        let offset = try Self.number(.uploadOffset, in: request)
+        return try await Preconditions.guarded(
+            request, current: { try await panal.upload(principal, id) }, document: Documents.upload
+        ) { _ in
+            // The offset is a precondition of its own, which is looked at while nobody else writes.
+            Self.answer(
+                .noContent,
+                try await panal.receive(principal, id, at: offset, checksum: checksum, Self.pieces(request)))
+        }
     }
 
     @Sendable private func remove(_ request: Request, _ context: WebContext) async throws -> Response {
-        try await panal.deleteUpload(try context.principal, try context.identifier("id", of: Upload.self))
-        return Response(status: .noContent)
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Upload.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.upload(principal, id) }, document: Documents.upload
+        ) { known in
+            try await panal.deleteUpload(principal, id, expecting: known)
+            return Response(status: .noContent)
+        }
     }
 
     private static func pieces(_ request: Request) -> some AsyncSequence<[UInt8], any Error> & Sendable {

@@ -42,8 +42,7 @@ struct WebhookInterface: Sendable {
             Route(.get, "/api/v1/webhooks/{id}/deliveries", .interface, deliveries)
                 .described(
                     "listDeliveries", .account, "What was sent, and what came of it", .scope(.account),
-                    .query("limit", .integer(1...200), "At most so many."),
-                    .answer(.ok, .object(["deliveries": .list(of: .webhookDelivery)]), "The newest first")),
+                    .pages("deliveries", of: .webhookDelivery, "The newest first")),
         ]
     }
 
@@ -87,10 +86,10 @@ struct WebhookInterface: Sendable {
     }
 
     @Sendable private func deliveries(_ request: Request, _ context: WebContext) async throws -> Response {
-        let limit = try Query(request).integer("limit", in: 1...200) ?? 50
-        let found = try await panal.deliveries(
-            try context.principal, of: try context.identifier("id", of: Webhook.self), limit: limit)
-        return try .json(.object(["deliveries": .array(found.map(Self.document))]))
+        let page = try await panal.deliveryPage(
+            try context.principal, of: try context.identifier("id", of: Webhook.self),
+            try Paging.wish(try Query(request)))
+        return try Paging.answer("deliveries", page.entries.map(Self.document), next: page.next, request)
     }
 
     /// A list of events that somebody may choose; nil for the usual ones.

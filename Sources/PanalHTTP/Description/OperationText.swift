@@ -111,7 +111,9 @@ struct OperationText: Sendable {
         ]
         if refusal.status == 422 { example["errors"] = [["pointer": "/size", "detail": "‘x’ is no whole number"]] }
         var headers: [String: JSONValue] = [:]
-        let named: [Int: AnswerHeader] = [401: .wwwAuthenticate, 429: .retryAfter, 507: .retryAfter]
+        let named: [Int: AnswerHeader] = [
+            401: .wwwAuthenticate, 412: .eTag, 429: .retryAfter, 507: .retryAfter,
+        ]
         if let header = named[refusal.status] {
             headers[header.name] = ["$ref": .string("#/components/headers/\(header.name)")]
         }

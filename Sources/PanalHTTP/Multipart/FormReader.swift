@@ -52,6 +52,9 @@ struct FormReader: Sendable {
     /// Bytes of one text field, and of all of them together; a manifest is the largest text that comes this way.
     static let textLimit = 1 << 20
     static let textsLimit = 4 << 20
+    /// Files of one form, and as many of the largest ones as they may be together: each is written before anybody knows what it is for.
+    static let filesLimit = 200
+    static let largestFiles = 4
 
     /// Reads the whole form. `admit` sees the fields read so far before the first file is taken, and at the end:
     /// whatever must hold before a byte is stored (the form's token) is checked there. Parts named in `texts` are read
@@ -105,7 +108,8 @@ struct FormReader: Sendable {
     ) async throws -> Form {
         var form = Form()
         var target: Target?
-        var texts = 0
+        var (texts, files, bytesOfFiles) = (0, 0, 0)
+        let mostBytes = panal.largestUpload.multipliedReportingOverflow(by: Self.largestFiles).partialValue
         do {
             for try await bytes in request.body {
                 parser.feed(bytes)
@@ -116,9 +120,20 @@ struct FormReader: Sendable {
                             target = .text(name: part.name, bytes: [])
                         } else {
                             try admit(form)
+                            files += 1
+                            guard files <= Self.filesLimit else {
+                                throw ServiceError(.tooLarge, "the form has more than \(Self.filesLimit) files")
+                            }
                             target = try await begin(part, as: principal)
                         }
                     case .bytes(let bytes):
+                        if case .file? = target { bytesOfFiles += bytes.readableBytes }
+                        guard bytesOfFiles <= mostBytes else {
+                            throw ServiceError(
+                                .tooLarge,
+                                "the files of the form are larger than \(ByteCount.text(mostBytes)) together: send them one by one "
+                                    + "to \(Documents.base)/uploads")
+                        }
                         texts += try await add(bytes, to: &target)
                         guard texts <= Self.textsLimit else {
                             throw ServiceError(.tooLarge, "the texts of the form are larger than 4 MiB together")

@@ -33,9 +33,9 @@ struct JobPages: Sendable {
         let state = try query.state("state")
         let everyone = try query.boolean("everyone") ?? false && principal.isAdministrator
         let page = try await panal.jobPage(
-            principal, program: program, state: state, cursor: try query.text("cursor"), limit: Self.pageLength,
-            everyone: everyone)
-        let jobs = page.jobs
+            principal, program: program, state: state,
+            PageWish(cursor: try query.text("cursor"), limit: Self.pageLength), everyone: everyone)
+        let jobs = page.entries
         var next: String?
         if let cursor = page.next {
             var parts = ["cursor=\(cursor)"]

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import PanalCore
 import PanalService
 
@@ -38,6 +39,7 @@ struct Gate: Sendable {
         }
         // Known from here on, also to the log of those who try what they may not.
         context.caller = caller
+        context.access = access(of: caller, request, isPage: route.access.isPage)
         guard !route.access.isForAdministrators || caller.principal.isAdministrator else {
             throw ServiceError(.forbidden, "only administrators may do this")
         }
@@ -47,18 +49,28 @@ struct Gate: Sendable {
         return caller
     }
 
+    /// How an answer that takes its time learns that `caller` may not read on: whatever has let them in is asked again.
+    private func access(of caller: Caller, _ request: Request, isPage: Bool) -> LiveAccess {
+        let head = Request(head: request.head, body: RequestBody(buffer: ByteBuffer()))
+        return LiveAccess(panal: panal, user: caller.principal.user, ends: caller.ends) {
+            // Where the store does not answer, nobody may.
+            (try? await identify(head, isPage: isPage))?.principal == caller.principal
+        }
+    }
+
     private func identify(_ request: Request, isPage: Bool) async throws -> Caller? {
         if !isPage, let header = request.headers[.authorization] {
             let halves = header.split(separator: " ", maxSplits: 1)
             guard halves.count == 2, halves[0].lowercased() == "bearer",
                 let principal = try await panal.principal(apiKey: String(halves[1]))
             else { throw ServiceError(.unauthenticated, "the API key is not valid (any more)") }
-            return Caller(principal: principal, means: .key)
+            return Caller(principal: principal, means: .key, ends: principal.key?.expires)
         }
         guard let token = cookies.session(of: request), let session = try await panal.session(token: token) else {
             return nil
         }
-        return Caller(principal: session.principal, means: .session(csrf: session.csrf))
+        return Caller(
+            principal: session.principal, means: .session(csrf: session.csrf), ends: session.expires)
     }
 
     static func isSafe(_ method: HTTPRequest.Method) -> Bool { method == .get || method == .head }

@@ -24,6 +24,7 @@ struct Problem: Sendable {
         case .malformed: (.badRequest, "malformed", "The request cannot be understood")
         case .invalid: (.unprocessableContent, "invalid", "Fields are wrong")
         case .conflict: (.conflict, "conflict", "It clashes with what is there")
+        case .changed: (.preconditionFailed, "precondition-failed", "Changed meanwhile")
         case .locked: (.locked, "locked", "In use")
         case .mismatch: (.checksumMismatch, "checksum-mismatch", "Not the bytes that were meant")
         case .tooLarge: (.contentTooLarge, "too-large", "Larger than is taken")
@@ -80,19 +81,39 @@ struct Problem: Sendable {
         }
     }
 
-    /// The answer of the programming interface.
-    func response(instance: String) throws -> Response {
+    /// What a client gets of it as JSON. A request of a megabyte can be wrong in a hundred thousand places: the answer names no more
+    /// of them than a person reads.
+    func document(instance: String?) -> JSONValue {
         var body = numbers
         let common: [String: JSONValue] = [
             "type": .string("urn:panal:problem:\(kind)"), "title": .string(title),
-            "status": .integer(status.code), "detail": .string(detail), "instance": .string(instance),
+            "status": .integer(status.code), "detail": .string(Self.shortened(detail)),
         ]
         body.merge(common) { _, common in common }
+        if let instance { body["instance"] = .string(Self.shortened(instance)) }
         if !mistakes.isEmpty {
             body["errors"] = .array(
-                mistakes.map { .object(["pointer": .string($0.pointer), "detail": .string($0.detail)]) })
+                mistakes.prefix(Self.mostMistakes).map {
+                    .object([
+                        "pointer": .string(Self.shortened($0.pointer)), "detail": .string(Self.shortened($0.detail)),
+                    ])
+                })
         }
-        var response = try Response.json(.object(body), status: status)
+        return .object(body)
+    }
+
+    private static let mostMistakes = 100
+    /// Bytes of one text, which may repeat what the client has sent.
+    private static let longestText = 2_048
+
+    private static func shortened(_ text: String) -> String {
+        guard text.utf8.count > longestText else { return text }
+        return String(decoding: text.utf8.prefix(longestText), as: UTF8.self) + "…"
+    }
+
+    /// The answer of the programming interface.
+    func response(instance: String) throws -> Response {
+        var response = try Response.json(document(instance: instance), status: status)
         response.headers[.contentType] = "application/problem+json"
         response.headers[.cacheControl] = "no-store"
         for field in headers { response.headers[field.name] = field.value }

@@ -43,7 +43,11 @@ struct RequestScope: RouterMiddleware {
         meter.begin()
         var response: Response
         do {
-            response = try await next(request, context)
+            // What is made of a request goes on in its trace: a job's webhooks, after a restart too.
+            let inner = context
+            response = try await TraceContext.$current.withValue(trace.isContinued ? trace : nil) {
+                try await next(request, inner)
+            }
         } catch let error as HTTPParserError {
             // Not HTTP any more: the server's own handling closes the connection.
             meter.end(request.method, route: context.endpointPath, status: 400, took: ContinuousClock.now - begin)

@@ -2,6 +2,7 @@ import HTTPTypes
 package import Hummingbird
 import HummingbirdCore
 package import Logging
+import PanalCore
 package import PanalService
 
 package struct WebConfiguration: Hashable, Sendable {
@@ -103,6 +104,12 @@ package struct Web: Sendable {
             context.caller = try await gate.caller(for: route, request, context)
             try route.operation?.refuseEmptyParameters(of: request)
             let response = try await route.handler(request, context)
+            // Whoever has waited for an answer is told nothing when their key was revoked meanwhile. What was changed is told as it is.
+            if Gate.isSafe(route.method), HeaderValues.wait(request.headers) != nil, let access = context.access,
+                await !access.holds()
+            {
+                throw ServiceError(.unauthenticated, "what this was asked for with is not valid any more")
+            }
             await auditor.note(route, request, context, status: response.status.code)
             return response
         } catch {

@@ -16,6 +16,12 @@ package struct WebContext: RequestContext {
     var requestID = ""
     var language = Language.english
     private let knownCaller = CallerBox()
+    /// Whether the caller's access goes on; for answers that take their time.
+    var access: LiveAccess? {
+        get { knownAccess.value.withLock { $0 } }
+        nonmutating set { knownAccess.value.withLock { $0 = newValue } }
+    }
+    private let knownAccess = AccessBox()
     private let notes = AuditBox()
     private let knownRate = RateBox()
     /// What is left to whoever asks, for the answer's header; nil where there is no limit.
@@ -80,6 +86,10 @@ private final class RateBox: Sendable {
     let value = Mutex<RateLimits.Verdict?>(nil)
 }
 
+private final class AccessBox: Sendable {
+    let value = Mutex<LiveAccess?>(nil)
+}
+
 private final class CallerBox: Sendable {
     let value = Mutex<Caller?>(nil)
 }
@@ -94,6 +104,8 @@ struct Caller: Sendable {
 
     var principal: Principal
     var means: Means
+    /// When the key or the session ends by itself; nil for a key without an end.
+    var ends: Timestamp?
 
     var csrf: String? {
         if case .session(let csrf) = means { csrf } else { nil }

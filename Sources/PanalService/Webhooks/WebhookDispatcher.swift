@@ -107,7 +107,9 @@ actor WebhookDispatcher {
         }
         do throws(WebhookFailure) {
             let address = try await address(of: target)
-            let headers = WebhookSigning.headers(id: delivery.id, at: moment, body: body, secret: secret)
+            var headers = WebhookSigning.headers(id: delivery.id, at: moment, body: body, secret: secret)
+            // Each attempt is a span of its own in the trace of the request that the message comes of.
+            if let trace = delivery.trace { headers.append(("traceparent", TraceContext(continuing: trace).header)) }
             let status = try await outlet.transport.post(target, to: address, headers: headers, body: body)
             switch status {
             case 200..<300: return (status, nil)

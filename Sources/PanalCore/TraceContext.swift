@@ -1,24 +1,31 @@
 /// The trace that a request belongs to, as W3C's Trace Context has it: the client's, or a new one.
-struct TraceContext: Hashable, Sendable {
+package struct TraceContext: Hashable, Sendable {
     /// 32 and 16 hexadecimal digits.
-    let trace: String
-    let span: String
-    let flags: String
+    package let trace: String
+    package let span: String
+    package let flags: String
+    /// Whether somebody else has begun it.
+    package let isContinued: Bool
+
+    /// That of the request which is being carried out; nil where nobody told one.
+    @TaskLocal package static var current: TraceContext?
 
     /// A span of this server's in the trace of `header`; in a new one where the header is missing or wrong, as the standard has it.
-    init(continuing header: String?) {
+    package init(continuing header: String?) {
         var generator = SystemRandomNumberGenerator()
         span = Self.hexadecimal(1, &generator)
         if let header, let (trace, flags) = Self.parse(header) {
             self.trace = trace
             self.flags = flags
+            isContinued = true
         } else {
             trace = Self.hexadecimal(2, &generator)
             flags = "00"
+            isContinued = false
         }
     }
 
-    var header: String { "00-\(trace)-\(span)-\(flags)" }
+    package var header: String { "00-\(trace)-\(span)-\(flags)" }
 
     private static func parse(_ header: String) -> (trace: String, flags: String)? {
         guard header.utf8.count <= 256 else { return nil }
