@@ -44,6 +44,19 @@ def literal(name, value, indexed=False):
     return (b"\x40" if indexed else b"\x00") + text(name) + text(value)
 
 
+def number(value, is_packed):
+    """Digits, plain or in HPACK's Huffman code (RFC 7541, appendix B)."""
+    if not is_packed:
+        return int(value)
+    bits, digits = "".join(f"{byte:08b}" for byte in value), ""
+    codes = {f"{n:05b}": str(n) for n in range(3)} | {f"{n + 22:06b}": str(n) for n in range(3, 10)}
+    while True:
+        code = next((code for code in codes if bits.startswith(code)), None)
+        if code is None or len(digits) == 3:
+            return int(digits)
+        digits, bits = digits + codes[code], bits[len(code) :]
+
+
 class Connection:
     def __init__(self, port, certificate, settings=(), buffer=None):
         context = ssl.create_default_context(cafile=certificate)
@@ -109,8 +122,7 @@ class Connection:
             known = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
             status = known.get(payload[0], 0)
             if status == 0:
-                digits = payload[2:5] if payload[1] == 3 else b""
-                status = int(digits) if digits.isdigit() else 1
+                status = number(payload[2 : 2 + (payload[1] & 127)], payload[1] & 128)
             self.answered[stream] = status
             self.statuses[status] += 1
         if kind == DATA:

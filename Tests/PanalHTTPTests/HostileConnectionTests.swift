@@ -167,20 +167,18 @@ import Testing
         }
     }
 
-    /// Ten thousand that say nothing, from several addresses, and others are answered meanwhile and afterwards.
+    /// Ten thousand that say nothing, from several addresses, and others are answered meanwhile and afterwards. The other ends are
+    /// another process's, since one is seldom allowed twenty thousand files.
     @Test func tenThousandIdleConnectionsKeepNobodyOut() async throws {
         let count = 10_000
-        try await Descriptors.with(2 * count + 2_000) {
-            try await Site.listen(ConnectionTests.listener(places: count + 2_000, pace: Pace(head: .seconds(3_600)))) {
-                site, port in
-                var held: [RawConnection] = []
-                for number in 0..<count {
-                    // Some have said half a line.
-                    let connection = try RawConnection(port: port, from: 2 + number % 16)
-                    if number % 4 == 0 { try await connection.send("GET /healthz HTT") }
-                    held.append(connection)
-                    if number % 1_000 == 999 { #expect(try await Self.isServing(port), "beside \(number + 1)") }
-                }
+        try await Descriptors.with(count + 2_000) {
+            try await Site.listen(
+                ConnectionTests.listener(places: count + 2_000, pace: Pace(head: .seconds(3_600)))
+            ) { site, port in
+                let script = URL(filePath: #filePath).deletingLastPathComponent()
+                    .appending(path: "../Clients/hostile_idle.py").standardizedFileURL.path()
+                let holder = try Holder(["python3", script, "\(port)", "\(count)"])
+                #expect(try await holder.line() == "held \(count)")
                 let job = try await site.job(Script(output: "hello\n"))
                 for _ in 0..<20 {
                     let connection = try RawConnection(port: port)
@@ -190,13 +188,8 @@ import Testing
                     #expect(try await connection.isAnswered())
                 }
                 // There was room for them: none was closed for another, and each is still heard.
-                for number in stride(from: 0, to: count, by: 401) {
-                    held[number].take()
-                    #expect(!held[number].isClosed, "\(number)")
-                    try await held[number].send(number % 4 == 0 ? "P/1.1\r\nHost: x\r\n\r\n" : ConnectionTests.ask)
-                    #expect(try await held[number].isAnswered(), "\(number)")
-                }
-                held = []
+                try holder.goOn()
+                #expect(try await holder.line() == "answered 25")
                 #expect(try await Self.isServing(port))
             }
         }
@@ -216,6 +209,46 @@ import Testing
             }
         }
     }
+}
+
+/// A process that says something, waits for a line, and says something again. It ends with this.
+private final class Holder {
+    private let process: Process
+    private let entry: FileHandle
+    private let lines: AsyncStream<String>
+
+    init(_ command: [String]) throws {
+        let (input, output) = (Pipe(), Pipe())
+        process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = command
+        process.standardInput = input
+        process.standardOutput = output
+        entry = input.fileHandleForWriting
+        let (lines, continuation) = AsyncStream.makeStream(of: String.self)
+        self.lines = lines
+        let reader = output.fileHandleForReading
+        try process.run()
+        // It waits for a process: on a thread of its own.
+        Thread.detachNewThread {
+            while case let bytes = reader.availableData, !bytes.isEmpty {
+                for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+                    continuation.yield(String(line))
+                }
+            }
+            continuation.finish()
+        }
+    }
+
+    deinit { process.terminate() }
+
+    /// Its next line; nil when it has ended.
+    func line() async throws -> String? {
+        for await line in lines { return line }
+        return nil
+    }
+
+    func goOn() throws { try entry.write(contentsOf: Data("\n".utf8)) }
 }
 
 /// Lets this process have more files open for a while: both ends of each connection are its own.

@@ -112,7 +112,16 @@ final class PaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard unanswered == 0 else { return }
         rest(context)
         guard context.channel.isActive else { return }
-        if isReadingBody { lingering = .now } else { waiting = .now }
+        if isReadingBody {
+            lingering = .now
+            if !isRefused {
+                // Sooner than what was waited for until now.
+                timer?.cancel()
+                timer = nil
+            }
+        } else {
+            waiting = .now
+        }
         watch(context)
     }
 
