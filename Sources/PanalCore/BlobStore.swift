@@ -22,6 +22,9 @@ package protocol BlobStore: UploadFiles {
     /// What is stored of a stream so far, empty when nothing was written.
     func stream(_ stream: OutputStream, of job: JobID) async throws -> StoredBytes
 
+    /// Forgets what these jobs wrote to their streams; who reads it at this moment reads on.
+    func removeStreams(of jobs: [JobID]) async throws
+
     /// Removes blobs outside `referenced` that were last written or found again before `moment`; answers how many.
     func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int
     /// The same for program folders.
@@ -80,6 +83,11 @@ package struct StoredBytes: Sendable {
         return StoredBytes(size: size, range: range, source: source)
     }
 
+    /// The same bytes; whoever has them, or still walks through them, also has `token`.
+    package func holding(_ token: any Sendable & AnyObject) -> StoredBytes {
+        StoredBytes(size: size, range: range, source: HoldingSource(source: source, token: token))
+    }
+
     /// Everything at once; for content known to be small.
     package func all() async throws -> [UInt8] {
         var bytes: [UInt8] = []
@@ -121,6 +129,13 @@ extension StoredBytes: AsyncSequence {
     package func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(source: source, range: range)
     }
+}
+
+private struct HoldingSource: ByteSource {
+    let source: any ByteSource
+    let token: any Sendable & AnyObject
+
+    func open() async throws -> any ByteReader { try await source.open() }
 }
 
 /// Where stored bytes come from. A reader stays valid when the bytes are removed meanwhile.

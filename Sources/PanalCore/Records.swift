@@ -194,6 +194,9 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var files: [JobFile]
     /// What it costs; nil for jobs of before that was written down.
     package var charge: JobCharge?
+    package var keeping = OutputKeeping()
+    /// Until when its outputs are kept at least; nil for good. Not stored.
+    package var outputsExpire: Timestamp?
 
     package init(
         id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,

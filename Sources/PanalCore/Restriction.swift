@@ -17,10 +17,13 @@ package struct Restriction: Hashable, Sendable, Codable {
     package var queuedJobs: Int?
     /// Bytes of a user's programs, and of what their jobs left, together.
     package var storedBytes: Int?
+    /// Days for which the outputs of a user's jobs are kept, in place of what is set for everybody.
+    package var outputDays: Int?
 
     package init(
         profiles: Set<String>? = nil, pools: Set<String>? = nil, allocator: String? = nil,
-        repositories: Set<String>? = nil, runningCores: Int? = nil, queuedJobs: Int? = nil, storedBytes: Int? = nil
+        repositories: Set<String>? = nil, runningCores: Int? = nil, queuedJobs: Int? = nil, storedBytes: Int? = nil,
+        outputDays: Int? = nil
     ) {
         self.profiles = profiles
         self.pools = pools
@@ -29,6 +32,7 @@ package struct Restriction: Hashable, Sendable, Codable {
         self.runningCores = runningCores
         self.queuedJobs = queuedJobs
         self.storedBytes = storedBytes
+        self.outputDays = outputDays
     }
 
     package static let none = Restriction()
@@ -48,7 +52,7 @@ package struct Restriction: Hashable, Sendable, Codable {
             profiles: united(\.profiles), pools: united(\.pools),
             allocator: own.allocator ?? groups.lazy.compactMap(\.allocator).first, repositories: united(\.repositories),
             runningCores: largest(\.runningCores), queuedJobs: largest(\.queuedJobs),
-            storedBytes: largest(\.storedBytes))
+            storedBytes: largest(\.storedBytes), outputDays: largest(\.outputDays))
     }
 }
 

@@ -7,6 +7,8 @@ package struct ServiceError: Error, Hashable, Sendable {
         case forbidden
         /// Not there, or not there for this principal.
         case notFound
+        /// It was there and has been removed.
+        case gone
         /// The request as a whole is not understandable.
         case malformed
         /// Fields are wrong; `mistakes` says which.

@@ -13,6 +13,11 @@ extension Panal {
     /// Messages that have not arrived; nil where none are sent.
     package func waitingDeliveries() async throws -> Int? { try await webhooks?.store.waitingDeliveries() }
 
+    /// What ended jobs left that is there, as of the last sweep, and bytes that were removed since the start, by cause.
+    package func outputFigures() -> (kept: OutputFigures?, removed: [RemovalCause: Int]) {
+        (keptOutputs.withLock { $0 }, removedBytes.withLock { $0 })
+    }
+
     func measureBlobs() async {
         guard let meter = blobs as? any BlobMeter else { return }
         do {

@@ -82,7 +82,7 @@ extension Panal {
             job.message = job.standstill?.sentence ?? job.message
         case .finished, .failed, .cancelled: break
         }
-        return job
+        return withExpiry(job)
     }
 
     /// Jobs, the newest first, `limit` (1 to 1000) of them from before `before` on. `everyone` is for administrators, others get
@@ -96,7 +96,7 @@ extension Panal {
         let query = JobQuery(
             owner: everyone ? nil : principal.user, program: program, state: state, before: before,
             limit: min(max(limit, 1), 1_000))
-        return try await store.jobs(query)
+        return try await store.jobs(query).map(withExpiry)
     }
 
     /// The states that a job went through, the oldest first.
@@ -136,12 +136,14 @@ extension Panal {
         return try await job(principal, id)
     }
 
-    /// What a job wrote to a stream, so far or in all; `range` in bytes, clamped to what is there.
+    /// What a job wrote to a stream, so far or in all; `range` in bytes, clamped to what is there. Throws `gone` where it has been
+    /// removed, like ``file(_:_:path:range:)``.
     package func output(
         _ principal: Principal, _ id: JobID, stream: OutputStream, range: Range<Int>? = nil
     ) async throws -> StoredBytes {
-        _ = try await owned(id, principal)
-        return try await blobs.stream(stream, of: id).narrowed(to: range)
+        let reading = reads.begin(id)
+        try checkPresence(of: try await owned(id, principal))
+        return try await blobs.stream(stream, of: id).narrowed(to: range).holding(reading)
     }
 
     /// An element at once and whenever the job's state changed or it wrote something; ends after its final state. For live pages:
@@ -167,14 +169,16 @@ extension Panal {
     package func file(
         _ principal: Principal, _ id: JobID, path: String, range: Range<Int>? = nil
     ) async throws -> (file: JobFile, bytes: StoredBytes) {
+        let reading = reads.begin(id)
         let job = try await owned(id, principal)
         guard let file = job.files.first(where: { $0.path == path }) else {
             throw ServiceError(.notFound, "this job has no result file ‘\(path)’")
         }
-        return (file, try await blobs.blob(file.content).narrowed(to: range))
+        try checkPresence(of: job)
+        return (file, try await blobs.blob(file.content).narrowed(to: range).holding(reading))
     }
 
-    private func owned(_ id: JobID, _ principal: Principal) async throws -> Job {
+    func owned(_ id: JobID, _ principal: Principal) async throws -> Job {
         guard let job = try await store.job(id), job.owner == principal.user || principal.isAdministrator else {
             throw ServiceError(.notFound, "there is no such job")
         }

@@ -38,6 +38,7 @@ extension Panal {
             }
             let size = staged.files.reduce(0) { $0 + $1.bytes }
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
+            try await makeRoom(for: principal.user, bytes: max(size, 1))
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
             let draft = ProgramDraft(
                 name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,

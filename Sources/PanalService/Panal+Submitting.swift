@@ -99,7 +99,7 @@ extension Panal {
         guard let batch = try await store.batch(id), batch.owner == principal.user || principal.isAdministrator else {
             throw ServiceError(.notFound, "there is no such batch")
         }
-        return BatchReport(batch: batch, jobs: try await store.jobs(of: id))
+        return BatchReport(batch: batch, jobs: try await store.jobs(of: id).map(withExpiry))
     }
 
     /// Asks for the end of all jobs of a batch, as `cancel` does for one. Those that came last are asked first, so that none starts
@@ -130,6 +130,7 @@ extension Panal {
         isTold: Bool = true, _ runner: JobRunner
     ) async throws {
         try await uncancelled { [self] in
+            for owner in Set(jobs.map(\.draft.job.owner)) { try await makeRoom(for: owner, bytes: 1) }
             let gate = StoreGate()
             let refusal = await runner.submit(
                 jobs.map { job in

@@ -27,6 +27,8 @@ package struct AccountRights: Hashable, Sendable {
     package var storedBytes: Int?
     /// Bytes that count against the last one now.
     package var storedNow: Int
+    /// For how long the outputs of their jobs are kept.
+    package var outputs: RetentionRule
 }
 
 /// What may be changed of a group. The outer nil leaves a value as it is, the inner one takes the limit away.
@@ -47,6 +49,8 @@ package struct GroupChange: Hashable, Sendable {
 }
 
 extension Panal {
+    /// The algorithms that give jobs their host, by their words.
+    package var allocators: [String] { Allocator.allCases.map(\.rawValue) }
     /// The storage roots that there are.
     package static let repositories = ["main"]
     /// More of anything than there will be.
@@ -196,7 +200,7 @@ extension Panal {
             repositories: allowed(Self.repositories, rights.repositories),
             allocator: rights.allocator ?? configuration.schedule.policy.allocator.rawValue,
             runningCores: rights.runningCores, queuedJobs: rights.queuedJobs, storedBytes: rights.storedBytes,
-            storedNow: try await store.storedBytes(of: user))
+            storedNow: try await store.storedBytes(of: user), outputs: retention.rule(of: user))
     }
 
     // MARK: - Pools
@@ -257,19 +261,6 @@ extension Panal {
         } while bound != terms
     }
 
-    /// Throws `forbidden` where `user` would have more stored than they may.
-    func checkStorage(of user: UserID, _ rights: Restriction, adding bytes: Int) async throws {
-        guard let most = rights.storedBytes else { return }
-        let stored = try await store.storedBytes(of: user)
-        guard stored < most, bytes <= most - stored else {
-            let wish = bytes > 0 ? ", and this needs \(ByteCount.text(bytes))" : ""
-            throw ServiceError(
-                .forbidden,
-                "you may have \(ByteCount.text(most)) stored; your programs and results have \(ByteCount.text(stored))\(wish)"
-            )
-        }
-    }
-
     private func mistakes(in restriction: Restriction) -> [Mistake] {
         var mistakes: [Mistake] = []
         func check(_ names: Set<String>?, _ known: [String], _ name: String) {
@@ -295,6 +286,9 @@ extension Panal {
         check(restriction.runningCores, 1, "runningCores")
         check(restriction.queuedJobs, 0, "queuedJobs")
         check(restriction.storedBytes, 0, "storedBytes")
+        if let days = restriction.outputDays, !(1...36_600).contains(days) {
+            mistakes.append(Mistake(pointer: "/outputDays", detail: "a whole number from 1 to 36600"))
+        }
         return mistakes
     }
 

@@ -24,6 +24,9 @@ package final class Panal: Sendable {
     let retries = RetryTurns()
     let busyUploads = BusyUploads()
     let cursorKey = Mutex<[UInt8]?>(nil)
+    let reads = OutputReads()
+    let removedBytes = Mutex<[RemovalCause: Int]>([:])
+    let keptOutputs = Mutex<OutputFigures?>(nil)
     /// As of the last housekeeping.
     let measured = Mutex<BlobFigures?>(nil)
     /// Nil where nothing is sent.
@@ -114,6 +117,7 @@ package final class Panal: Sendable {
             if let runner { group.addTask { await runner.watchDeadlines() } }
             group.addTask {
                 await self.measureBlobs()
+                await self.sweepOutputs()
                 await self.tidyHourly()
             }
             group.addTask { await self.runWebhooks() }
@@ -122,6 +126,7 @@ package final class Panal: Sendable {
 
     private func tidyHourly() async {
         while (try? await Task.sleep(for: .seconds(3_600))) != nil {
+            await sweepOutputs()
             do {
                 try await tidy()
             } catch {

@@ -10,6 +10,14 @@ package enum SignUpMode: String, Hashable, Sendable, CaseIterable {
     case `open`
 }
 
+/// What becomes of a submission whose owner has more stored than they may.
+package enum OverQuota: String, Hashable, Sendable, CaseIterable {
+    /// It is refused with the numbers: nobody loses results that were paid for because they went on working.
+    case refuse
+    /// It is taken, and the outputs of the oldest jobs make room for it.
+    case removeOldest
+}
+
 /// What an administrator may change while the service runs (UnaCloud's *ServerVariable*). Spans in seconds.
 package struct RuntimeSettings: Hashable, Sendable {
     package var signUp = SignUpMode.closed
@@ -25,6 +33,11 @@ package struct RuntimeSettings: Hashable, Sendable {
     package var strangerRequestBurst = 3_000
     /// For how long the audit log is kept; nil for good.
     package var auditRetention: Duration? = .seconds(365 * 86_400)
+    /// For how long what ended jobs left is kept, and how long before its removal its owner is told.
+    package var outputs = RetentionRule(warning: .seconds(7 * 86_400))
+    package var overQuota = OverQuota.refuse
+    /// Jobs of one user whose outputs are kept whatever their age.
+    package var keptJobs = 100
 
     init(_ configuration: ServiceConfiguration) {
         sessionLifetime = configuration.sessionLifetime
@@ -106,6 +119,19 @@ package struct SettingRule: Sendable {
             integer(
                 "auditRetentionDays", 0...36_600, "Days for which the audit log is kept; 0 for good.",
                 \.auditRetentionDays),
+            integer(
+                "outputRetentionDays", 0...36_600,
+                "Days for which the outputs and logs of ended jobs are kept; 0 for good.", \.outputDays),
+            integer(
+                "outputWarningDays", 0...366,
+                "Days between telling a job's owner and removing its outputs, at least; 0 to tell nobody.",
+                \.outputWarningDays),
+            words(
+                "overQuota", OverQuota.allCases.map(\.rawValue),
+                "What becomes of a submission whose owner has more stored than they may: refused, or the oldest outputs make room.",
+                \.overQuotaWord),
+            integer(
+                "keptJobs", 0...1_000_000, "Jobs of one user that may be kept whatever their age.", \.keptJobs),
         ]
             + StateDeadlines.Kind.allCases.map { kind in
                 SettingRule(
@@ -136,6 +162,21 @@ extension RuntimeSettings {
     fileprivate var auditRetentionDays: Int {
         get { Self.days(auditRetention) }
         set { auditRetention = newValue == 0 ? nil : .seconds(newValue * 86_400) }
+    }
+
+    fileprivate var outputDays: Int {
+        get { Self.days(outputs.lifetime) }
+        set { outputs.lifetime = newValue == 0 ? nil : .seconds(newValue * 86_400) }
+    }
+
+    fileprivate var outputWarningDays: Int {
+        get { Self.days(outputs.warning) }
+        set { outputs.warning = .seconds(newValue * 86_400) }
+    }
+
+    fileprivate var overQuotaWord: String {
+        get { overQuota.rawValue }
+        set { overQuota = OverQuota(rawValue: newValue) ?? .refuse }
     }
 
     private static func days(_ span: Duration?) -> Int { span.map { Int($0.inSeconds / 86_400) } ?? 0 }

@@ -79,7 +79,8 @@ package struct Backup: Sendable {
                 throw BackupFailure(detail: "the database is damaged: \(verdict ?? "it does not say how")")
             }
             let blobs = try Row.fetchAll(
-                database, sql: "SELECT content FROM attempt_blobs UNION SELECT content FROM job_files"
+                database,
+                sql: "SELECT content FROM attempt_blobs UNION SELECT content FROM \(Schema.presentFiles)"
             ).map { ContentLayout.blob(try $0.hash(0)) }
             let programs = try Row.fetchAll(database, sql: "SELECT DISTINCT content FROM program_versions").map {
                 ContentLayout.program(try $0.hash(0))

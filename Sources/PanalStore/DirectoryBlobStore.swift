@@ -78,6 +78,12 @@ package final class DirectoryBlobStore: BlobStore {
         return StoredBytes(size: size, range: 0..<size, source: FileSource(path: path, disk: disk))
     }
 
+    package func removeStreams(of jobs: [JobID]) async throws {
+        try await disk.run { [folder] in
+            for job in jobs { try Files.removeTree(folder.jobPath(job)) }
+        }
+    }
+
     package func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) async throws -> Int {
         try await disk.run { [folder] in try folder.removeBlobs(except: referenced, before: moment) }
     }

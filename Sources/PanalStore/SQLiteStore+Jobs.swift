@@ -3,7 +3,8 @@ package import PanalCore
 
 let jobColumns = """
     id, owner, program, program_name, version, profile, state, submitted, started, ended, fields, outcome, usage, cores, message,
-    output_bytes, output_truncated, error_bytes, error_truncated, priority, attempt
+    output_bytes, output_truncated, error_bytes, error_truncated, priority, attempt, kept, expires, removed, removal,
+    removed_bytes, removed_files
     """
 
 extension SQLiteStore {
@@ -69,12 +70,13 @@ extension SQLiteStore {
                     """
             ).map { row in
                 var job = try Job(row: row)
-                let document: AttemptDocument = try row.document(22)
+                let next = Job.columnCount
+                let document: AttemptDocument = try row.document(next + 1)
                 job.charge = try Self.charge(of: job.id, database)
                 return UnfinishedJob(
-                    job: job, attempt: try document.attempt(job: job.id, number: try row.integer(21)),
-                    order: Int64(try row.integer(23)), cancelledBy: try row.optional(24, row.text),
-                    gang: try row.optional(25, row.identifier))
+                    job: job, attempt: try document.attempt(job: job.id, number: try row.integer(next)),
+                    order: Int64(try row.integer(next + 2)), cancelledBy: try row.optional(next + 3, row.text),
+                    gang: try row.optional(next + 4, row.identifier))
             }
         }
     }
@@ -121,7 +123,7 @@ extension SQLiteStore {
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT content FROM attempt_blobs UNION SELECT content FROM job_files
+                    SELECT content FROM attempt_blobs UNION SELECT content FROM \(Schema.presentFiles)
                     UNION SELECT content FROM uploads WHERE content IS NOT NULL
                     """)
             return Set(try rows.map { try $0.hash(0) })
@@ -231,6 +233,9 @@ extension SQLiteStore {
 }
 
 extension Job {
+    /// How many `jobColumns` there are.
+    static let columnCount = 27
+
     init(row: Row) throws {
         self.init(
             id: try row.identifier(0), owner: try row.identifier(1), program: try row.identifier(2),
@@ -242,5 +247,9 @@ extension Job {
             cores: try row.optional(13, row.document), message: try row.optional(14, row.text),
             output: StreamState(bytes: try row.integer(15), truncated: try row.flag(16)),
             error: StreamState(bytes: try row.integer(17), truncated: try row.flag(18)))
+        keeping = OutputKeeping(isKept: try row.flag(21), promised: try row.optional(22, row.moment))
+        keeping.removal = try row.optional(23, row.moment).map { moment in
+            OutputRemoval(at: moment, cause: try row.word(24), bytes: try row.integer(25), files: try row.integer(26))
+        }
     }
 }

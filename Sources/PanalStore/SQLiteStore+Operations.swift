@@ -52,18 +52,20 @@ extension SQLiteStore {
 
     package func append(_ entries: [AuditEntry]) async throws {
         try await write { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    INSERT INTO audit (at, user, name, key, address, request, action, target, status, detail)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
-            for entry in entries {
-                try statement.execute(arguments: [
-                    entry.at.microseconds, entry.user?.text, entry.name, entry.key?.text, entry.address,
-                    entry.request, entry.action, entry.target, entry.status, entry.detail,
-                ])
-            }
+            for entry in entries { try Self.insert(entry, database) }
         }
+    }
+
+    static func insert(_ entry: AuditEntry, _ database: Database) throws {
+        let statement = try database.cachedStatement(
+            sql: """
+                INSERT INTO audit (at, user, name, key, address, request, action, target, status, detail)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        try statement.execute(arguments: [
+            entry.at.microseconds, entry.user?.text, entry.name, entry.key?.text, entry.address,
+            entry.request, entry.action, entry.target, entry.status, entry.detail,
+        ])
     }
 
     package func audit(_ query: AuditQuery) async throws -> [AuditEntry] {

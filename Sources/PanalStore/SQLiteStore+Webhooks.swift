@@ -156,6 +156,12 @@ extension SQLiteStore: WebhookStore {
     /// Writes the messages of a job's step, in the transaction of the step: whatever happens to the service then, they are sent.
     static func announce(_ change: JobChange, of job: JobID, _ database: Database) throws {
         guard let event = WebhookEvent(of: change.state) else { return }
+        try announce(event, at: change.at, of: job, database)
+    }
+
+    static func announce(
+        _ event: WebhookEvent, at moment: Timestamp, of job: JobID, _ database: Database
+    ) throws {
         let statement = try database.cachedStatement(
             sql: """
                 SELECT webhooks.id, webhooks.url, (SELECT trace FROM job_traces WHERE job = ?1)
@@ -170,9 +176,22 @@ extension SQLiteStore: WebhookStore {
         for row in try Row.fetchAll(statement, arguments: [job.text, ",\(event.rawValue),"]) {
             try insert(
                 WebhookDelivery(
-                    id: .make(at: change.at), webhook: try row.identifier(0), url: try row.text(1), event: event,
-                    job: job, created: change.at, state: .waiting, attempts: 0, next: change.at,
+                    id: .make(at: moment), webhook: try row.identifier(0), url: try row.text(1), event: event,
+                    job: job, created: moment, state: .waiting, attempts: 0, next: moment,
                     trace: try row.optional(2, row.text)), database)
+        }
+    }
+
+    static func announceFilling(to user: UserID, at moment: Timestamp, _ database: Database) throws {
+        let event = WebhookEvent.filling
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT id, url FROM webhooks WHERE owner = ? AND url IS NOT NULL AND instr(events, ?)",
+            arguments: [user.text, ",\(event.rawValue),"])
+        for row in rows {
+            try insert(
+                WebhookDelivery(
+                    id: .make(at: moment), webhook: try row.identifier(0), url: try row.text(1), event: event, job: nil,
+                    created: moment, state: .waiting, attempts: 0, next: moment), database)
         }
     }
 

@@ -31,6 +31,7 @@ enum Schema {
             try database.execute(sql: "ALTER TABLE batches ADD COLUMN is_gang INTEGER NOT NULL DEFAULT 0")
         }
         migrator.registerMigration("10 traces") { try $0.execute(sql: traces) }
+        migrator.registerMigration("11 retention of outputs") { try $0.execute(sql: retention) }
         return migrator
     }
 

@@ -84,6 +84,18 @@ extension AuthorisationTests {
 
     /// What the command line needs besides.
     static let clientRows: [Row] = [
+        Row(
+            route: "PATCH /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
+            body: .json(#"{"kept": false}"#), statuses: [401, 404, 200, 200]),
+        Row(
+            route: "DELETE /api/v1/jobs/{id}/outputs", uri: { "/api/v1/jobs/\(try await $0.job())/outputs" },
+            statuses: [401, 404, 200, 200]),
+        Row(
+            route: "POST /jobs/{id}/kept", uri: { "/jobs/\(try await $0.job())/kept" }, body: .form(["kept": "false"]),
+            statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /jobs/{id}/outputs", uri: { "/jobs/\(try await $0.job())/outputs" }, body: .form([:]),
+            statuses: [303, 404, 303, 303]),
         // Open to everybody who has the password.
         Row(
             route: "POST /api/v1/sign-in", uri: { _ in "/api/v1/sign-in" },

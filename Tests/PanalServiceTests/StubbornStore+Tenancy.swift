@@ -1,6 +1,37 @@
 import PanalCore
 
 extension StubbornStore {
+    func outputsToAnnounce(_ plan: RetentionPlan, at now: Timestamp, limit: Int) async throws -> [EndedJob] {
+        try await store.outputsToAnnounce(plan, at: now, limit: limit)
+    }
+    func announce(_ jobs: [(id: JobID, until: Timestamp)], at now: Timestamp, tells: Bool) async throws {
+        try await store.announce(jobs, at: now, tells: tells)
+    }
+    func takeBack(_ jobs: [JobID]) async throws { try await store.takeBack(jobs) }
+    func outputsDue(at now: Timestamp, limit: Int) async throws -> [EndedJob] {
+        try await store.outputsDue(at: now, limit: limit)
+    }
+    func oldestOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
+        try await store.oldestOutputs(of: user, limit: limit)
+    }
+    func removableBytes(of user: UserID) async throws -> Int { try await store.removableBytes(of: user) }
+    func announcedOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
+        try await store.announcedOutputs(of: user, limit: limit)
+    }
+    func noteRemoved(_ jobs: [JobID], because cause: RemovalCause, at now: Timestamp) async throws -> [RemovedOutputs] {
+        guard !isFull else { throw DiskFull() }
+        return try await store.noteRemoved(jobs, because: cause, at: now)
+    }
+    func unfinishedRemovals(limit: Int) async throws -> [JobID] { try await store.unfinishedRemovals(limit: limit) }
+    func noteFilesGone(of jobs: [JobID]) async throws { try await store.noteFilesGone(of: jobs) }
+    func setKept(_ job: JobID, _ isKept: Bool, most: Int) async throws -> Bool {
+        try await store.setKept(job, isKept, most: most)
+    }
+    func noteFilling(of user: UserID, _ isFilling: Bool, at now: Timestamp) async throws {
+        try await store.noteFilling(of: user, isFilling, at: now)
+    }
+    func outputFigures() async throws -> OutputFigures { try await store.outputFigures() }
+
     func insert(_ invitation: Invitation, tokenHash: ContentHash) async throws {
         try await store.insert(invitation, tokenHash: tokenHash)
     }

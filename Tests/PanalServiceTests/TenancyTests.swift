@@ -55,11 +55,12 @@ import Testing
         let (panal, admin) = (fixture.panal, fixture.admin)
         let wrong = Restriction(
             profiles: ["small", "huge"], pools: ["moon"], allocator: "luck", repositories: [], runningCores: 0,
-            queuedJobs: -1, storedBytes: .max)
+            queuedJobs: -1, storedBytes: .max, outputDays: 0)
         let error = await refused(.invalid) { try await panal.restrict(admin, .user(fixture.ana.user), to: wrong) }
         #expect(
             error?.mistakes.map(\.pointer) == [
                 "/profiles", "/pools", "/allocator", "/repositories", "/runningCores", "/queuedJobs", "/storedBytes",
+                "/outputDays",
             ])
         #expect(error?.mistakes.first?.detail == "there is no ‘huge’ here; there are small, half, xlarge")
         let nobody = UserID.make(at: fixture.clock.now())

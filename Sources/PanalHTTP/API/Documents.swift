@@ -43,7 +43,16 @@ enum Documents {
                 }),
             "stdout": stream(job.output, path: "\(path)/stdout"), "stderr": stream(job.error, path: "\(path)/stderr"),
             "files": .array(job.files.map { file($0, job: job.id) }), "url": .string(path),
-            "charge": job.charge.map(CreditDocuments.charge),
+            "charge": job.charge.map(CreditDocuments.charge), "kept": .boolean(job.keeping.isKept),
+            "outputsExpireAt": job.outputsExpire.map(time),
+            "outputsRemoved": job.keeping.removal.flatMap { $0.isEmpty ? nil : removal($0) },
+        ])
+    }
+
+    private static func removal(_ removal: OutputRemoval) -> JSONValue {
+        .object([
+            "at": time(removal.at), "cause": .string(removal.cause.rawValue), "bytes": .integer(removal.bytes),
+            "files": .integer(removal.files),
         ])
     }
 

@@ -156,7 +156,7 @@ struct GroupInterface: Sendable {
     private func restrict(_ subject: Subject, _ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
         let lists: Set = ["profiles", "pools", "repositories"]
-        let numbers: Set = ["runningCores", "queuedJobs", "storedBytes"]
+        let numbers: Set = ["runningCores", "queuedJobs", "storedBytes", "outputDays"]
         try JSONBody.expect(lists.union(numbers).union(["allocator"]), in: members)
         let restriction = Restriction(
             profiles: try JSONBody.texts("profiles", in: members).map(Set.init),
@@ -165,7 +165,8 @@ struct GroupInterface: Sendable {
             repositories: try JSONBody.texts("repositories", in: members).map(Set.init),
             runningCores: try JSONBody.integer("runningCores", in: members),
             queuedJobs: try JSONBody.integer("queuedJobs", in: members),
-            storedBytes: try JSONBody.integer("storedBytes", in: members))
+            storedBytes: try JSONBody.integer("storedBytes", in: members),
+            outputDays: try JSONBody.integer("outputDays", in: members))
         return try await replace(with: restriction, of: try subject(context), request, context) {
             try .marked(Documents.restriction(restriction))
         }

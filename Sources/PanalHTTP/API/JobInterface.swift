@@ -61,11 +61,11 @@ struct JobInterface: Sendable {
             Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) }
                 .described(
                     "getStandardOutput", .jobs, "What a job wrote to its standard output", Self.output, Self.lastEvent,
-                    .refuses(.badRequest), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
+                    .refuses(.badRequest, .gone), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
             Route(.get, "/api/v1/jobs/{id}/stderr", .interface) { try await stream(.error, $0, $1) }
                 .described(
                     "getStandardError", .jobs, "What a job wrote to its standard error", Self.output, Self.lastEvent,
-                    .refuses(.badRequest), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
+                    .refuses(.badRequest, .gone), Self.wantsDigest, Self.bytes("text/plain", "text/event-stream")),
             Route(.get, "/api/v1/jobs/{id}/files", .interface, files)
                 .described(
                     "listResultFiles", .jobs, "The files that a job left",
@@ -74,7 +74,7 @@ struct JobInterface: Sendable {
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
                     .path("path", .text(1...4_096).example("result.png"), "Its path; `/` may be sent as `%2F`."),
-                    Self.bytes("application/octet-stream", "*/*", .reprDigest)),
+                    .refuses(.gone), Self.bytes("application/octet-stream", "*/*", .reprDigest)),
         ]
     }
 
@@ -242,6 +242,8 @@ struct JobInterface: Sendable {
         guard EventStream.isWanted(by: request) else {
             return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal)
         }
+        // Refused by a status rather than in the middle of an answer.
+        _ = try await panal.output(principal, id, stream: stream)
         let source = LiveOutput(
             panal: panal, principal: principal, job: id, stream: stream, told: place)
         return live.response(

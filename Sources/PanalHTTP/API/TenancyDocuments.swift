@@ -19,6 +19,7 @@ extension Documents {
             "runningCores": restriction.runningCores.map(JSONValue.integer),
             "queuedJobs": restriction.queuedJobs.map(JSONValue.integer),
             "storedBytes": restriction.storedBytes.map(JSONValue.integer),
+            "outputDays": restriction.outputDays.map(JSONValue.integer),
         ])
     }
 
@@ -27,6 +28,8 @@ extension Documents {
         document["rights"] = Self.rights(rights)
         return .object(document)
     }
+
+    static func days(_ span: Duration) -> Int { Int(span.inSeconds / 86_400) }
 
     static func rights(_ rights: AccountRights) -> JSONValue {
         func list(_ names: [String]) -> JSONValue { .array(names.map(JSONValue.string)) }
@@ -42,6 +45,8 @@ extension Documents {
             "runningCores": rights.runningCores.map(JSONValue.integer),
             "queuedJobs": rights.queuedJobs.map(JSONValue.integer),
             "storedBytes": rights.storedBytes.map(JSONValue.integer), "storedNow": .integer(rights.storedNow),
+            "outputDays": rights.outputs.lifetime.map { .integer(days($0)) },
+            "outputWarningDays": .integer(days(rights.outputs.warning)),
         ])
     }
 

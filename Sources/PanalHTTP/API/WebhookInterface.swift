@@ -56,7 +56,8 @@ struct WebhookInterface: Sendable {
         try JSONBody.expect(["url", "events"], in: members)
         guard let url = try JSONBody.text("url", in: members) else { throw JSONBody.required("url") }
         let made = try await panal.createWebhook(
-            try context.principal, url: url, events: try Self.events(members["events"], "/events"))
+            try context.principal, url: url,
+            events: try Self.events(members["events"], "/events", unset: WebhookEvent.standardOfAccount))
         return try answer(made)
     }
 
@@ -93,8 +94,10 @@ struct WebhookInterface: Sendable {
     }
 
     /// A list of events that somebody may choose; nil for the usual ones.
-    static func events(_ value: JSONValue?, _ pointer: String) throws -> Set<WebhookEvent> {
-        guard let value, value != .null else { return WebhookEvent.standard }
+    static func events(
+        _ value: JSONValue?, _ pointer: String, unset: Set<WebhookEvent> = WebhookEvent.standard
+    ) throws -> Set<WebhookEvent> {
+        guard let value, value != .null else { return unset }
         let known = WebhookEvent.allCases.filter { $0 != .test }
         func wrong() -> ServiceError {
             let names = known.map(\.rawValue).joined(separator: ", ")
@@ -140,8 +143,10 @@ struct WebhookInterface: Sendable {
 
 extension Schema {
     static let webhookEvents = list(
-        of: words(WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)), 1...4
-    ).note("The end of a job in any way, where nothing is said.")
+        of: words(WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)), 1...6
+    ).note(
+        "Where nothing is said: the end of a job in any way and, of a webhook, that a job's outputs are removed some days later and that one's storage is nearly full."
+    )
 
     static let webhook = component(
         "Webhook",

@@ -30,7 +30,7 @@ struct Refusal: Hashable, Sendable {
         405: ("MethodNotAllowed", "method-not-allowed", "Not with this method; `Allow` says with which."),
         406: ("NotAcceptable", "not-acceptable", "None of the kinds that `Accept` asks for."),
         409: ("Conflict", "conflict", "It clashes with what is there."),
-        410: ("Gone", "gone", "It was there and has expired."),
+        410: ("Gone", "gone", "It was there and has expired or been removed."),
         412: ("PreconditionFailed", "precondition-failed", "It has been changed since the mark of `If-Match`."),
         413: ("TooLarge", "too-large", "Larger than is taken."),
         415: ("Unsupported", "unsupported", "This media type is not taken; `Accept` says which one is."),

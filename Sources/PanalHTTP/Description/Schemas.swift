@@ -21,6 +21,8 @@ extension Schema {
             "available?": credits.note("With 402: what there is."),
             "limit?": words(["balance", "budget"]).note("With 402: what there is not enough of."),
             "account?": text.note("With 402: whose."),
+            "allowedBytes?": count.note("Where there is no room: what may be stored."),
+            "storedBytes?": count.note("What is."), "neededBytes?": count.note("What this would add."),
         ]))
 
     // MARK: Jobs
@@ -84,7 +86,18 @@ extension Schema {
             "charge?": charge.note("What it costs."),
             "fields": list(of: .object(["id": text, "label": text, "value": text])).note("What was submitted."),
             "stdout": stream, "stderr": stream, "files": list(of: file), "url": reference,
+            "kept": boolean.note("Whether its outputs are kept whatever their age."),
+            "outputsExpireAt?": time.note(
+                "Until when its streams and files are kept at least; missing where they are kept for good."),
+            "outputsRemoved?": outputRemoval,
         ]))
+
+    static let outputRemoval = component(
+        "OutputRemoval",
+        .object([
+            "at": time, "cause": words(RemovalCause.self).note("Their age, their owner's storage, or a request."),
+            "bytes": count, "files": count,
+        ]).note("That its streams and files are gone: they answer 410."))
 
     static let jobEvent = component("JobEvent", .object(["at": time, "state": jobState, "message?": text]))
 

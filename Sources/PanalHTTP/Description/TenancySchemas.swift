@@ -39,6 +39,7 @@ extension Schema {
         "allocator?": text.example("packed").note("Which algorithm gives jobs their host."),
         "repositories?": names(["main"], "Storage roots."), "runningCores?": runningCores, "queuedJobs?": queuedJobs,
         "storedBytes?": integer(0...largest).note("Bytes of programs and results together."),
+        "outputDays?": integer(1...36_600).note("Days for which outputs of jobs are kept, in place of the setting."),
     ]
 
     static let restriction = component("Restriction", .object(restrictionMembers))
@@ -53,6 +54,8 @@ extension Schema {
             "profiles": list(of: text), "pools": list(of: text), "repositories": list(of: text), "allocator": text,
             "runningCores?": runningCores, "queuedJobs?": queuedJobs, "storedBytes?": count,
             "storedNow": count.note("Bytes that count against `storedBytes` now."),
+            "outputDays?": count.note("Days for which outputs of jobs are kept; missing for good."),
+            "outputWarningDays": count.note("Days that one is told before they go, at least."),
         ]))
 
     static let pool = component(

@@ -21,6 +21,7 @@ struct MetricsInterface: Sendable {
         queue(await panal.figures(), &text)
         text.add(try await panal.ledgerFigures())
         meter.write(to: &text)
+        text.add(panal.outputFigures())
         store(try panal.storeFigures(), await panal.blobFigures(), &text)
         if let waiting = try await panal.waitingDeliveries() {
             text.add("panal_webhooks_waiting", .gauge, "Webhook messages that have not arrived.", Double(waiting))

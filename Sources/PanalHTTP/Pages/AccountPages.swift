@@ -35,6 +35,7 @@ struct AccountPages: Sendable {
         }
         var values: Templates.Values = [
             "name": principal.name, "keys": keys, "hasKeys": !keys.isEmpty, "keyLabel": "", "keyDays": "",
+            "storage": try await StorageCard.values(panal, context),
             "scopes": scopes(of: principal, chosen: [.read, .jobs], t),
         ]
         values.merge(own) { _, new in new }
@@ -140,7 +141,8 @@ struct UserPages: Sendable {
         let t = Catalogue(language: context.language)
         let users = try await panal.users(try context.principal).map { user -> Templates.Values in
             [
-                "userName": user.name, "created": user.created.rfc3339, "createdText": Wording.moment(user.created),
+                "userName": user.name, "href": "/users/\(user.id)", "created": user.created.rfc3339,
+                "createdText": Wording.moment(user.created),
                 "roleText": t(user.role == .administrator ? .administrator : .roleUser),
                 "statusText": t(Self.phrase(user.status)),
                 "statusClass": user.status == .available ? "good" : "bad", "actions": actions(for: user, t),

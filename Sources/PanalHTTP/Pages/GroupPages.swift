@@ -118,14 +118,11 @@ struct GroupPages: Sendable {
         let others = try await panal.users(principal).filter { !ids.contains($0.id) }
         let restriction = try await panal.restriction(principal, of: .group(group.id))
         let path = "/groups/\(group.id)"
-        func boxes(_ names: [String], _ chosen: Set<String>?) -> [Templates.Values] {
-            names.map { ["value": $0, "checked": chosen?.contains($0) ?? false] }
-        }
         func text(_ number: Int?) -> String { number.map(String.init) ?? "" }
         var values: Templates.Values = [
             "heading": group.name, "label": group.label, "share": Self.text(group.share),
             "runningCores": text(group.runningCores), "queuedJobs": text(group.queuedJobs), "changeAction": path,
-            "membersAction": "\(path)/members", "restrictAction": "\(path)/restriction",
+            "membersAction": "\(path)/members",
             "members": members.map { member -> Templates.Values in
                 [
                     "memberID": member.id.text, "memberName": member.name, "action": "\(path)/members",
@@ -134,11 +131,8 @@ struct GroupPages: Sendable {
             },
             "others": others.map { ["otherID": $0.id.text, "otherName": $0.name] as Templates.Values },
             "hasOthers": !others.isEmpty,
-            "profiles": boxes(panal.profiles().map(\.profile.name), restriction.profiles),
-            "pools": boxes(panal.pools.map(\.name), restriction.pools),
-            "eachRunningCores": text(restriction.runningCores), "eachQueuedJobs": text(restriction.queuedJobs),
-            "eachStoredBytes": text(restriction.storedBytes),
         ]
+        values.merge(RestrictionForm.values(restriction, action: "\(path)/restriction", panal)) { _, new in new }
         values.merge(own) { _, new in new }
         return try frame.page("group", title: group.name, in: .groups, values, context, status: status)
     }
@@ -178,19 +172,10 @@ struct GroupPages: Sendable {
     @Sendable private func restrict(_ request: Request, _ context: WebContext) async throws -> Response {
         let form = try await PageFrame.form(request, context)
         return try await attempt(context) {
-            func chosen(_ name: String) -> Set<String>? {
-                let words = form.words(name)
-                return words.isEmpty ? nil : Set(words)
-            }
             let subject = RestrictionSubject.group(try Self.id(context))
             let principal = try context.principal
-            // What the page does not show stays as it is.
-            var restriction = try await panal.restriction(principal, of: subject)
-            (restriction.profiles, restriction.pools) = (chosen("profile"), chosen("pool"))
-            restriction.runningCores = try Self.number("runningCores", form)
-            restriction.queuedJobs = try Self.number("queuedJobs", form)
-            restriction.storedBytes = try Self.number("storedBytes", form)
-            try await panal.restrict(principal, subject, to: restriction)
+            let before = try await panal.restriction(principal, of: subject)
+            try await panal.restrict(principal, subject, to: try RestrictionForm.read(form, over: before))
         }
     }
 
@@ -201,11 +186,8 @@ struct GroupPages: Sendable {
             try await body()
             return .seeOther("/groups/\(try Self.id(context))")
         } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
-            let labels = [
-                "label": t(.groupLabel), "share": t(.share), "runningCores": t(.runningCores),
-                "queuedJobs": t(.queuedJobs), "storedBytes": t(.storedBytes), "profiles": t(.profile),
-                "pools": t(.pools),
-            ]
+            var labels = RestrictionForm.labels(t)
+            (labels["label"], labels["share"]) = (t(.groupLabel), t(.share))
             return try await page(
                 context, AccountPages.refused(error, t, labels: labels), status: Problem(error).status)
         }
@@ -216,7 +198,7 @@ struct GroupPages: Sendable {
     }
 
     /// Nil for an empty field.
-    private static func number(_ name: String, _ form: Form) throws -> Int? {
+    static func number(_ name: String, _ form: Form) throws -> Int? {
         guard let text = try form.text(name), !text.isEmpty else { return nil }
         guard let number = Int(text) else { throw wrong(name, "0, 1, 2, …") }
         return number

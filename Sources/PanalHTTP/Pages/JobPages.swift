@@ -15,6 +15,8 @@ struct JobPages: Sendable {
             Route(.get, "/jobs/{id}", .page, show),
             Route(.get, "/jobs/{id}/live", .page, live),
             Route(.post, "/jobs/{id}/cancel", .page, cancel),
+            Route(.post, "/jobs/{id}/kept", .page, keep),
+            Route(.post, "/jobs/{id}/outputs", .page, removeOutputs),
             Route(.get, "/jobs/{id}/stdout", .page) { try await stream(.output, $0, $1) },
             Route(.get, "/jobs/{id}/stderr", .page) { try await stream(.error, $0, $1) },
             Route(.get, "/jobs/{id}/files/**", .page, file),
@@ -114,9 +116,17 @@ struct JobPages: Sendable {
         let manifest = try await manifest(of: job, principal)
         let meaning = Self.meaning(of: job, manifest)
         let isSuccess = meaning?.isSuccess ?? job.outcome?.isSuccess
-        let files = try await ResultPreview(
-            panal: panal, principal: principal, job: job, manifest: manifest, wording: wording
-        ).values()
+        let isThere = job.keeping.removal?.isEmpty ?? true
+        let files =
+            isThere
+            ? try await ResultPreview(
+                panal: panal, principal: principal, job: job, manifest: manifest, wording: wording
+            ).values() : []
+        var streams: [Templates.Values] = []
+        if isThere {
+            streams.append(try await stream(.output, state: job.output, of: job, principal, wording))
+            streams.append(try await stream(.error, state: job.error, of: job, principal, wording))
+        }
         let rows = usage(of: job, wording)
         let verdict = [job.outcome.map(wording.outcome), meaning?.message].compactMap { $0 }.joined(separator: " ")
         return [
@@ -129,11 +139,9 @@ struct JobPages: Sendable {
             "messageLanguage": job.standstill == nil ? "en" : t.language.rawValue,
             "waits": PageFrame.optional(wording.waiting(job, now: panal.now)),
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
-            "hasFiles": !files.isEmpty, "files": files, "noFiles": job.state == .finished && files.isEmpty,
-            "streams": [
-                try await stream(.output, state: job.output, of: job, principal, wording),
-                try await stream(.error, state: job.error, of: job, principal, wording),
-            ],
+            "hasFiles": !files.isEmpty, "files": files, "noFiles": isThere && job.state == .finished && files.isEmpty,
+            "keeping": keeping(of: job, wording),
+            "streams": streams,
             "submitted": job.submitted.rfc3339, "submittedText": Wording.moment(job.submitted),
             "fields": job.fields.map { ["label": $0.label, "value": $0.value] },
             "usage": rows, "hasRows": !rows.isEmpty, "isUsageOpen": job.usage == nil && job.cores == nil,

@@ -14,6 +14,7 @@ struct PageFrame: Sendable {
         case usage = "navUsage"
         case users = "navUsers"
         case groups = "navGroups"
+        case administration = "navAdministration"
         case account = "navAccount"
     }
 
@@ -34,9 +35,9 @@ struct PageFrame: Sendable {
             "t": Catalogue(language: context.language), "language": context.language.rawValue, "title": title,
             "revision": templates.revision, "administrator": context.caller?.principal.isAdministrator ?? false,
             "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
-            "hasMistakes": false,
+            "hasMistakes": false, "tabSettings": false, "tabCredits": false, "tabCosts": false,
         ]
-        for other in [Section.programs, .jobs, .publish, .usage, .users, .groups, .account] {
+        for other in [Section.programs, .jobs, .publish, .usage, .users, .groups, .administration, .account] {
             all[other.rawValue] = other == section
         }
         if let caller = context.caller { all["user"] = ["name": caller.principal.name] }

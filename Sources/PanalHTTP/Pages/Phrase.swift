@@ -42,12 +42,30 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case outputExceeded, syscallDenied, wasCancelled, systemError
     case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled
     case bytesRead, bytesWritten, ofWhichForced, waited
+    // What becomes of outputs.
+    case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest
+    case keepOutputs, letGo, removeOutputs, removeOutputsHint, outputDays, outputDaysHint
     // Use and credit.
     case useAndCredit, everyonesUse, nothingCharged, credit, creditBalance, creditSetAside, paidThisMonth
     case monthlyBudget, leftOfBudget, month, anyMonth, noUse, coreTime, cost, paid, total, asTable
     case creditMovements, creditMovement, creditWhen, creditAmount, creditReason, creditGranted, creditWithdrawn,
         creditHeld
     case creditSettled, creditRefunded, atMostCredits, someCredits, creditFree, notEnoughCredit
+    // Administration.
+    case administration, settings, settingsIntroduction, settingStandard, settingsSaved
+    case accountOf, noAccounts, giveOrTake, reasonHint, give, takeBack, accountStandsAt, budgetSet
+    case whoPays, whoPaysHint, paysForMembers, letPay, letNotPay, groupPays, groupPaysNot
+    case costs, costsIntroduction, earned, difference, breakEven, breakEvenHint, breakEvenByUse, breakEvenByCapacity
+    case partOfCost, costItems, costItem, newCostItem, price, unit, unitHour, unitMonth, unitGibibyteMonth, quantity
+    case hoursADay
+    case whatHolds, ownRestriction, userRestrictionHint, allocator
+    // Storage.
+    case storage, storedOf, outputsKeptFor, leavingNext, nearlyFullRefuses, nearlyFullRemoves
+    // Webhooks.
+    case webhooks, webhooksIntroduction, webhookAddress, webhookEvents, newWebhook, makeWebhook, webhookSecret
+    case chooseAnEvent, callbackSecret, callbackIntroduction, makeCallbackSecret, sendTest, deliveries, noDeliveries
+    case lookAgain, attempts, nextAttempt, deliveryWaiting, deliveryArrived, deliveryFailed
+    case eventStarted, eventFinished, eventFailed, eventCancelled, eventExpiring, eventFilling, eventTest
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
     case tooLargeTitle, expiredForm

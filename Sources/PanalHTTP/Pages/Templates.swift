@@ -21,7 +21,11 @@ struct Templates: Sendable {
         "groups": PackageResources.groups_mustache,
         "group": PackageResources.group_mustache,
         "signup": PackageResources.signup_mustache,
-        "users": PackageResources.users_mustache,
+        "users": PackageResources.users_mustache, "user": PackageResources.user_mustache,
+        "restriction": PackageResources.restriction_mustache, "storage": PackageResources.storage_mustache,
+        "tabs": PackageResources.tabs_mustache, "settings": PackageResources.settings_mustache,
+        "credits": PackageResources.credits_mustache, "costs": PackageResources.costs_mustache,
+        "webhooks": PackageResources.webhooks_mustache, "webhook": PackageResources.webhook_mustache,
     ]
 
     /// Throws where a template cannot be read: a fault of the build, found at start.

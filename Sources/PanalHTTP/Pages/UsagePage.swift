@@ -30,7 +30,7 @@ struct UsagePage: Sendable {
             "everyone": everyone, "byUser": everyone && name == nil, "hasRows": !rows.isEmpty,
             "rows": rows.map { row($0, wording) }, "total": sum(total, wording),
             "whose": PageFrame.optional(everyone && name == nil ? nil : Self.text(name) ?? principal.name),
-            "months": options(chosen: month),
+            "months": Self.options(chosen: month, now: panal.now),
             "chosenUser": PageFrame.optional(Self.text(name)),
             "csvHref": csv(everyone: everyone, name, month, principal), "isOn": panal.credits.isOn,
         ]
@@ -64,10 +64,10 @@ struct UsagePage: Sendable {
     }
 
     /// The last year, the newest first.
-    private func options(chosen: Month?) -> [Templates.Values] {
-        var month = Month(of: panal.now)
+    static func options(chosen: Month?, now: Timestamp) -> [Templates.Values] {
+        var month = Month(of: now)
         var options: [Templates.Values] = []
-        for _ in 0..<Self.months {
+        for _ in 0..<months {
             options.append(["value": month.description, "selected": month == chosen])
             let before = month.number == 1 ? (month.year - 1, 12) : (month.year, month.number - 1)
             guard let earlier = Month(year: before.0, number: before.1) else { break }

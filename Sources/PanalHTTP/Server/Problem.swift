@@ -21,6 +21,7 @@ struct Problem: Sendable {
         case .unauthenticated: (.unauthorized, "unauthenticated", "Not signed in")
         case .forbidden: (.forbidden, "forbidden", "Not allowed")
         case .notFound: (.notFound, "not-found", "Not found")
+        case .gone: (.gone, "gone", "Gone")
         case .malformed: (.badRequest, "malformed", "The request cannot be understood")
         case .invalid: (.unprocessableContent, "invalid", "Fields are wrong")
         case .conflict: (.conflict, "conflict", "It clashes with what is there")

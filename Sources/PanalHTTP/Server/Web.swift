@@ -44,6 +44,7 @@ package struct Web: Sendable {
                 panal: panal, longestWait: configuration.longestWait,
                 live: EventStream(heartbeat: configuration.heartbeat)
             ).routes
+            + RetentionInterface(panal: panal).routes
             + UploadInterface(panal: panal).routes
             + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
@@ -69,7 +70,12 @@ package struct Web: Sendable {
             + JobPages(panal: panal, frame: frame).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes
+            + UserPage(panal: panal, frame: frame).routes
             + GroupPages(panal: panal, frame: frame).routes
+            + WebhookPages(panal: panal, frame: frame).routes
+            + SettingPages(panal: panal, frame: frame).routes
+            + CreditPages(panal: panal, frame: frame).routes
+            + CostPages(panal: panal, frame: frame).routes
     }
 
     /// The router over what the table has of `faces`, with HEAD for each GET and 405 for what an address does not take.

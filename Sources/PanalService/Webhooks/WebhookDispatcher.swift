@@ -146,6 +146,11 @@ actor WebhookDispatcher {
                 "program": .string(job.programName), "version": .integer(job.version), "profile": .string(job.profile),
                 "submitted": .string(job.submitted.rfc3339),
             ]
+            if delivery.event == .expiring {
+                data["outputsExpireAt"] = job.keeping.promised.map { .string($0.rfc3339) }
+                data["outputsRemovedAt"] = job.keeping.removal.map { .string($0.at.rfc3339) }
+                data["kept"] = .boolean(job.keeping.isKept)
+            }
             if delivery.event != .started {
                 data["state"] = .string(job.state.rawValue)
                 data["ended"] = job.ended.map { .string($0.rfc3339) }
@@ -156,6 +161,10 @@ actor WebhookDispatcher {
             } else {
                 data["state"] = .string(JobState.running.rawValue)
             }
+        }
+        if delivery.event == .filling, let owner = try await store.webhook(delivery.webhook)?.owner {
+            data["storedBytes"] = .integer(try await jobs.storedBytes(of: owner))
+            data["allowedBytes"] = try await jobs.tenancy().rights(of: owner).storedBytes.map { .integer($0) }
         }
         let document: JSONValue = [
             "type": .string(delivery.event.rawValue), "timestamp": .string(delivery.created.rfc3339),

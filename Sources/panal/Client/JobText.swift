@@ -74,7 +74,17 @@ enum JobText {
                 place == 0 ? "Files" : "\u{200B}",
                 "\(file["path"]?.text ?? "")  \(ByteCount.text(file["bytes"]?.integer ?? 0))")
         }
+        details.add("Outputs", outputs(job))
         return details.text()
+    }
+
+    /// What becomes of its outputs; nil where they are simply kept.
+    static func outputs(_ job: JSONValue) -> String? {
+        if let removed = job["outputsRemoved"] {
+            return "removed on \(removed["at"]?.text ?? ""): \(removed["cause"]?.text ?? "")"
+        }
+        if job["kept"]?.flag == true { return "kept whatever their age" }
+        return job["outputsExpireAt"]?.moment.map { "kept until \($0.rfc3339) at least (\(Humane.until($0)))" }
     }
 
     static func usage(_ usage: JSONValue) -> String {

@@ -1,0 +1,58 @@
+import HTTPTypes
+import Hummingbird
+import PanalCore
+import PanalService
+
+/// What becomes of what jobs leave: to keep it beyond its time, or to remove it before.
+struct RetentionInterface: Sendable {
+    let panal: Panal
+
+    var routes: [Route] {
+        [
+            Route(.patch, "/api/v1/jobs/{id}", .interface, keep)
+                .described(
+                    "changeJob", .jobs, "Keep a job's outputs whatever their age, or not any more",
+                    .note(
+                        "They count against one's storage as others do. Outputs that are not kept any more stay at least until their owner has been told of their end anew."
+                    ),
+                    .body(.object(["kept": .boolean], isClosed: true)), .answer(.ok, .job, "The job"),
+                    .refuses(.conflict, .gone)),
+            Route(.delete, "/api/v1/jobs/{id}/outputs", .interface, remove)
+                .described(
+                    "deleteJobOutputs", .jobs, "Remove what a job left",
+                    .note(
+                        "Its streams and files then answer 410; its record stays, with the names and hashes of its files. Asking twice is no error."
+                    ),
+                    .answer(.ok, .job, "The job"), .refuses(.conflict)),
+        ]
+    }
+
+    @Sendable private func keep(_ request: Request, _ context: WebContext) async throws -> Response {
+        let members = try await JSONBody.read(request)
+        try JSONBody.expect(["kept"], in: members)
+        guard let isKept = try JSONBody.boolean("kept", in: members) else { throw JSONBody.required("kept") }
+        let job = try await panal.setKept(
+            try context.principal, try context.identifier("id", of: Job.self), to: isKept)
+        return try .json(Documents.job(job))
+    }
+
+    @Sendable private func remove(_ request: Request, _ context: WebContext) async throws -> Response {
+        let job = try await panal.removeOutputs(
+            try context.principal, try context.identifier("id", of: Job.self))
+        return try .json(Documents.job(job))
+    }
+}
+
+extension MetricsText {
+    mutating func add(_ outputs: (kept: OutputFigures?, removed: [RemovalCause: Int])) {
+        if let kept = outputs.kept {
+            add(
+                "panal_job_outputs", .gauge, "Ended jobs whose outputs are kept, at the last sweep.",
+                Double(kept.jobs))
+            add("panal_job_output_bytes", .gauge, "Bytes of these.", Double(kept.bytes))
+        }
+        add(
+            "panal_job_output_removed_bytes_total", .counter, "Bytes of outputs that were removed.", label: "cause",
+            RemovalCause.allCases.map { ($0.rawValue, Double(outputs.removed[$0] ?? 0)) })
+    }
+}
