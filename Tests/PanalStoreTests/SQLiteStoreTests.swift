@@ -80,7 +80,7 @@ struct StoreFixture {
                 size: 1, isGang: isGang)
             _ = try await fixture.store.insert(
                 [JobDraft(job: job, attempt: attempt, hasSecrets: false)], batch: batch, mark: nil,
-                marksSince: job.submitted)
+                marksSince: job.submitted, isSynchronized: true)
             #expect(try await fixture.store.batch(batch.id) == batch)
             batches.append(batch)
         }
