@@ -87,7 +87,7 @@ import Testing
             #expect(try await client.post("/costs/items", as: root, item).status == .seeOther)
             let page = try await client.send(.get, "/costs", root.browser)
             #expect(page.text.contains("&lt;machine&gt;") && page.text.contains("120.00"))
-            #expect(page.text.contains("<td>small</td>"))
+            #expect(page.text.contains("<td>medium</td>"))
             let twice = try await client.post("/costs/items", as: root, item)
             #expect(twice.status == .unprocessableContent && twice.text.contains("stands twice"))
             for (field, value) in [("hours", "25"), ("quantity", "-1"), ("price", "a lot"), ("name", "")] {

@@ -12,6 +12,7 @@ struct RetentionInterface: Sendable {
             Route(.patch, "/api/v1/jobs/{id}", .interface, keep)
                 .described(
                     "changeJob", .jobs, "Keep a job's outputs whatever their age, or not any more",
+                    .guarded,
                     .note(
                         "They count against one's storage as others do. Outputs that are not kept any more stay at least until their owner has been told of their end anew."
                     ),
@@ -31,9 +32,13 @@ struct RetentionInterface: Sendable {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["kept"], in: members)
         guard let isKept = try JSONBody.boolean("kept", in: members) else { throw JSONBody.required("kept") }
-        let job = try await panal.setKept(
-            try context.principal, try context.identifier("id", of: Job.self), to: isKept)
-        return try .json(Documents.job(job))
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Job.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.job(principal, id) }, document: Documents.job
+        ) { _ in
+            // One value, which writes over nothing else; whether there are outputs is the transaction's to see.
+            try .marked(Documents.job(try await panal.setKept(principal, id, to: isKept)))
+        }
     }
 
     @Sendable private func remove(_ request: Request, _ context: WebContext) async throws -> Response {
