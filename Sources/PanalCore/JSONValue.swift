@@ -86,10 +86,17 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 package struct Mistake: Error, Hashable, Sendable, Codable {
     /// JSON pointer (RFC 6901) into the document, or a field's place; empty for the whole.
     package var pointer: String
+    /// In English.
     package var detail: String
+    /// The same in Spanish; nil where nobody has written it.
+    package var spanish: String?
+    /// A stable word for the kind of mistake; nil where there is none.
+    package var code: String?
 
-    package init(pointer: String, detail: String) {
+    package init(pointer: String, detail: String, spanish: String? = nil, code: String? = nil) {
         self.pointer = pointer
         self.detail = detail
+        self.spanish = spanish
+        self.code = code
     }
 }

@@ -25,7 +25,7 @@ package struct CommandTemplate: Hashable, Sendable {
     /// The program, then the fields in order.
     static func standard(inputs: [ManifestInput]) -> CommandTemplate {
         CommandTemplate(
-            elements: [[.program]] + inputs.filter { $0.route == .argument }.map { [.input($0.id)] })
+            elements: [[.program]] + inputs.filter(\.isArgument).map { [.input($0.id)] })
     }
 
     /// Ids of the fields that are used.
@@ -45,10 +45,10 @@ package struct CommandTemplate: Hashable, Sendable {
                 rest.removeFirst()
                 literal.append(character)
             } else if character == "}" {
-                throw ValueMistake("a single } stands here; a brace itself is written }}")
+                throw ValueMistake(.singleBrace)
             } else if character == "{" {
                 guard let end = rest.firstIndex(of: "}") else {
-                    throw ValueMistake("the placeholder has no }; a brace itself is written {{")
+                    throw ValueMistake(.openPlaceholder)
                 }
                 if !literal.isEmpty { pieces.append(.literal(literal)) }
                 literal = ""
@@ -68,16 +68,7 @@ package struct CommandTemplate: Hashable, Sendable {
         case "@folder": return .folder
         case _ where Slug.isFieldID(name): return .input(name)
         default:
-            throw ValueMistake("‘{\(name)}’ is no placeholder; write {id of a field}, {@program} or {@folder}")
+            throw ValueMistake(.noPlaceholder, .text(name))
         }
-    }
-}
-
-/// Why a value is not taken, and what would be right.
-struct ValueMistake: Error, Hashable, Sendable {
-    var detail: String
-
-    init(_ detail: String) {
-        self.detail = detail
     }
 }

@@ -8,12 +8,20 @@ final class MistakeList {
     /// Nothing more is taken: whoever reads on needs not look for what is wrong.
     private(set) var isFull = false
 
-    func add(_ pointer: [String], _ detail: String) {
+    func add(_ pointer: [String], _ phrase: ManifestPhrase, _ values: Remark.Value...) {
+        add(pointer, Remark(phrase, all: values))
+    }
+
+    func add(_ pointer: [String], _ remark: Remark) {
+        add(Mistake(pointer, remark))
+    }
+
+    func add(_ mistake: Mistake) {
         guard !isFull else { return }
-        mistakes.append(Mistake(pointer: JSONPointer.text(pointer), detail: detail))
+        mistakes.append(mistake)
         if mistakes.count == Self.limit {
             isFull = true
-            mistakes.append(Mistake(pointer: "", detail: "there are more mistakes; mend these first"))
+            mistakes.append(Mistake([], Remark(.moreMistakes)))
         }
     }
 }
@@ -28,7 +36,7 @@ struct DocumentReader {
     /// Nil, and a mistake, when `value` is no object.
     init?(_ value: JSONValue, at pointer: [String], _ mistakes: MistakeList) {
         guard case .object(let members) = value else {
-            mistakes.add(pointer, "is \(value.kind), should be an object: {…}")
+            mistakes.add(pointer, .shouldBeObject, value.kindPhrase)
             return nil
         }
         self.members = members
@@ -36,9 +44,15 @@ struct DocumentReader {
         self.mistakes = mistakes
     }
 
-    func report(_ key: String?, _ detail: String) {
-        mistakes.add(pointer + (key.map { [$0] } ?? []), detail)
+    func report(_ key: String?, _ phrase: ManifestPhrase, _ values: Remark.Value...) {
+        report(key, Remark(phrase, all: values))
     }
+
+    func report(_ key: String?, _ remark: Remark) {
+        mistakes.add(place(key), remark)
+    }
+
+    func place(_ key: String?) -> [String] { pointer + (key.map { [$0] } ?? []) }
 
     func has(_ key: String) -> Bool { members[key] != nil }
 
@@ -46,7 +60,7 @@ struct DocumentReader {
     func text(_ key: String, minimum: Int = 1, maximum: Int, lines: Bool = false) -> String? {
         guard let value = members[key] else { return nil }
         guard case .string(let text) = value else {
-            report(key, "is \(value.kind), should be a text")
+            report(key, .shouldBeText, value.kindPhrase)
             return nil
         }
         return checkedText(text, key, minimum: minimum, maximum: maximum, lines: lines)
@@ -55,11 +69,11 @@ struct DocumentReader {
     private func checkedText(_ text: String, _ key: String, minimum: Int, maximum: Int, lines: Bool) -> String? {
         let length = text.unicodeScalars.count
         if length < minimum || (minimum > 0 && text.allSatisfy(\.isWhitespace)) {
-            report(key, "is empty; a text should stand here")
+            report(key, .isEmpty)
             return nil
         }
         if length > maximum {
-            report(key, "has \(length) characters; at most \(maximum) are taken")
+            report(key, .tooManyCharacters, .number(length), .number(maximum))
             return nil
         }
         let isClean = text.unicodeScalars.allSatisfy { scalar in
@@ -67,7 +81,7 @@ struct DocumentReader {
                 || (lines && (scalar == "\n" || scalar == "\t" || scalar == "\r"))
         }
         if !isClean {
-            report(key, "contains a control character" + (lines ? "" : " or a line break") + "; leave it out")
+            report(key, lines ? .controlCharacter : .controlCharacterOrBreak)
             return nil
         }
         return text
@@ -76,7 +90,7 @@ struct DocumentReader {
     func boolean(_ key: String) -> Bool? {
         guard let value = members[key] else { return nil }
         guard case .boolean(let flag) = value else {
-            report(key, "is \(value.kind), should be true or false")
+            report(key, .shouldBeBoolean, value.kindPhrase)
             return nil
         }
         return flag
@@ -85,7 +99,7 @@ struct DocumentReader {
     func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
         guard let value = members[key] else { return nil }
         guard case .integer(let number) = value, range.contains(number) else {
-            report(key, "should be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            report(key, .wholeNumberFromTo, .number(range.lowerBound), .number(range.upperBound))
             return nil
         }
         return number
@@ -94,11 +108,11 @@ struct DocumentReader {
     func array(_ key: String, maximum: Int) -> [JSONValue]? {
         guard let value = members[key] else { return nil }
         guard case .array(let elements) = value else {
-            report(key, "is \(value.kind), should be a list: […]")
+            report(key, .shouldBeList, value.kindPhrase)
             return nil
         }
         guard elements.count <= maximum else {
-            report(key, "has \(elements.count) entries; at most \(maximum) are taken")
+            report(key, .tooManyEntries, .number(elements.count), .number(maximum))
             return nil
         }
         return elements
@@ -117,24 +131,39 @@ struct DocumentReader {
         return texts
     }
 
+    /// Each object of a list, with its reader.
+    func objects(_ key: String, maximum: Int) -> [(index: Int, reader: DocumentReader)] {
+        (array(key, maximum: maximum) ?? []).enumerated().compactMap { index, element in
+            DocumentReader(element, at: pointer + [key, String(index)], mistakes).map { (index, $0) }
+        }
+    }
+
     /// Names the keys that mean nothing here. Keys that begin with `x-` are the author's own and are skipped.
     ///
-    /// - Parameters:
-    /// - later: Keys of the contract that this version cannot honour yet: leaving them unread would change what the
-    /// author meant.
-    ///   - foreign: What other formats call a key, and what it is here.
-    func reportUnknownKeys(known: [String], later: [String] = [], foreign: [String: String] = [:]) {
+    /// - Parameter foreign: What other formats call a key, and what it is here.
+    func reportUnknownKeys(known: [String], foreign: [String: String] = [:]) {
         for key in members.keys.sorted() where !known.contains(key) && !key.hasPrefix("x-") {
             // Each is compared with every known key, and a document may have tens of thousands.
             guard !mistakes.isFull else { return }
-            if later.contains(key) {
-                report(key, "is not supported yet by this version; leave it out")
-            } else if let right = foreign[key] ?? Nearest.to(key, among: known) {
-                report(key, "is no key here; did you mean ‘\(right)’? Keys of your own begin with x-")
+            if let right = foreign[key] ?? Nearest.to(key, among: known) {
+                report(key, .unknownKeyNear, .text(right))
             } else {
-                report(
-                    key, "is no key here; known are \(known.joined(separator: ", ")); keys of your own begin with x-")
+                report(key, .unknownKey, .list(known))
             }
+        }
+    }
+}
+
+extension JSONValue {
+    /// The word for it in mistakes.
+    var kindPhrase: Remark.Value {
+        switch self {
+        case .null: .phrase(.kindNull)
+        case .boolean: .phrase(.kindBoolean)
+        case .integer, .number: .phrase(.kindNumber)
+        case .string: .phrase(.kindText)
+        case .array: .phrase(.kindList)
+        case .object: .phrase(.kindObject)
         }
     }
 }

@@ -16,7 +16,7 @@ package struct JSONReader {
         reader.skipSpace()
         let value = try reader.value()
         reader.skipSpace()
-        if reader.place < bytes.count { throw reader.mistake("the document ends here; nothing may follow it") }
+        if reader.place < bytes.count { throw reader.mistake(.jsonEndsHere) }
         return value
     }
 
@@ -27,13 +27,14 @@ package struct JSONReader {
 
     private var next: UInt8? { place < bytes.count ? bytes[place] : nil }
 
-    private func mistake(_ detail: String) -> Mistake {
+    private func mistake(_ phrase: ManifestPhrase, _ values: Remark.Value...) -> Mistake {
         let before = bytes.prefix(place)
         let line = 1 + before.count { $0 == UInt8(ascii: "\n") }
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         // Columns count characters as editors do: the bytes that continue one are left out.
         let column = 1 + before[lineStart...].count { $0 & 0xC0 != 0x80 }
-        return Mistake(pointer: JSONPointer.text(pointer), detail: "line \(line), column \(column): \(detail)")
+        let remark = Remark(phrase, all: values)
+        return Mistake(pointer, Remark(.jsonPlace, .number(line), .number(column), .remark(remark)))
     }
 
     private mutating func skipSpace() {
@@ -52,7 +53,7 @@ package struct JSONReader {
         case UInt8(ascii: "["): return .array(try array())
         case UInt8(ascii: "\""): return .string(try string())
         case let byte? where byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte): return try number()
-        case nil: throw mistake("the document ends where a value should stand")
+        case nil: throw mistake(.jsonEndsBeforeValue)
         default: return try word()
         }
     }
@@ -66,14 +67,14 @@ package struct JSONReader {
         case "true": place += 4; return .boolean(true)
         case "false": place += 5; return .boolean(false)
         case "null": place += 4; return .null
-        case "": throw mistake("a value should stand here: a text in double quotes, a number, true, false, {…} or […]")
-        case let text: throw mistake("‘\(text)’ is no value; texts stand in double quotes: \"\(text)\"")
+        case "": throw mistake(.jsonValueWanted)
+        case let text: throw mistake(.jsonNoValue, .text(text))
         }
     }
 
     private mutating func enter() throws(Mistake) {
         if pointer.count >= maximumDepth {
-            throw mistake("lists and objects nest deeper than \(maximumDepth) here; that is the most that is read")
+            throw mistake(.jsonTooDeep, .number(maximumDepth))
         }
         place += 1
         skipSpace()
@@ -85,26 +86,26 @@ package struct JSONReader {
         if take("}") { return members }
         while true {
             guard next == UInt8(ascii: "\"") else {
-                throw mistake("a key in double quotes should stand here")
+                throw mistake(.jsonKeyWanted)
             }
             let start = place
             let key = try string()
             if members[key] != nil {
                 place = start
                 pointer.append(key)
-                throw mistake("the key \"\(key)\" stands twice in this object; keep one of them")
+                throw mistake(.jsonKeyTwice, .text(key))
             }
             skipSpace()
-            guard take(":") else { throw mistake("a colon should stand between key and value") }
+            guard take(":") else { throw mistake(.jsonColonWanted) }
             skipSpace()
             pointer.append(key)
             members[key] = try value()
             pointer.removeLast()
             skipSpace()
             if take("}") { return members }
-            guard take(",") else { throw mistake("a comma or } should stand here") }
+            guard take(",") else { throw mistake(.jsonCommaOrBrace) }
             skipSpace()
-            if next == UInt8(ascii: "}") { throw mistake("no comma may stand before }") }
+            if next == UInt8(ascii: "}") { throw mistake(.jsonNoCommaBeforeBrace) }
         }
     }
 
@@ -118,9 +119,9 @@ package struct JSONReader {
             pointer.removeLast()
             skipSpace()
             if take("]") { return elements }
-            guard take(",") else { throw mistake("a comma or ] should stand here") }
+            guard take(",") else { throw mistake(.jsonCommaOrBracket) }
             skipSpace()
-            if next == UInt8(ascii: "]") { throw mistake("no comma may stand before ]") }
+            if next == UInt8(ascii: "]") { throw mistake(.jsonNoCommaBeforeBracket) }
         }
     }
 
@@ -128,22 +129,22 @@ package struct JSONReader {
         let start = place
         if next == UInt8(ascii: "-") { place += 1 }
         let whole = digits()
-        guard whole > 0 else { throw mistake("a digit should stand here") }
-        if whole > 1, bytes[place - whole] == UInt8(ascii: "0") { throw mistake("a number begins with no extra 0") }
+        guard whole > 0 else { throw mistake(.jsonDigitWanted) }
+        if whole > 1, bytes[place - whole] == UInt8(ascii: "0") { throw mistake(.jsonExtraZero) }
         var isWhole = true
         if take(".") {
             isWhole = false
-            guard digits() > 0 else { throw mistake("a digit should follow the point") }
+            guard digits() > 0 else { throw mistake(.jsonDigitAfterPoint) }
         }
         if next == UInt8(ascii: "e") || next == UInt8(ascii: "E") {
             isWhole = false
             place += 1
             if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { place += 1 }
-            guard digits() > 0 else { throw mistake("a digit should stand in the exponent") }
+            guard digits() > 0 else { throw mistake(.jsonDigitInExponent) }
         }
         let text = String(decoding: bytes[start..<place], as: UTF8.self)
         if isWhole, let value = Int(text) { return .integer(value) }
-        guard let value = Double(text), value.isFinite else { throw mistake("the number \(text) is too large") }
+        guard let value = Double(text), value.isFinite else { throw mistake(.jsonNumberTooLarge, .text(text)) }
         return .number(value)
     }
 
@@ -164,24 +165,24 @@ extension JSONReader {
             switch byte {
             case UInt8(ascii: "\""):
                 guard let text = String(validating: content, as: UTF8.self) else {
-                    throw mistake("the text before this place is not UTF-8")
+                    throw mistake(.jsonNotUTF8)
                 }
                 place += 1
                 return text
             case UInt8(ascii: "\\"):
                 place += 1
                 content.append(contentsOf: Array(try escape().utf8))
-            case 0..<0x20: throw mistake("a control character must be written as an escape: \\n, \\t, \\u001b")
+            case 0..<0x20: throw mistake(.jsonControlCharacter)
             default:
                 content.append(byte)
                 place += 1
             }
         }
-        throw mistake("the document ends inside a text; a double quote is missing")
+        throw mistake(.jsonQuoteMissing)
     }
 
     private mutating func escape() throws(Mistake) -> String {
-        guard let byte = next else { throw mistake("the document ends inside a text") }
+        guard let byte = next else { throw mistake(.jsonEndsInText) }
         place += 1
         switch byte {
         case UInt8(ascii: "\""): return "\""
@@ -195,7 +196,7 @@ extension JSONReader {
         case UInt8(ascii: "u"): return String(try escapedScalar())
         default:
             place -= 1
-            throw mistake("no such escape; a backslash itself is written \\\\")
+            throw mistake(.jsonNoEscape)
         }
     }
 
@@ -203,11 +204,11 @@ extension JSONReader {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
         // A half of a surrogate pair: the other half has to follow.
-        guard first < 0xDC00, take("\\"), take("u") else { throw mistake("half of a surrogate pair stands alone") }
+        guard first < 0xDC00, take("\\"), take("u") else { throw mistake(.jsonHalfSurrogate) }
         let second = try fourHexDigits()
         guard (0xDC00...0xDFFF).contains(second),
             let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
-        else { throw mistake("half of a surrogate pair stands alone") }
+        else { throw mistake(.jsonHalfSurrogate) }
         return scalar
     }
 
@@ -215,7 +216,7 @@ extension JSONReader {
         let digits = bytes[place...].prefix(4)
         let text = String(decoding: digits, as: UTF8.self)
         guard digits.count == 4, text.allSatisfy(\.isHexDigit), let value = UInt32(text, radix: 16) else {
-            throw mistake("four hexadecimal digits should follow \\u")
+            throw mistake(.jsonFourHexDigits)
         }
         place += 4
         return value

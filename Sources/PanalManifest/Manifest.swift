@@ -25,6 +25,10 @@ package struct Manifest: Hashable, Sendable {
     package var environment: [EnvironmentVariable]
     /// What exit codes mean.
     package var exitCodes: [Int: ExitCodeMeaning]
+    /// Fields under a heading; those that no section names stand before them.
+    package var sections: [ManifestSection]
+    /// What a run has to do before the program is published.
+    package var tests: [ManifestTest]
 
     /// The profile that the author suggests.
     package var suggestedProfile: String? { resources.profile }
@@ -81,6 +85,8 @@ package struct ManifestResources: Hashable, Sendable {
     package var time: Duration?
     /// Bytes of scratch space that a run may need.
     package var disk: Int?
+    /// What of a network a run needs; nil when none.
+    package var network: CellNetwork?
 
     /// Why a run under `profile` would not have what the manifest asks for, in words; nil when it has.
     ///
@@ -93,6 +99,9 @@ package struct ManifestResources: Hashable, Sendable {
         if let disk, profile.limits.scratchBytes < disk {
             return "the program asks for \(ByteCount.text(disk)) of scratch space, profile \(profile.name) gives "
                 + ByteCount.text(profile.limits.scratchBytes)
+        }
+        if let network, network != .none, profile.network == .none {
+            return "the program asks for a network of its own (\(network.rawValue)), profile \(profile.name) gives none"
         }
         guard let smallest else { return nil }
         if profile.limits.cpu.parallelism < smallest.limits.cpu.parallelism

@@ -40,15 +40,22 @@ package enum InputType: String, Hashable, Sendable, CaseIterable {
         self = type
     }
 
-    /// In messages, after *takes* and *should be*.
-    var wording: String {
+    /// In mistakes, after *takes* and *should be*.
+    var phrase: ManifestPhrase {
         switch self {
-        case .integer: "a whole number"
-        case .boolean: "true or false"
-        case .email: "an e-mail address"
-        case .url: "an address"
-        case .json: "a JSON document"
-        case .text, .number, .choice, .file, .date, .time, .colour, .secret: "a \(rawValue)"
+        case .text: .typeText
+        case .number: .typeNumber
+        case .integer: .typeInteger
+        case .boolean: .typeBoolean
+        case .choice: .typeChoice
+        case .file: .typeFile
+        case .date: .typeDate
+        case .time: .typeTime
+        case .email: .typeEmail
+        case .url: .typeURL
+        case .colour: .typeColour
+        case .json: .typeJSON
+        case .secret: .typeSecret
         }
     }
 }
@@ -57,8 +64,10 @@ package enum InputType: String, Hashable, Sendable, CaseIterable {
 package enum InputRoute: Hashable, Sendable {
     /// In argv; a file as its path.
     case argument
-    /// As standard input: the bytes of one file.
+    /// As standard input: the bytes of one file, or the text of the value.
     case standardInput
+    /// In a file of its own, whose path is the argument.
+    case file
     /// As a variable of the environment; a file as its path.
     case environment(variable: String)
 }
@@ -133,7 +142,9 @@ package struct ManifestInput: Hashable, Sendable {
     /// Whether a form shows several lines for a text.
     package var isMultiline: Bool
     /// Values that are allowed; nil when any is.
-    package var choices: [Choice]?
+    package var choices: [Choice]? { didSet { choiceValues = choices.map { Set($0.map(\.value)) } } }
+    /// The values of `choices`, of which there may be ten thousand.
+    private(set) var choiceValues: Set<String>?
     package var minimum: Bound?
     package var maximum: Bound?
     /// Values are this far from each other, counted from `minimum` or 0.
@@ -141,6 +152,8 @@ package struct ManifestInput: Hashable, Sendable {
     /// Characters of a text (Unicode scalars, as JSON Schema counts).
     package var minimumLength: Int?
     package var maximumLength: Int?
+    /// What a whole text has to match.
+    package var pattern: Pattern?
     /// What files are expected: endings (`.png`) and media types (`image/png`, `image/*`), in lower case; empty when
     /// any is.
     package var accept: [String]
@@ -153,6 +166,23 @@ package struct ManifestInput: Hashable, Sendable {
     /// Joins the values of a list into one argument; nil when each is its own.
     package var listSeparator: String?
     package var route: InputRoute
+
+    /// A field of which nothing more is known: one text, that is needed, in argv.
+    init(id: String, name: String, type: InputType, isList: Bool) {
+        self.id = id
+        self.name = name
+        self.type = type
+        self.isList = isList
+        isOptional = false
+        minimumItems = 1
+        maximumItems = 1
+        isMultiline = false
+        accept = []
+        route = .argument
+    }
+
+    /// Whether its value is written into argv, as it is or as the path of a file.
+    package var isArgument: Bool { route == .argument || route == .file }
 
     /// Whether a submission must have a value for it. A tick box never must: left out, it is false.
     package var isRequired: Bool { !isOptional && defaultValue == nil && type != .boolean }

@@ -15,9 +15,7 @@ extension Manifest {
     package init(parsing data: Data) throws(ManifestError) {
         guard data.count <= Self.maximumDocumentBytes else {
             throw ManifestError(mistakes: [
-                Mistake(
-                    pointer: "",
-                    detail: "the manifest has \(data.count) bytes; \(Self.maximumDocumentBytes) is the most")
+                Mistake([], Remark(.documentTooLarge, .number(data.count), .number(Self.maximumDocumentBytes)))
             ])
         }
         let document: JSONValue
@@ -35,11 +33,7 @@ extension Manifest {
 
     private static let keys = [
         "name", "id", "description", "version", "author", "url", "tags", "command", "inputs", "outputs", "resources",
-        "rootfs", "environment", "exitCodes",
-    ]
-    private static let later = [
-        "groups", "sections", "repeats", "conditions", "tests", "showIf", "requires", "disables", "valueRequires",
-        "valueDisables",
+        "rootfs", "environment", "exitCodes", "sections", "tests",
     ]
     private static let foreign = [
         "tool-version": "version", "command-line": "command", "output-files": "outputs",
@@ -50,18 +44,18 @@ extension Manifest {
 
     /// Nil when a member without which there is no manifest is missing or wrong; what is wrong is in the reader's list.
     private init?(_ reader: DocumentReader) {
-        reader.reportUnknownKeys(known: Self.keys, later: Self.later, foreign: Self.foreign)
+        reader.reportUnknownKeys(known: Self.keys, foreign: Self.foreign)
         let name = reader.text("name", maximum: 100)
         if name == nil, !reader.has("name") {
-            reader.report(nil, "has no ‘name’; write \"name\": \"what people call the program\"")
+            reader.report(nil, .noName)
         }
         let slug = Self.slug(reader, name: name)
         let inputs = InputReader.inputs(reader)
         let command = Self.command(reader, inputs: inputs)
         let url = reader.text("url", maximum: 2_000)
-        if let url, !AddressText.isURL(url) { reader.report("url", "should begin with https:// or http://") }
+        if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
         if let rootfs = reader.text("rootfs", maximum: 100), rootfs != "host" {
-            reader.report("rootfs", "‘\(rootfs)’ is no file system of this version; \"host\" is the only one")
+            reader.report("rootfs", .unknownRootfs, .text(rootfs))
         }
         let environment = Self.environment(reader, inputs: inputs)
         self.init(
@@ -69,8 +63,10 @@ extension Manifest {
             version: reader.text("version", maximum: 100), author: reader.text("author", maximum: 200), url: url,
             tags: reader.texts("tags", maximum: 20, length: 50) ?? [], command: command, inputs: inputs,
             outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: "host", environment: environment,
-            exitCodes: Self.exitCodes(reader))
+            exitCodes: Self.exitCodes(reader), sections: Self.sections(reader, inputs: inputs), tests: [])
         if name == nil || slug == nil { return nil }
+        // A test is held against the manifest, which has to be right for that.
+        if reader.mistakes.mistakes.isEmpty { tests = ManifestTest.read(reader, of: self) }
     }
 
     private static func slug(_ reader: DocumentReader, name: String?) -> String? {
@@ -78,7 +74,7 @@ extension Manifest {
             guard let id = reader.text("id", maximum: 63) else { return nil }
             guard Slug.isProgramName(id) else {
                 let near = Slug.programName(id)
-                reader.report("id", "should be of a-z, 0-9 and -" + (near.isEmpty ? "" : "; write ‘\(near)’"))
+                reader.report("id", .idOfProgram, .optional(.write, near.isEmpty ? nil : near))
                 return nil
             }
             return id
@@ -86,8 +82,7 @@ extension Manifest {
         guard let name else { return nil }
         let slug = Slug.programName(name)
         if slug.isEmpty {
-            reader.report(
-                "name", "has no Latin letter or digit to make an address of; add \"id\": \"a-name-of-a-to-z\"")
+            reader.report("name", .nameWithoutLatin)
             return nil
         }
         return slug
@@ -97,35 +92,31 @@ extension Manifest {
         let standard = CommandTemplate.standard(inputs: inputs)
         guard let value = reader.members["command"] else { return standard }
         if case .string = value {
-            reader.report(
-                "command",
-                "is a text, should be a list of arguments: [\"{@program}\", \"--fast\", \"{field}\"]; "
-                    + "there is no shell to take it apart"
-            )
+            reader.report("command", .commandIsText)
             return standard
         }
         guard let elements = reader.array("command", maximum: 500) else { return standard }
-        if elements.isEmpty { reader.report("command", "is empty; its first entry is the program, \"{@program}\"") }
+        if elements.isEmpty { reader.report("command", .commandIsEmpty) }
         let byID = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var template = CommandTemplate(elements: [])
         for (index, element) in elements.enumerated() {
             guard !reader.mistakes.isFull else { break }
             let place = reader.pointer + ["command", String(index)]
             guard case .string(let text) = element, text.utf8.count <= 4_096, !text.unicodeScalars.contains("\0") else {
-                reader.mistakes.add(place, "should be a text of at most 4,096 bytes without NUL")
+                reader.mistakes.add(place, .commandElement)
                 continue
             }
             do {
                 let pieces = try CommandTemplate.pieces(of: text)
-                for detail in complaints(pieces, isProgram: index == 0, byID) { reader.mistakes.add(place, detail) }
+                for remark in complaints(pieces, isProgram: index == 0, byID) { reader.mistakes.add(place, remark) }
                 template.elements.append(pieces)
             } catch {
-                reader.mistakes.add(place, error.detail)
+                reader.mistakes.add(place, error.remark)
             }
         }
         let used = template.inputIDs
-        for input in inputs where input.route == .argument && !used.contains(input.id) {
-            reader.report("command", "does not use the field ‘\(input.id)’; add \"{\(input.id)}\" to it")
+        for input in inputs where input.isArgument && !used.contains(input.id) {
+            reader.report("command", .commandLeavesOut, .text(input.id))
         }
         return template
     }
@@ -133,26 +124,26 @@ extension Manifest {
     /// What is wrong with one element of the command.
     private static func complaints(
         _ pieces: [CommandTemplate.Piece], isProgram: Bool, _ inputs: [String: ManifestInput]
-    ) -> [String] {
-        var details: [String] = []
+    ) -> [Remark] {
+        var remarks: [Remark] = []
         for case .input(let id) in pieces {
             // One element has room for a thousand wrong names.
-            guard details.count < 10 else { break }
+            guard remarks.count < 10 else { break }
             guard let input = inputs[id] else {
                 let near = Nearest.to(id, among: inputs.keys.sorted())
-                details.append("there is no field ‘\(id)’" + (near.map { "; did you mean ‘{\($0)}’?" } ?? ""))
+                remarks.append(
+                    near.map { Remark(.unknownFieldNear, .text(id), .text("{\($0)}")) }
+                        ?? Remark(.unknownField, .text(id)))
                 continue
             }
-            if isProgram { details.append("the program cannot come from a field; write \"{@program}\"") }
-            if input.route != .argument {
-                details.append("the field ‘\(id)’ does not go into argv: its ‘via’ says otherwise")
-            }
+            if isProgram { remarks.append(Remark(.programFromField)) }
+            if !input.isArgument { remarks.append(Remark(.fieldNotInArguments, .text(id))) }
             if pieces.count > 1, input.isList, input.listSeparator == nil {
-                details.append("‘{\(id)}’ has several values; let it stand alone, or give the field a ‘listSeparator’")
+                remarks.append(Remark(.severalValuesInText, .text(id)))
             }
         }
-        if isProgram, pieces == [.literal("")] { details.append("is empty; write \"{@program}\"") }
-        return details
+        if isProgram, pieces == [.literal("")] { remarks.append(Remark(.emptyProgram)) }
+        return remarks
     }
 
     private static func environment(_ reader: DocumentReader, inputs: [ManifestInput]) -> [EnvironmentVariable] {
@@ -160,7 +151,7 @@ extension Manifest {
         for (index, input) in inputs.enumerated() {
             guard case .environment(let variable) = input.route else { continue }
             if !taken.insert(variable).inserted {
-                reader.mistakes.add(["inputs", String(index)], "the variable \(variable) is already another field's")
+                reader.mistakes.add(["inputs", String(index)], .variableTwice, .text(variable))
             }
         }
         guard let value = reader.members["environment"],
@@ -169,14 +160,14 @@ extension Manifest {
         var variables: [EnvironmentVariable] = []
         for name in object.members.keys.sorted() {
             if !VariableName.isValid(name) {
-                object.report(name, "is no name of a variable; write letters, digits and _, no digit first")
+                object.report(name, .variableName)
             } else if taken.contains(name) {
-                object.report(name, "is also the variable of a field; keep one of them")
+                object.report(name, .variableOfField)
             } else if let text = object.text(name, minimum: 0, maximum: 10_000, lines: true) {
                 variables.append(EnvironmentVariable(name: name, value: text))
             }
         }
-        if variables.count > 100 { reader.report("environment", "has more than 100 variables") }
+        if variables.count > 100 { reader.report("environment", .tooManyVariables, .number(100)) }
         return variables
     }
 }

@@ -1,21 +1,17 @@
 import PanalCore
 
 extension Manifest {
-    private static let outputKeys = ["name", "path", "type", "description", "optional"]
+    private static let outputKeys = ["name", "path", "glob", "type", "description", "optional"]
     private static let foreignOutputKeys = [
-        "path-template": "path", "pathTemplate": "path", "glob": "path", "pattern": "path", "file": "path",
+        "path-template": "path", "pathTemplate": "path", "pattern": "path", "file": "path",
         "label": "name", "preview": "type", "id": "name",
     ]
 
     static func outputs(_ reader: DocumentReader) -> [ManifestOutput] {
-        let elements = reader.array("outputs", maximum: 100) ?? []
-        return elements.enumerated().compactMap { index, element in
-            guard let output = DocumentReader(element, at: ["outputs", String(index)], reader.mistakes) else {
-                return nil
-            }
+        reader.objects("outputs", maximum: 100).compactMap { _, output in
             output.reportUnknownKeys(known: outputKeys, foreign: foreignOutputKeys)
             let name = output.text("name", maximum: 200)
-            if name == nil, !output.has("name") { output.report(nil, "has no ‘name’") }
+            if name == nil, !output.has("name") { output.report(nil, .hasNoName) }
             guard let path = path(output) else { return nil }
             return ManifestOutput(
                 name: name ?? "", description: output.text("description", maximum: 4_000, lines: true), pattern: path,
@@ -23,28 +19,34 @@ extension Manifest {
         }
     }
 
+    /// Where a result lies: `path`, or `glob`, which means the same and reads better with stars.
     private static func path(_ output: DocumentReader) -> String? {
-        guard output.has("path") else {
-            output.report(
-                nil, "has no ‘path’; write the file's path below the work folder, or a pattern such as \"*.png\"")
+        let key = output.has("glob") ? "glob" : "path"
+        guard output.has(key) else {
+            output.report(nil, .outputWithoutPath)
             return nil
         }
-        guard let path = output.text("path", maximum: 1_000) else { return nil }
+        if key == "glob", output.has("path") { output.report("glob", .bothThere, "path") }
+        guard let path = output.text(key, maximum: 1_000) else { return nil }
+        checkPath(path, output, key)
+        return path
+    }
+
+    /// A path below the work folder.
+    static func checkPath(_ path: String, _ reader: DocumentReader, _ key: String) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         if path.hasPrefix("/work/") {
-            output.report("path", "is relative to the work folder; write ‘\(path.dropFirst(6))’")
+            reader.report(key, .outputFromWork, .text(String(path.dropFirst(6))))
         } else if parts.contains("") || parts.contains(".") || parts.contains("..") {
-            output.report("path", "should be relative to the work folder, without empty parts, . and ..")
+            reader.report(key, .outputPath)
         }
-        return path
     }
 
     private static func preview(_ output: DocumentReader, path: String) -> Preview {
         guard let word = output.text("type", maximum: 40) else { return Preview(fileName: path) }
         if let preview = Preview(rawValue: word.lowercased()) { return preview }
         let words = Preview.allCases.map(\.rawValue)
-        let near = Nearest.to(word, among: words).map { "did you mean ‘\($0)’?" }
-        output.report("type", "‘\(word)’ is no preview; \(near ?? "known are \(words.joined(separator: ", "))")")
+        output.report("type", .unknownPreview, .text(word), .nearest(to: word, among: words))
         return .download
     }
 
@@ -55,7 +57,7 @@ extension Manifest {
         var meanings: [Int: ExitCodeMeaning] = [:]
         for (key, value) in object.members.sorted(by: { $0.key < $1.key }) {
             guard let code = Int(key), (0...255).contains(code), String(code) == key else {
-                object.report(key, "is no exit code; write a whole number from 0 to 255")
+                object.report(key, .exitCodeKey)
                 continue
             }
             if case .string = value {
@@ -66,7 +68,7 @@ extension Manifest {
             guard let meaning = DocumentReader(value, at: ["exitCodes", key], reader.mistakes) else { continue }
             meaning.reportUnknownKeys(
                 known: ["message", "success"], foreign: ["description": "message", "isSuccess": "success"])
-            if !meaning.has("message") { meaning.report(nil, "has no ‘message’") }
+            if !meaning.has("message") { meaning.report(nil, .noMessage) }
             guard let message = meaning.text("message", maximum: 1_000) else { continue }
             meanings[code] = ExitCodeMeaning(message: message, isSuccess: meaning.boolean("success") ?? (code == 0))
         }
@@ -87,13 +89,23 @@ extension Manifest {
             try Quantity.duration(Int(text) == nil ? text : text + "s")
         }
         resources.disk = quantity(object, "disk", numberMeans: "bytes", Quantity.bytes)
-        if object.boolean("network") == true {
-            object.report("network", "is not supported yet by this version: no cell has a network; leave it out")
-        }
+        resources.network = network(object)
         return resources
     }
 
-    private static func quantity<Amount>(
+    /// `"loopback"`, or false and `"none"`. There is nothing yet that `true` could mean.
+    private static func network(_ object: DocumentReader) -> CellNetwork? {
+        switch object.members["network"] {
+        case nil, .boolean(false)?: return nil
+        case .string(let word)?:
+            if let network = CellNetwork(rawValue: word.lowercased()) { return network }
+            object.report("network", .networkOutside)
+        default: object.report("network", .networkOutside)
+        }
+        return nil
+    }
+
+    static func quantity<Amount>(
         _ object: DocumentReader, _ key: String, numberMeans unit: String,
         _ read: (String) throws(QuantityMistake) -> Amount
     ) -> Amount? {
@@ -103,13 +115,13 @@ extension Manifest {
         case .integer(let value)? where value > 0: text = String(value)
         case .string(let value)?: text = value
         default:
-            object.report(key, "should be a number of \(unit) or a text with a unit")
+            object.report(key, .amountOf, .text(unit))
             return nil
         }
         do {
             return try read(text)
         } catch {
-            object.report(key, error.detail)
+            object.report(key, .quantity, .text(error.detail))
             return nil
         }
     }

@@ -47,6 +47,10 @@ package struct Invocation: Hashable, Sendable {
     package var environment: [String]
     package var inputs: [InputFile]
     package var standardInput: ContentHash?
+    /// Texts that the program gets as files, beside `inputs`: whoever runs it stores them.
+    package var texts: [InputText]
+    /// The text that the program gets as standard input; `standardInput` is nil then.
+    package var standardInputText: String?
     /// What was submitted, for people: files by name, secrets empty.
     package var fields: [JobField]
     /// Ids of the fields whose values must not be shown or kept in the clear.
@@ -54,13 +58,26 @@ package struct Invocation: Hashable, Sendable {
 
     package init(
         arguments: [String], environment: [String], inputs: [InputFile], standardInput: ContentHash?,
-        fields: [JobField], secretIDs: Set<String>
+        texts: [InputText] = [], standardInputText: String? = nil, fields: [JobField], secretIDs: Set<String>
     ) {
         self.arguments = arguments
         self.environment = environment
         self.inputs = inputs
         self.standardInput = standardInput
+        self.texts = texts
+        self.standardInputText = standardInputText
         self.fields = fields
         self.secretIDs = secretIDs
     }
+}
+
+/// A text that becomes a file of a run.
+package struct InputText: Hashable, Sendable {
+    /// As `InputFile` has it.
+    package var field: String
+    package var name: String
+    package var text: String
+
+    /// Where the program finds it.
+    package var path: String { "/input/\(field)/\(name)" }
 }

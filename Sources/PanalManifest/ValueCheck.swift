@@ -8,10 +8,9 @@ extension ManifestInput {
     /// One text value as the program will get it. Throws what is wrong with it and what would be right.
     func accepted(_ given: String) throws(ValueMistake) -> String {
         guard given.utf8.count <= Self.maximumTextBytes else {
-            throw ValueMistake(
-                "is longer than \(ByteCount.text(Self.maximumTextBytes)); that is the most for one value")
+            throw ValueMistake(.textTooLong, .text(ByteCount.text(Self.maximumTextBytes)))
         }
-        guard !given.unicodeScalars.contains("\0") else { throw ValueMistake("may not contain a NUL character") }
+        guard !given.unicodeScalars.contains("\0") else { throw ValueMistake(.hasNUL) }
         let text: String
         switch type {
         case .text, .secret: text = try acceptedText(given)
@@ -21,11 +20,11 @@ extension ManifestInput {
         switch type {
         case .number: try checkNumber(text)
         case .integer: try checkInteger(text)
-        case .date: try checkMoment(text, CalendarText.isDate(text), "a date such as 2026-11-21")
-        case .time: try checkMoment(text, CalendarText.isTime(text), "a time such as 14:30")
-        case .email: try check(text, AddressText.isEmail(text), "an e-mail address such as ana@example.org")
-        case .url: try check(text, AddressText.isURL(text), "an address that begins with https:// or http://")
-        case .colour: try check(text, Self.isColour(text), "a colour such as #1e90ff")
+        case .date: try checkMoment(text, CalendarText.isDate(text), .notDate)
+        case .time: try checkMoment(text, CalendarText.isTime(text), .notTime)
+        case .email: try check(text, AddressText.isEmail(text), .notEmail)
+        case .url: try check(text, AddressText.isURL(text), .notURL)
+        case .colour: try check(text, Self.isColour(text), .notColour)
         case .boolean: return try Self.acceptedBoolean(text)
         case .text, .secret, .json, .choice, .file: break
         }
@@ -33,14 +32,14 @@ extension ManifestInput {
         return text
     }
 
-    private func check(_ text: String, _ isRight: Bool, _ wanted: String) throws(ValueMistake) {
-        guard isRight else { throw ValueMistake("‘\(Shown.text(text))’ is not \(wanted)") }
+    private func check(_ text: String, _ isRight: Bool, _ phrase: ManifestPhrase) throws(ValueMistake) {
+        guard isRight else { throw ValueMistake(phrase, .given(text)) }
     }
 
     private func checkChoice(_ text: String) throws(ValueMistake) {
-        guard let choices, !choices.contains(where: { $0.value == text }) else { return }
+        guard let choices, let choiceValues, !choiceValues.contains(text) else { return }
         let values = choices.prefix(20).map(\.value).joined(separator: ", ") + (choices.count > 20 ? ", …" : "")
-        throw ValueMistake("‘\(Shown.text(text))’ is not one of the choices: \(values)")
+        throw ValueMistake(.notOneOf, .given(text), .text(values))
     }
 
     // MARK: Texts
@@ -49,15 +48,16 @@ extension ManifestInput {
         // Forms send the ends of lines as CR LF.
         let text = given.unicodeScalars.contains("\r") ? given.replacingLineEnds() : given
         if !isMultiline, text.unicodeScalars.contains("\n") {
-            throw ValueMistake("must be a single line")
+            throw ValueMistake(.notSingleLine)
         }
         let length = text.unicodeScalars.count
         if let minimumLength, length < minimumLength {
-            throw ValueMistake("has \(length) characters; at least \(minimumLength) are needed")
+            throw ValueMistake(.tooShort, .number(length), .number(minimumLength))
         }
         if let maximumLength, length > maximumLength {
-            throw ValueMistake("has \(length) characters; at most \(maximumLength) are allowed")
+            throw ValueMistake(.tooLong, .number(length), .number(maximumLength))
         }
+        if let pattern, !pattern.matches(text) { throw ValueMistake(.notPattern, .given(text), .text(pattern.source)) }
         return text
     }
 
@@ -65,7 +65,7 @@ extension ManifestInput {
         do {
             _ = try JSONReader.read(Array(text.utf8))
         } catch {
-            throw ValueMistake("is not JSON: \(error.detail)")
+            throw ValueMistake(.notJSON, .mistake(error))
         }
         return text
     }
@@ -74,7 +74,7 @@ extension ManifestInput {
         switch text.lowercased() {
         case "true", "on", "1", "yes": return "true"
         case "false", "off", "0", "no": return "false"
-        default: throw ValueMistake("‘\(Shown.text(text))’ is neither true nor false")
+        default: throw ValueMistake(.notBoolean, .given(text))
         }
     }
 
@@ -86,8 +86,7 @@ extension ManifestInput {
 
     private func checkNumber(_ text: String) throws(ValueMistake) {
         guard let value = DecimalText.number(text) else {
-            let comma = text.contains(",") ? "; the decimal sign is a point" : ""
-            throw ValueMistake("‘\(Shown.text(text))’ is not a number such as 3 or -0.5\(comma)")
+            throw ValueMistake(text.contains(",") ? .notNumberComma : .notNumber, .given(text))
         }
         try checkRange(value, text)
         if let step {
@@ -99,7 +98,7 @@ extension ManifestInput {
 
     private func checkInteger(_ text: String) throws(ValueMistake) {
         guard DecimalText.isInteger(text), let value = Int(text) else {
-            throw ValueMistake("‘\(Shown.text(text))’ is not a whole number such as 3")
+            throw ValueMistake(.notWholeNumber, .given(text))
         }
         if let minimum, case .integer(let bound) = minimum.value,
             value < bound || (minimum.isExclusive && value == bound)
@@ -129,8 +128,8 @@ extension ManifestInput {
     }
 
     /// Dates and times, written with leading zeros, sort as texts.
-    private func checkMoment(_ text: String, _ isRight: Bool, _ wanted: String) throws(ValueMistake) {
-        try check(text, isRight, wanted)
+    private func checkMoment(_ text: String, _ isRight: Bool, _ phrase: ManifestPhrase) throws(ValueMistake) {
+        try check(text, isRight, phrase)
         if let minimum, text < minimum.text || (minimum.isExclusive && text == minimum.text) {
             throw boundMistake(text, minimum, isMinimum: true)
         }
@@ -140,17 +139,14 @@ extension ManifestInput {
     }
 
     private func boundMistake(_ text: String, _ bound: Bound, isMinimum: Bool) -> ValueMistake {
-        let words =
-            isMinimum
-            ? (bound.isExclusive ? "must be more than" : "must be at least")
-            : (bound.isExclusive ? "must be less than" : "must be at most")
-        return ValueMistake("‘\(Shown.text(text))’ \(words) \(bound.text)")
+        let phrase: ManifestPhrase =
+            isMinimum ? (bound.isExclusive ? .moreThan : .atLeast) : (bound.isExclusive ? .lessThan : .atMost)
+        return ValueMistake(phrase, .given(text), .text(bound.text))
     }
 
     private func stepMistake(_ text: String, _ step: Double) -> ValueMistake {
         let size = Bound(value: .number(step), isExclusive: false).text
-        return ValueMistake(
-            "‘\(Shown.text(text))’ must be a whole number of steps of \(size) from \(minimum?.text ?? "0")")
+        return ValueMistake(.notStep, .given(text), .text(size), .text(minimum?.text ?? "0"))
     }
 }
 

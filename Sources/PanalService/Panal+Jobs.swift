@@ -23,7 +23,7 @@ extension Panal {
             principal, program: name, version: version, profile: profile, priority: priority, submission: submission,
             runner)
         if let callback { try await checkCallback(principal, callback) }
-        let draft = draft(of: prepared, priority, principal, callback)
+        let draft = draft(of: try await storingTexts(of: prepared), priority, principal, callback)
         try await acknowledge([(prepared, draft)], isTold: isTold, runner)
         return draft.job
     }

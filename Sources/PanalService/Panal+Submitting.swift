@@ -41,7 +41,7 @@ extension Panal {
             principal, program: request.program, version: request.version, profile: request.profile,
             priority: request.priority, submission: request.submission, runner)
         if let callback = request.callback { try await checkCallback(principal, callback) }
-        let draft = draft(of: prepared, request.priority, principal, request.callback)
+        let draft = draft(of: try await storingTexts(of: prepared), request.priority, principal, request.callback)
         try await acknowledge([(prepared, draft)], mark: mark, isTold: isTold, runner)
         return (draft.job, false)
     }
@@ -86,6 +86,7 @@ extension Panal {
         let batch = JobBatch(
             id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
             size: prepared.count, isGang: isGang)
+        for place in prepared.indices { prepared[place] = try await storingTexts(of: prepared[place]) }
         let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal, $1.callback)) }
         try await acknowledge(drafts, batch: batch, mark: mark, runner)
         return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)

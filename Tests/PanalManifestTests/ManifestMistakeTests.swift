@@ -50,12 +50,10 @@ import Testing
             ]
         ),
         (
-            #"{"name": "a", "a/b~c": 1, "groups": [], "tests": []}"#,
+            #"{"name": "a", "a/b~c": 1}"#,
             [
                 "/a~1b~0c: is no key here; known are name, id, description, version, author, url, tags, command, inputs, outputs, "
-                    + "resources, rootfs, environment, exitCodes; keys of your own begin with x-",
-                "/groups: is not supported yet by this version; leave it out",
-                "/tests: is not supported yet by this version; leave it out",
+                    + "resources, rootfs, environment, exitCodes, sections, tests; keys of your own begin with x-"
             ]
         ),
         (#"{"name": "a", "url": "javascript:alert(1)"}"#, ["/url: should begin with https:// or http://"]),
@@ -70,7 +68,7 @@ import Testing
             [
                 "/resources/profil: is no key here; did you mean ‘profile’? Keys of your own begin with x-",
                 "/resources/disk: ‘1 GB’ has no unit of size that Panal knows; write 1GiB",
-                "/resources/network: is not supported yet by this version: no cell has a network; leave it out",
+                "/resources/network: no cell reaches another machine; \"loopback\" gives it a 127.0.0.1 of its own, false gives it nothing",
             ]
         ),
         (
@@ -125,6 +123,29 @@ import Testing
                 "/command/1: ‘{p}’ has several values; let it stand alone, or give the field a ‘listSeparator’"
             ]
         ),
+        // Sections.
+        (
+            #"{"name": "a", "inputs": [{"name": "x", "type": "text"}], "sections": [{"name": "A", "inputs": ["x", "x", "y"]}, {"title": "B"}, {"name": "C", "inputs": ["x"]}]}"#,
+            [
+                "/sections/0/inputs/1: ‘x’ stands twice",
+                "/sections/0/inputs/2: there is no field ‘y’; did you mean ‘x’?",
+                "/sections/1/title: is no key here; did you mean ‘name’? Keys of your own begin with x-",
+                "/sections/1: has no ‘name’", "/sections/1: has no ‘inputs’; write \"inputs\": [\"x\"]",
+                "/sections/2/inputs/0: the field ‘x’ is in the section ‘A’ already",
+            ]
+        ),
+        // Tests.
+        (
+            #"{"name": "a", "inputs": [{"name": "n", "type": "integer"}, {"name": "f", "type": "file"}], "tests": [{"inputs": {"n": "x", "f": "../a", "m": 1}, "exitCode": 256, "outputs": [{"path": "/work/a"}, {}]}]}"#,
+            [
+                "/tests/0/inputs/f: a file is a path in the program's folder, or {\"name\": \"a.txt\", \"text\": \"what is in it\"}",
+                "/tests/0/exitCode: should be a whole number from 0 to 255",
+                "/tests/0/outputs/0/path: is relative to the work folder; write ‘a’",
+                "/tests/0/outputs/1: has no ‘path’; write the file's path below the work folder, or a pattern such as \"*.png\"",
+                "/tests/0/inputs/m: there is no such field; did you mean ‘n’?",
+                "/tests/0/inputs/n: ‘x’ is not a whole number such as 3", "/tests/0/inputs/f: is needed",
+            ]
+        ),
         // Outputs.
         (
             #"{"name": "a", "outputs": [{"name": "o", "path": "/work/a.png"}, {"name": "p", "path": "../a"}, {"path": "a", "type": "imag"}]}"#,
@@ -161,17 +182,12 @@ import Testing
         (#"{"name": "a", "type": "fiel"}"#, ["/type: ‘fiel’ is no type; did you mean ‘file’?"]),
         (#"{"name": "a", "type": "text", "id": "Größe"}"#, ["/id: should be of a-z, 0-9 and _; write ‘grosse’"]),
         (
-            #"{"name": "a", "type": "text", "pattern": "^a+$"}"#,
-            [
-                "/pattern: is not supported yet by this version; leave it out"
-            ]
+            #"{"name": "a", "type": "text", "pattern": "^a+)$"}"#,
+            ["/pattern: character 4: ‘)’ cannot stand here; the sign itself is written \\)"]
         ),
         (
-            #"{"name": "a", "type": "text", "showIf": {}, "value-requires": {}}"#,
-            [
-                "/showIf: is not supported yet by this version; leave it out",
-                "/value-requires: is not supported yet by this version; leave it out",
-            ]
+            #"{"name": "a", "type": "integer", "pattern": "a"}"#,
+            ["/pattern: is not for integer fields, only for: text, secret"]
         ),
         (
             #"{"name": "a", "type": "text", "command-line-flag": "-a", "value-choices": [], "min": 3}"#,
@@ -266,16 +282,8 @@ import Testing
             ["/separator: stands between flag and value; there is no ‘flag’"]
         ),
         (
-            #"{"name": "a", "type": "text", "via": "stdin"}"#,
-            [
-                "/via: \"stdin\" is supported by this version for one file only, not for text fields"
-            ]
-        ),
-        (
             #"{"name": "a", "type": "file", "list": true, "via": "stdin"}"#,
-            [
-                "/via: \"stdin\" is supported by this version for one file only, not for lists"
-            ]
+            ["/via: \"stdin\" takes one file, not a list of them"]
         ),
         (
             #"{"name": "a", "type": "file", "via": "stdin", "maxBytes": 67108865}"#,
@@ -285,10 +293,8 @@ import Testing
             ]
         ),
         (
-            #"{"name": "a", "type": "text", "via": "file"}"#,
-            [
-                "/via: \"file\" is supported for file fields only by this version, not for text fields"
-            ]
+            #"{"name": "a", "type": "secret", "via": "file"}"#,
+            ["/via: \"file\" would keep the secret in a file; write \"environment\""]
         ),
         (
             #"{"name": "a", "type": "text", "via": "mail"}"#,

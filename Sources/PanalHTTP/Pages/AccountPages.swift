@@ -117,7 +117,7 @@ struct AccountPages: Sendable {
     }
 
     static func refused(_ error: ServiceError, _ t: Catalogue, labels: [String: String]) -> Templates.Values {
-        PageFrame.mistakes(error, notice: t(.refusedTitle) + ".", labels: labels)
+        PageFrame.mistakes(error, notice: t(.refusedTitle) + ".", labels: labels, in: t.language)
     }
 }
 

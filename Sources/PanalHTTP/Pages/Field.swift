@@ -11,6 +11,8 @@ struct Field: Sendable {
     /// Whether the form comes back because of a mistake somewhere; browsers then forget the files that were chosen.
     let isAgain: Bool
     let wording: Wording
+    /// The section that begins with this field.
+    var section: ManifestSection?
 
     static func anchor(_ id: String) -> String { "field-\(id)" }
 
@@ -50,7 +52,8 @@ struct Field: Sendable {
             "id": input.id, "anchor": Self.anchor(input.id), "label": input.name, "required": input.isRequired,
             // What has a default is filled in already; the word would only confuse.
             "mayBeLeftOut": input.isOptional && input.defaultValue == nil && input.type != .boolean,
-            "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake), "heading": false,
+            "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake),
+            "heading": PageFrame.optional(section?.name), "about": PageFrame.optional(section?.description),
             "describedBy": PageFrame.optional(describedBy), "isCheck": false, "isGroup": false, "isSelect": false,
             "isArea": false, "isInput": false, "choices": [Templates.Values](),
         ]
@@ -99,7 +102,8 @@ struct Field: Sendable {
             "max": PageFrame.optional(isBounded ? most : nil), "step": PageFrame.optional(isNumber ? step : nil),
             "minlength": PageFrame.optional(isText ? input.minimumLength.map(String.init) : nil),
             "maxlength": PageFrame.optional(isText ? input.maximumLength.map(String.init) : nil),
-            "pattern": PageFrame.optional(input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil),
+            "pattern": PageFrame.optional(
+                input.pattern?.expression ?? (input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil)),
             "secret": input.type == .secret,
         ]
     }

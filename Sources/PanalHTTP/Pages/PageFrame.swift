@@ -61,13 +61,14 @@ struct PageFrame: Sendable {
     /// What the template `mistakes` shows. `labels` are the fields that the page has, by id; those of a generated form
     /// are linked.
     static func mistakes(
-        _ error: ServiceError, notice: String, labels: [String: String] = [:], isGenerated: Bool = false
+        _ error: ServiceError, notice: String, labels: [String: String] = [:], isGenerated: Bool = false,
+        in language: Language
     ) -> Templates.Values {
         let lines = error.mistakes.map { mistake -> Templates.Values in
             let id = Field.id(of: mistake.pointer)
             let label = labels[id]
             return [
-                "pointer": label == nil ? optional(mistake.pointer) : false, "detail": mistake.detail,
+                "pointer": label == nil ? optional(mistake.pointer) : false, "detail": mistake.detail(in: language),
                 "label": optional(label), "anchor": isGenerated && label != nil ? optional(Field.anchor(id)) : false,
             ]
         }
@@ -80,6 +81,16 @@ struct PageFrame: Sendable {
     static func optional(_ text: String?) -> Any {
         guard let text, !text.isEmpty else { return false }
         return text
+    }
+}
+
+extension Mistake {
+    /// In the language if somebody has written it, else in English.
+    func detail(in language: Language) -> String {
+        switch language {
+        case .english: detail
+        case .spanish: spanish ?? detail
+        }
     }
 }
 
@@ -100,7 +111,7 @@ struct ErrorPages: Sendable {
             }
         let values: Templates.Values = [
             "status": String(problem.status.code), "detail": detail, "requestID": context.requestID, "back": "/",
-            "mistakes": problem.mistakes.map { ["pointer": $0.pointer, "detail": $0.detail] },
+            "mistakes": problem.mistakes.map { ["pointer": $0.pointer, "detail": $0.detail(in: context.language)] },
         ]
         var response = try frame.page("message", title: title, values, context, status: problem.status)
         for field in problem.headers { response.headers[field.name] = field.value }

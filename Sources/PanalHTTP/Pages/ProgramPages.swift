@@ -48,7 +48,7 @@ struct ProgramPages: Sendable {
             "manifest": (try? form.text("manifest")) ?? sample, "isPublic": (try? form.text("public")) ?? nil != nil,
         ]
         if let error {
-            values.merge(PageFrame.mistakes(error, notice: t(.notPublished))) { _, new in new }
+            values.merge(PageFrame.mistakes(error, notice: t(.notPublished), in: t.language)) { _, new in new }
         }
         return try frame.page(
             "publish", title: t(.publishProgram), in: .publish, values, context,
@@ -111,13 +111,16 @@ struct ProgramPages: Sendable {
         let name = entry.program.name
         var mistakes: [String: String] = [:]
         for mistake in error?.mistakes ?? [] {
-            mistakes[Field.id(of: mistake.pointer), default: ""] += mistake.detail + " "
+            mistakes[Field.id(of: mistake.pointer), default: ""] += mistake.detail(in: t.language) + " "
         }
-        let fields = entry.manifest.inputs.map { input in
-            Field(
-                input: input, entered: order.map { Self.entered(input, $0) } ?? input.defaultTexts,
-                mistake: mistakes[input.id], isAgain: error != nil, wording: wording
-            ).values
+        let fields = entry.manifest.sectioned.flatMap { section, inputs in
+            inputs.enumerated().map { place, input in
+                Field(
+                    input: input, entered: order.map { Self.entered(input, $0) } ?? input.defaultTexts,
+                    mistake: mistakes[input.id], isAgain: error != nil, wording: wording,
+                    section: place == 0 ? section : nil
+                ).values
+            }
         }
         let profiles = profiles(entry, for: try context.principal, chosen: order?.profile, wording)
         let isOld = entry.version.number != entry.program.latest
@@ -140,9 +143,9 @@ struct ProgramPages: Sendable {
         if let error {
             let labels = Dictionary(
                 entry.manifest.inputs.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
-            values.merge(PageFrame.mistakes(error, notice: t(.fieldsWrong), labels: labels, isGenerated: true)) {
-                _, new in new
-            }
+            let told = PageFrame.mistakes(
+                error, notice: t(.fieldsWrong), labels: labels, isGenerated: true, in: t.language)
+            values.merge(told) { _, new in new }
             if let shortage = wording.shortage(error) { values["notice"] = shortage }
         }
         return try frame.page(

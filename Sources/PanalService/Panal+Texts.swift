@@ -1,0 +1,23 @@
+import PanalCore
+import PanalManifest
+
+extension Panal {
+    /// The same with the texts that the program gets as files or as standard input, stored as such.
+    func storingTexts(of prepared: PreparedJob) async throws -> PreparedJob {
+        var prepared = prepared
+        for text in prepared.invocation.texts {
+            prepared.invocation.inputs.append(
+                InputFile(field: text.field, name: text.name, content: try await stored(text.text)))
+        }
+        if let text = prepared.invocation.standardInputText {
+            prepared.invocation.standardInput = try await stored(text)
+        }
+        return prepared
+    }
+
+    private func stored(_ text: String) async throws -> ContentHash {
+        let writer = try await blobs.writer(limit: Manifest.maximumTextsBytes)
+        try await writer.append(Array(text.utf8))
+        return try await writer.finish().content
+    }
+}
