@@ -95,8 +95,8 @@ let package = Package(
         .executableTarget(
             name: "panal-bench",
             dependencies: [
-                "PanalSandbox", "PanalScheduler", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls",
-                argumentParser,
+                "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalCore",
+                "CPanalSyscalls", argumentParser,
             ],
             swiftSettings: strict),
         // The privileged process: static, one thread, no network, no database, no Foundation.
@@ -205,7 +205,9 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalDoctorTests", dependencies: ["PanalDoctor", "PanalLinux"], swiftSettings: tests),
-        .testTarget(name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"],
+            resources: [.copy("Rules"), .copy("Boutiques")], swiftSettings: tests),
         .testTarget(name: "PanalSchedulerTests", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalSimulationTests", dependencies: ["PanalSimulation", "PanalScheduler", "PanalCore"],

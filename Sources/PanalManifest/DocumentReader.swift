@@ -140,15 +140,18 @@ struct DocumentReader {
 
     /// Names the keys that mean nothing here. Keys that begin with `x-` are the author's own and are skipped.
     ///
-    /// - Parameter foreign: What other formats call a key, and what it is here.
-    func reportUnknownKeys(known: [String], foreign: [String: String] = [:]) {
+    /// - Parameters:
+    ///   - suggested: The keys that are named; `known` has other spellings besides.
+    ///   - foreign: What other formats call a key, and what it is here.
+    func reportUnknownKeys(known: [String], suggested: [String]? = nil, foreign: [String: String] = [:]) {
+        let suggested = suggested ?? known
         for key in members.keys.sorted() where !known.contains(key) && !key.hasPrefix("x-") {
             // Each is compared with every known key, and a document may have tens of thousands.
             guard !mistakes.isFull else { return }
-            if let right = foreign[key] ?? Nearest.to(key, among: known) {
+            if let right = foreign[key] ?? Nearest.to(key, among: suggested) {
                 report(key, .unknownKeyNear, .text(right))
             } else {
-                report(key, .unknownKey, .list(known))
+                report(key, .unknownKey, .list(suggested))
             }
         }
     }

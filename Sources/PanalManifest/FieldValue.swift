@@ -4,6 +4,8 @@ import PanalCore
 struct FieldValue: Hashable, Sendable {
     /// As the program gets them; files as paths.
     var texts: [String]
+    /// Each value as it was taken; none for files.
+    var values: [String] = []
     var files: [InputFile] = []
     /// A text that the program gets as a file.
     var written: InputText?
@@ -61,9 +63,9 @@ extension ManifestInput {
         guard remarks.isEmpty else { throw FieldMistakes(remarks) }
         let shown = type == .secret ? "" : texts.map { Shown.line($0) }.joined(separator: ", ")
         let joined = texts.joined(separator: listSeparator ?? (isWritten ? "\n" : ","))
-        guard route == .file else { return FieldValue(texts: texts, joined: joined, shown: shown) }
+        guard route == .file else { return FieldValue(texts: texts, values: texts, joined: joined, shown: shown) }
         let written = InputText(field: id, name: type == .json ? "value.json" : "value.txt", text: joined)
-        return FieldValue(texts: [written.path], written: written, joined: written.path, shown: shown)
+        return FieldValue(texts: [written.path], values: texts, written: written, joined: written.path, shown: shown)
     }
 
     /// Whether the value becomes the content of a file or of standard input.

@@ -8,12 +8,15 @@ struct InputReader {
         "choices", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "step", "minLength", "maxLength",
         "pattern", "accept", "maxBytes", "flag", "separator", "listSeparator", "via", "variable",
     ]
+    private static let allKeys = keys + RuleReader.inputKeys + RuleReader.spellings.keys
+    private static let suggestedKeys = keys + RuleReader.inputKeys
     static let foreign = [
         "command-line-flag": "flag", "command-line-flag-separator": "separator", "value-choices": "choices",
         "default-value": "default", "list-separator": "listSeparator", "min-list-entries": "minItems",
         "max-list-entries": "maxItems", "exclusive-minimum": "exclusiveMinimum", "enum": "choices",
         "options": "choices", "exclusive-maximum": "exclusiveMaximum", "label": "name", "title": "name",
         "required": "optional", "min": "minimum", "max": "maximum", "extensions": "accept", "integer": "type",
+        "requires-inputs": "requires", "disables-inputs": "disables", "visibleIf": "showIf", "when": "showIf",
         "value-key": "id", "env": "variable", "help": "description", "multiple": "list", "regex": "pattern",
     ]
     /// Choices of a field.
@@ -23,19 +26,19 @@ struct InputReader {
     let type: InputType
     let isList: Bool
 
-    static func inputs(_ document: DocumentReader) -> [ManifestInput] {
-        var inputs: [ManifestInput] = []
+    static func inputs(_ document: DocumentReader) -> [(reader: DocumentReader, input: ManifestInput)] {
+        var inputs: [(reader: DocumentReader, input: ManifestInput)] = []
         var owners: [String: Int] = [:]
         for (index, reader) in document.objects("inputs", maximum: Manifest.maximumInputs) {
-            reader.reportUnknownKeys(known: keys, foreign: foreign)
+            reader.reportUnknownKeys(known: allKeys, suggested: suggestedKeys, foreign: foreign)
             guard let input = input(reader, index: index) else { continue }
             if let owner = owners[input.id] {
                 reader.report(reader.has("id") ? "id" : "name", .idTwice, .text(input.id), .number(owner))
             }
             owners[input.id] = owners[input.id] ?? index
-            inputs.append(input)
+            inputs.append((reader, input))
         }
-        for input in inputs.filter({ $0.route == .standardInput }).dropFirst() {
+        for (_, input) in inputs.filter({ $0.input.route == .standardInput }).dropFirst() {
             document.report("inputs", .secondStandardInput, .text(input.id))
         }
         return inputs

@@ -27,8 +27,12 @@ package struct Manifest: Hashable, Sendable {
     package var exitCodes: [Int: ExitCodeMeaning]
     /// Fields under a heading; those that no section names stand before them.
     package var sections: [ManifestSection]
+    /// Fields of which so many have to be given.
+    package var groups: [ManifestGroup]
     /// What a run has to do before the program is published.
     package var tests: [ManifestTest]
+    /// Places of the inputs, each after those that its `showIf` looks at.
+    var order: [Int]
 
     /// The profile that the author suggests.
     package var suggestedProfile: String? { resources.profile }

@@ -166,6 +166,14 @@ package struct ManifestInput: Hashable, Sendable {
     /// Joins the values of a list into one argument; nil when each is its own.
     package var listSeparator: String?
     package var route: InputRoute
+    /// When the field is asked for; nil for always. Its section's condition is part of it.
+    package var showIf: Condition?
+    /// Ids of fields that are needed, or may not be given, when this one is given.
+    package var requires: [String] = []
+    package var disables: [String] = []
+    /// The same for single values, in their canonical form.
+    package var valueRequires: [String: [String]] = [:]
+    package var valueDisables: [String: [String]] = [:]
 
     /// A field of which nothing more is known: one text, that is needed, in argv.
     init(id: String, name: String, type: InputType, isList: Bool) {
@@ -184,7 +192,7 @@ package struct ManifestInput: Hashable, Sendable {
     /// Whether its value is written into argv, as it is or as the path of a file.
     package var isArgument: Bool { route == .argument || route == .file }
 
-    /// Whether a submission must have a value for it. A tick box never must: left out, it is false.
+    /// Whether a submission must have a value for it, if it is asked for. A tick box never must: left out, it is false.
     package var isRequired: Bool { !isOptional && defaultValue == nil && type != .boolean }
 
     /// The default as texts, as a form fills them in; empty when there is none.

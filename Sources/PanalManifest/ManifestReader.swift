@@ -33,7 +33,7 @@ extension Manifest {
 
     private static let keys = [
         "name", "id", "description", "version", "author", "url", "tags", "command", "inputs", "outputs", "resources",
-        "rootfs", "environment", "exitCodes", "sections", "tests",
+        "rootfs", "environment", "exitCodes", "sections", "groups", "tests",
     ]
     private static let foreign = [
         "tool-version": "version", "command-line": "command", "output-files": "outputs",
@@ -50,7 +50,10 @@ extension Manifest {
             reader.report(nil, .noName)
         }
         let slug = Self.slug(reader, name: name)
-        let inputs = InputReader.inputs(reader)
+        let fields = InputReader.inputs(reader)
+        var rules = RuleReader(reader, fields)
+        let (groups, sections) = rules.read(Self.sections(reader, inputs: fields.map(\.input)))
+        let inputs = rules.inputs
         let command = Self.command(reader, inputs: inputs)
         let url = reader.text("url", maximum: 2_000)
         if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
@@ -63,7 +66,8 @@ extension Manifest {
             version: reader.text("version", maximum: 100), author: reader.text("author", maximum: 200), url: url,
             tags: reader.texts("tags", maximum: 20, length: 50) ?? [], command: command, inputs: inputs,
             outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: "host", environment: environment,
-            exitCodes: Self.exitCodes(reader), sections: Self.sections(reader, inputs: inputs), tests: [])
+            exitCodes: Self.exitCodes(reader), sections: sections, groups: groups, tests: [],
+            order: Self.order(of: inputs))
         if name == nil || slug == nil { return nil }
         // A test is held against the manifest, which has to be right for that.
         if reader.mistakes.mistakes.isEmpty { tests = ManifestTest.read(reader, of: self) }

@@ -7,12 +7,16 @@ package struct ManifestSection: Hashable, Sendable {
     package var description: String?
     /// Ids of its fields, in the order in which they are shown.
     package var inputs: [String]
+    /// When its fields are asked for; nil for always.
+    package var showIf: Condition?
 }
 
 extension Manifest {
-    private static let sectionKeys = ["name", "description", "inputs"]
+    private static let sectionKeys = ["name", "description", "inputs", "showIf"]
 
-    static func sections(_ reader: DocumentReader, inputs: [ManifestInput]) -> [ManifestSection] {
+    static func sections(
+        _ reader: DocumentReader, inputs: [ManifestInput]
+    ) -> [(reader: DocumentReader, section: ManifestSection)] {
         var owners: [String: String] = [:]
         return reader.objects("sections", maximum: 50).compactMap { _, section in
             section.reportUnknownKeys(
@@ -25,10 +29,8 @@ extension Manifest {
                 guard let other = owners.updateValue(name ?? "", forKey: id) else { continue }
                 section.mistakes.add(section.place("inputs") + [String(index)], .sectionOfTwo, .text(id), .text(other))
             }
-            return name.map {
-                ManifestSection(
-                    name: $0, description: section.text("description", maximum: 4_000, lines: true), inputs: members)
-            }
+            let description = section.text("description", maximum: 4_000, lines: true)
+            return (section, ManifestSection(name: name ?? "", description: description, inputs: members))
         }
     }
 

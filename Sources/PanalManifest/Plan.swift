@@ -56,14 +56,9 @@ extension Manifest {
                 Mistake([], Remark(.textsTooLarge, .text(ByteCount.text(texts)), .text(most)))
             ])
         }
-        var values: [String: FieldValue] = [:]
-        for input in inputs {
-            do {
-                values[input.id] = try input.resolve(submission.values[input.id] ?? [])
-            } catch {
-                for remark in error.remarks { mistakes.append(Mistake([input.id], remark)) }
-            }
-        }
+        var rules = RuleEngine(self)
+        mistakes += rules.judge(submission)
+        let values = rules.values
         let files = values.values.reduce(0) { $0 + $1.files.count }
         if files > Self.maximumFiles {
             mistakes.append(Mistake([], Remark(.tooManyFiles, .number(files), .number(Self.maximumFiles))))

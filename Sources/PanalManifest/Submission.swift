@@ -3,6 +3,8 @@ package import PanalCore
 /// What somebody filled in, by field id. A field may be left out; unknown ids are mistakes.
 package struct Submission: Hashable, Sendable {
     package var values: [String: [SubmittedValue]]
+    /// Values that came as JSON lists, beside `values`: a list of values for most fields, one document for a JSON field.
+    package var documents: [String: JSONValue] = [:]
 
     package init(values: [String: [SubmittedValue]] = [:]) {
         self.values = values

@@ -99,12 +99,20 @@ extension Panal {
     }
 
     /// The manifest, its document, and its text as it was published.
-    private func read(_ bytes: [UInt8]) throws -> (Manifest, JSONValue, String) {
+    /// A Boutiques descriptor is made into a manifest first, and stored as that.
+    private func read(_ given: [UInt8]) throws -> (Manifest, JSONValue, String) {
         let parsed: Manifest
+        var bytes = given
         do {
+            if let document = try? JSONReader.read(given), BoutiquesReader.recognises(document) {
+                bytes = Array(try BoutiquesReader.manifest(of: document).serialized(pretty: true))
+            }
             parsed = try Manifest(parsing: Data(bytes))
-        } catch {
+        } catch let error as ManifestError {
             throw ServiceError(.invalid, "the manifest has mistakes", mistakes: error.mistakes)
+        }
+        guard parsed.tests.isEmpty else {
+            throw ServiceError(.invalid, mistake: "/tests", "this server does not run tests yet; leave them out")
         }
         guard let text = String(validating: bytes, as: UTF8.self), let document = try? JSONReader.read(bytes) else {
             throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8")

@@ -7,6 +7,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "panal-bench", abstract: "Measure how fast cells and the server are.",
         subcommands: [
             CellBench.self, CellLoad.self, TimingBench.self, OwnerBench.self, HTTPBench.self, SchedulerBench.self,
+            ManifestBench.self,
         ])
 }
 

@@ -17,8 +17,8 @@ struct PanalCommand: AsyncParsableCommand {
             CommandGroup(
                 name: "On this machine:",
                 subcommands: [
-                    RunCommand.self, DoctorCommand.self, AuditCommand.self, SimulateCommand.self, ProfileCommand.self,
-                    ServeCommand.self, BackupCommand.self,
+                    RunCommand.self, ManifestCommand.self, DoctorCommand.self, AuditCommand.self, SimulateCommand.self,
+                    ProfileCommand.self, ServeCommand.self, BackupCommand.self,
                 ]),
             CommandGroup(
                 name: "Through a server:",

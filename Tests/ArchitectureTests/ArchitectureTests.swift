@@ -35,7 +35,10 @@ import Testing
         ),
         (
             "panal-bench",
-            ["PanalSandbox", "PanalScheduler", "PanalProfiles", "PanalSeccomp", "PanalCore", "CPanalSyscalls"],
+            [
+                "PanalSandbox", "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalCore",
+                "CPanalSyscalls",
+            ],
             [
                 "ArgumentParser", "AsyncHTTPClient", "Dispatch", "FoundationEssentials", "NIOCore",
                 "NIOFoundationCompat", "NIOHTTP1", "Synchronization",

@@ -72,6 +72,9 @@ import Testing
             Row(
                 route: "GET /api/v1/programs/{name}/schema", uri: { _ in "/api/v1/programs/secreto/schema" },
                 statuses: [401, 404, 200, 200]),
+            Row(
+                route: "GET /api/v1/programs/{name}/boutiques", uri: { _ in "/api/v1/programs/secreto/boutiques" },
+                statuses: [401, 404, 422, 422]),
             Row(route: "GET /api/v1/profiles", uri: { _ in "/api/v1/profiles" }, statuses: [401, 200, 200, 200]),
             Row(
                 route: "POST /api/v1/programs/{name}/jobs", uri: { _ in "/api/v1/programs/secreto/jobs" },
@@ -230,8 +233,7 @@ import Testing
                 statuses: [303, 422, 422, 422]),
             Row(
                 route: "POST /account/keys", uri: { _ in "/account/keys" },
-                body: .form(["label": "x", "scope": "read"]),
-                statuses: [303, 201, 201, 201]),
+                body: .form(["label": "x", "scope": "read"]), statuses: [303, 201, 201, 201]),
             Row(
                 route: "POST /account/keys/{id}/revoke", uri: { "/account/keys/\(try await key($0))/revoke" },
                 body: .form([:]), statuses: [303, 404, 303, 303]),

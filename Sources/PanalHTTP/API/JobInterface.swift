@@ -315,7 +315,9 @@ struct JobOrder: Sendable {
         for (name, value) in members where !name.hasPrefix("_") {
             switch value {
             case .null: continue
-            case .array(let values): submission.values[name] = values.map { .text($0.submittedText) }
+            case .array(let values):
+                submission.values[name] = values.map { .text($0.submittedText) }
+                submission.documents[name] = value
             default: submission.values[name] = [.text(value.submittedText)]
             }
         }

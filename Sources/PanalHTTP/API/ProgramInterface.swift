@@ -46,6 +46,13 @@ struct ProgramInterface: Sendable {
                 .described(
                     "getSubmissionSchema", .programs, "JSON Schema of a program's submissions", Self.version,
                     .marked([("application/schema+json", Schema(["type": "object"]))], "Draft 2020-12", [])),
+            Route(.get, "/api/v1/programs/{name}/boutiques", .interface, boutiques)
+                .described(
+                    "getBoutiquesDescriptor", .programs, "A program's manifest as a Boutiques descriptor", Self.version,
+                    .note(
+                        "Schema version 0.5. Refused where Boutiques has no word for the way in which a field goes to the "
+                            + "program."),
+                    .document(Schema(["type": "object"]), "The descriptor"), .refuses(.unprocessableContent)),
             Route(.get, "/api/v1/profiles", .interface, profiles)
                 .described(
                     "listProfiles", .programs, "The hardware profiles",
@@ -102,6 +109,16 @@ struct ProgramInterface: Sendable {
             try await entry(request, context).manifest.jsonSchema(), unlessKnownTo: request)
         response.headers[.contentType] = "application/schema+json"
         return response
+    }
+
+    @Sendable private func boutiques(_ request: Request, _ context: WebContext) async throws -> Response {
+        let entry = try await entry(request, context)
+        do {
+            let document = try JSONReader.read(Array(entry.version.manifest.utf8))
+            return try .json(try entry.manifest.boutiquesDescriptor(document: document), unlessKnownTo: request)
+        } catch let error as ManifestError {
+            throw ServiceError(.invalid, "Boutiques cannot say what this manifest says", mistakes: error.mistakes)
+        }
     }
 
     @Sendable private func change(_ request: Request, _ context: WebContext) async throws -> Response {

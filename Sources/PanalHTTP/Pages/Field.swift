@@ -49,7 +49,9 @@ struct Field: Sendable {
 
     var values: Templates.Values {
         var values: Templates.Values = [
-            "id": input.id, "anchor": Self.anchor(input.id), "label": input.name, "required": input.isRequired,
+            "id": input.id, "anchor": Self.anchor(input.id), "label": input.name,
+            // A browser without a script shows every field, and may not insist on one that is not asked for.
+            "required": input.isRequired && input.showIf == nil,
             // What has a default is filled in already; the word would only confuse.
             "mayBeLeftOut": input.isOptional && input.defaultValue == nil && input.type != .boolean,
             "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake),

@@ -39,4 +39,10 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case notStep, notPattern, textsTooLarge
     case typeText, typeNumber, typeInteger, typeBoolean, typeChoice, typeFile, typeDate, typeTime, typeEmail, typeURL
     case typeColour, typeJSON, typeSecret
+    // Rules.
+    case conditionTooDeep, conditionForm, conditionOnlyGiven, ofItself, requiresAndDisables, groupOfTwo
+    case noRule, unknownRule, groupNeedsOptional, disabledNeedsOptional, ruleWithDefault, circle, notAskedFor
+    case neededWith, needsHidden, notTogether, onlyOneOf, oneOfNeeded, someNeeded, boutiquesVersion
+    case boutiquesShell, boutiquesOpenQuote, boutiquesInside, boutiquesNothingLikeIt, boutiquesNoInputs,
+        boutiquesCannotSay
 }
