@@ -6,7 +6,7 @@ import Testing
 struct DeskTests {
     private static let profiles = """
         profiles:
-          one:
+          small:
             cores: 1
             memory: 32MiB
             processes: 16
