@@ -2,7 +2,7 @@
 
 usage: hostile_idle.py PORT COUNT
 
-Prints `held N` when they stand, and `answered N` for those that were answered after all.
+Prints `held N` when they stand, and `answered N` for those that were answered after all, with the beginning of each other answer.
 """
 
 import resource
@@ -25,8 +25,17 @@ for number in range(count):
     held.append(s)
 print("held", len(held), flush=True)
 sys.stdin.readline()
-answered = 0
+answered, others = 0, []
 for number in range(0, count, 401):
     held[number].sendall((b"" if number % 4 == 0 else b"GET /healthz HTT") + b"P/1.1\r\nHost: x\r\n\r\n")
-    answered += held[number].recv(65_536).startswith(b"HTTP/1.1 200")
-print("answered", answered, flush=True)
+    answer = b""
+    try:
+        while b"\r\n" not in answer and (part := held[number].recv(65_536)):
+            answer += part
+    except OSError as error:
+        answer += str(error).encode()
+    if answer.startswith(b"HTTP/1.1 200"):
+        answered += 1
+    else:
+        others.append((number, answer[:80]))
+print("answered", answered, *others, flush=True)

@@ -189,7 +189,8 @@ import Testing
                 }
                 // There was room for them: none was closed for another, and each is still heard.
                 try holder.goOn()
-                #expect(try await holder.line() == "answered 25")
+                let answers = try await holder.line()
+                #expect(answers == "answered 25")
                 #expect(try await Self.isServing(port))
             }
         }
