@@ -232,9 +232,13 @@ private final class Holder {
         try process.run()
         // It waits for a process: on a thread of its own.
         Thread.detachNewThread {
+            // What is read at once need not be a line, nor one only.
+            var read = Data()
             while case let bytes = reader.availableData, !bytes.isEmpty {
-                for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-                    continuation.yield(String(line))
+                read.append(bytes)
+                while let end = read.firstIndex(of: 10) {
+                    continuation.yield(String(decoding: read[..<end], as: UTF8.self))
+                    read = Data(read[(end + 1)...])
                 }
             }
             continuation.finish()
