@@ -29,7 +29,8 @@ extension ManifestInput {
     func resolve(_ given: [SubmittedValue]) throws(FieldMistakes) -> FieldValue? {
         var values = given.filter { !$0.isEmpty }
         if type == .boolean, !isList { values = values.suffix(1) }
-        if values.isEmpty {
+        let isDefault = values.isEmpty
+        if isDefault {
             values = defaultTexts.map { .text($0) }
             if values.isEmpty, type == .boolean, !isList, !isOptional { values = [.text("false")] }
         }
@@ -43,10 +44,10 @@ extension ManifestInput {
                 .takesSeveral, .number(minimumItems), .number(maximumItems), .number(values.count),
                 values.count == 1 ? "was given" : "were given")
         }
-        return try type == .file ? resolveFiles(values) : resolveTexts(values)
+        return try type == .file ? resolveFiles(values) : resolveTexts(values, isDefault: isDefault)
     }
 
-    private func resolveTexts(_ values: [SubmittedValue]) throws(FieldMistakes) -> FieldValue {
+    private func resolveTexts(_ values: [SubmittedValue], isDefault: Bool) throws(FieldMistakes) -> FieldValue {
         var texts: [String] = []
         var remarks: [Remark] = []
         for value in values {
@@ -55,7 +56,7 @@ extension ManifestInput {
                 continue
             }
             do {
-                texts.append(try accepted(text))
+                texts.append(try accepted(text, isKnown: isDefault))
             } catch {
                 remarks.append(type == .secret ? error.remark.withoutGiven : error.remark)
             }

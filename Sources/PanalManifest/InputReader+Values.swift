@@ -143,6 +143,12 @@ extension InputReader {
         } else {
             values = [value]
         }
+        let characters = values.reduce(0) { $0 + $1.submittedText.unicodeScalars.count }
+        if input.pattern != nil, characters > Pattern.maximumDefaultCharacters {
+            reader.report(
+                "default", .patternDefault, .number(characters), .number(Pattern.maximumDefaultCharacters))
+            return
+        }
         for element in values {
             if !fits(element) {
                 reader.report("default", .isKindShouldBe, element.kindPhrase, .phrase(type.phrase))

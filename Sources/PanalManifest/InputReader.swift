@@ -81,6 +81,12 @@ struct InputReader {
         input.minimumLength = length("minLength")
         input.maximumLength = length("maxLength")
         input.pattern = pattern()
+        if input.pattern != nil {
+            if let most = input.maximumLength, most > Pattern.maximumValueCharacters {
+                reader.report("maxLength", .patternLength, .number(Pattern.maximumValueCharacters))
+            }
+            input.maximumLength = min(input.maximumLength ?? .max, Pattern.maximumValueCharacters)
+        }
         input.accept = accept()
         input.maximumBytes = maximumBytes(input.route)
         input.flag = reader.text("flag", maximum: 200)

@@ -6,14 +6,14 @@ extension ManifestInput {
     package static let maximumTextBytes = 65_536
 
     /// One text value as the program will get it. Throws what is wrong with it and what would be right.
-    func accepted(_ given: String) throws(ValueMistake) -> String {
+    func accepted(_ given: String, isKnown: Bool = false) throws(ValueMistake) -> String {
         guard given.utf8.count <= Self.maximumTextBytes else {
             throw ValueMistake(.textTooLong, .text(ByteCount.text(Self.maximumTextBytes)))
         }
         guard !given.unicodeScalars.contains("\0") else { throw ValueMistake(.hasNUL) }
         let text: String
         switch type {
-        case .text, .secret: text = try acceptedText(given)
+        case .text, .secret: text = try acceptedText(given, isKnown: isKnown)
         case .json: text = try acceptedJSON(given)
         default: text = given.trimmingWhitespace()
         }
@@ -44,7 +44,7 @@ extension ManifestInput {
 
     // MARK: Texts
 
-    private func acceptedText(_ given: String) throws(ValueMistake) -> String {
+    private func acceptedText(_ given: String, isKnown: Bool) throws(ValueMistake) -> String {
         // Forms send the ends of lines as CR LF.
         let text = given.unicodeScalars.contains("\r") ? given.replacingLineEnds() : given
         if !isMultiline, text.unicodeScalars.contains("\n") {
@@ -57,7 +57,9 @@ extension ManifestInput {
         if let maximumLength, length > maximumLength {
             throw ValueMistake(.tooLong, .number(length), .number(maximumLength))
         }
-        if let pattern, !pattern.matches(text) { throw ValueMistake(.notPattern, .given(text), .text(pattern.source)) }
+        if !isKnown, let pattern, !pattern.matches(text) {
+            throw ValueMistake(.notPattern, .given(text), .text(pattern.source))
+        }
         return text
     }
 

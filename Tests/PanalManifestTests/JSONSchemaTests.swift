@@ -51,7 +51,7 @@ import Testing
         (#""type": "json""#, #"{}"#),
         (
             #""type": "secret", "pattern": "a|b", "optional": true"#,
-            #"{"allOf":[{"not":{"pattern":"[\\n\\r]"}}],"pattern":"^(?:a|b)$","type":"string","writeOnly":true}"#
+            #"{"allOf":[{"not":{"pattern":"[\\n\\r]"}}],"maxLength":4096,"pattern":"^(?:a|b)$","type":"string","writeOnly":true}"#
         ),
         (
             #""type": "file", "accept": ["image/png"], "maxBytes": 9"#,

@@ -186,6 +186,18 @@ import Testing
             ["/pattern: character 4: ‘)’ cannot stand here; the sign itself is written \\)"]
         ),
         (
+            #"{"name": "a", "type": "text", "pattern": "(?:[acegikmoqsuwy]*){160}"}"#,
+            ["/pattern: is too large: the ranges of its classes, each repetition counted, are more than 1000"]
+        ),
+        (
+            #"{"name": "a", "type": "text", "pattern": "a*", "maxLength": 4097}"#,
+            ["/maxLength: is more than 4096, the most for values that are held against a ‘pattern’"]
+        ),
+        (
+            #"{"name": "a", "type": "text", "pattern": "a*", "default": "\#(String(repeating: "a", count: 1_025))"}"#,
+            ["/default: has 1025 characters; at most 1024 are taken where values are held against a ‘pattern’"]
+        ),
+        (
             #"{"name": "a", "type": "integer", "pattern": "a"}"#,
             ["/pattern: is not for integer fields, only for: text, secret"]
         ),

@@ -26,7 +26,8 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case listNeedsSeparator, unknownVia, choiceWithoutChoices, noChoices, choiceTwice, choiceWithoutValue, choiceKind
     case acceptKind, joinsList, notForTypeOnly, stepAbove, wholeStepAbove, exclusiveWithoutBound, shouldBeDate
     case shouldBeTime, shouldBeWholeNumber, shouldBeNumber, emptyRange, defaultCount, isKindShouldBe
-    case patternWrong, patternTooLarge, patternOpenGroup, patternOpenClass, patternEmptyClass, patternRange
+    case patternWrong, patternTooLarge, patternManyRanges, patternLength, patternDefault
+    case patternOpenGroup, patternOpenClass, patternEmptyClass, patternRange
     case patternNothingToRepeat, patternRepetition, patternEscape, patternUnsupported, patternSyntax
     // Sections, outputs, resources, exit codes, tests.
     case hasNoName, sectionOfTwo, fieldTwice, outputWithoutPath, outputFromWork, outputPath, unknownPreview

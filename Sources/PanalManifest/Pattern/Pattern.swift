@@ -9,6 +9,13 @@ package struct Pattern: Hashable, Sendable {
     /// Characters of its text.
     package static let maximumCharacters = 500
 
+    /// Ranges of characters in all steps together.
+    package static let maximumRanges = 1_000
+    /// Characters of a value that is held against one: what a look costs is this times steps and ranges.
+    package static let maximumValueCharacters = 4_096
+    /// Characters of all values that a field is filled with, which are looked at whenever its manifest is read.
+    static let maximumDefaultCharacters = 1_024
+
     /// As the author wrote it.
     package let source: String
     /// The same in the words that JSON Schema's, JavaScript's and Python's expressions share, without anchors.
@@ -21,6 +28,10 @@ package struct Pattern: Hashable, Sendable {
         let node = try parser.parse()
         var compiler = PatternCompiler()
         try compiler.compile(node)
+        let ranges = compiler.steps.reduce(0) { sum, step in
+            if case .one(let set) = step { sum + set.ranges.count } else { sum }
+        }
+        guard ranges <= Self.maximumRanges else { throw ValueMistake(.patternManyRanges, .number(Self.maximumRanges)) }
         self.source = source
         expression = node.expression
         program = compiler.steps + [.end]

@@ -6,6 +6,10 @@ package import PanalCore
 /// A field that was left out and has no default, and one that is not asked for, has no value: nothing but
 /// `given: false` and `not` holds of it.
 package indirect enum Condition: Hashable, Sendable {
+    /// Values that one comparison names, and their characters together.
+    static let maximumValues = 100
+    static let maximumCharacters = 4_096
+
     /// The field has a value; a boolean one is true.
     case given(String)
     /// One of its values is one of these, in their canonical form.

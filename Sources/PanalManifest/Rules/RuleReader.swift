@@ -161,6 +161,11 @@ struct RuleReader {
             return nil
         }
         let elements: [JSONValue] = if case .array(let list) = wanted { list } else { [wanted] }
+        // A section's condition is every one of its fields' and stands in the schema as often.
+        guard elements.count <= Condition.maximumValues else {
+            mistakes.add(place, .tooManyEntries, .number(elements.count), .number(Condition.maximumValues))
+            return nil
+        }
         var values: [String] = []
         for element in elements {
             do {
@@ -168,6 +173,11 @@ struct RuleReader {
             } catch {
                 mistakes.add(place, error.remark)
             }
+        }
+        let characters = values.reduce(0) { $0 + $1.utf8.count }
+        guard characters <= Condition.maximumCharacters else {
+            mistakes.add(place, .tooManyCharacters, .number(characters), .number(Condition.maximumCharacters))
+            return nil
         }
         return values.count == elements.count && !values.isEmpty ? .isOneOf(input.id, values) : nil
     }
