@@ -43,7 +43,11 @@ package actor Scheduler {
     package func submit(gang jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
         guard let first = jobs.first, let demand = JobDemand.gang(of: jobs) else { return [] }
         let actions = submit(first.ticket, demand)
-        for case .refuse(first.ticket, let refusal) in actions { return jobs.map { .refuse($0.ticket, refusal) } }
+        for case .refuse(first.ticket, let refusal) in actions {
+            // What else this moment has decided stands: others may have been promoted, and started.
+            let others = actions.filter { if case .refuse(first.ticket, _) = $0 { false } else { true } }
+            return others + jobs.map { .refuse($0.ticket, refusal) }
+        }
         return actions
     }
 

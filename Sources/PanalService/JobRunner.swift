@@ -319,7 +319,10 @@ final class JobRunner: Sendable {
     }
 
     func lease(_ ticket: Ticket) -> CoreLease {
-        CoreLease(ticket) { [self] ticket in Task { carryOut(await scheduler.finished(ticket)) } }
+        CoreLease(ticket) { [self] ticket in
+            // What starts in its place may be somebody else's, whose home is not this job's.
+            Task { await JobHome.$current.withValue(nil) { _ = carryOut(await scheduler.finished(ticket)) } }
+        }
     }
 
     /// Has a job stand still, or go on, after what was asked of it before. One that cannot stand still is ended, to begin again.

@@ -38,7 +38,6 @@ extension Panal {
             }
             let size = staged.files.reduce(0) { $0 + $1.bytes }
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
-            try await makeRoom(for: principal.user, bytes: max(size, 1))
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
             let draft = ProgramDraft(
                 name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,
@@ -47,6 +46,8 @@ extension Panal {
             logger.info(
                 "program published",
                 metadata: ["program": "\(program.name)", "version": "\(version.number)", "created": "\(created)"])
+            // Not before: what is there already, or is refused, needs no room.
+            if created { await makeRoom(behind: principal.user) }
             let published = ProgramEntry(
                 program: program, version: version, ownerName: principal.name, manifest: parsed, isOwn: true)
             return (published, created)

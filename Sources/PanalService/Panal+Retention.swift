@@ -180,6 +180,15 @@ extension Panal {
         }
     }
 
+    /// The same for what is stored already; where it fails, the next sweep makes up for it.
+    func makeRoom(behind user: UserID, bytes: Int = 0) async {
+        do {
+            try await makeRoom(for: user, bytes: bytes)
+        } catch {
+            logger.warning("no room could be made", metadata: ["user": "\(user)", "error": "\(error)"])
+        }
+    }
+
     // MARK: - The sweep
 
     /// Everything that is due at this moment, in passes between which others have their turn.
@@ -214,7 +223,13 @@ extension Panal {
     /// more of it.
     func sweepPass() async throws -> Bool {
         let begun = try await store.unfinishedRemovals(limit: Self.pass)
-        var more = try await finishRemovals(begun) == Self.pass
+        var more = false
+        do {
+            more = try await finishRemovals(begun) == Self.pass
+        } catch {
+            // The next sweep tries again; what is due for everybody else goes on.
+            logger.warning("outputs could not be removed", metadata: ["error": "\(error)"])
+        }
         let plan = retention
         let now = clock.now()
         if plan.removesAnything {

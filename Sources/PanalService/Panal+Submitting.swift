@@ -66,6 +66,7 @@ extension Panal {
         let runner = try takingRunner()
         var prepared: [PreparedJob] = []
         var mistakes: [Mistake] = []
+        var texts = 0
         for (place, request) in requests.enumerated() {
             do {
                 prepared.append(
@@ -73,6 +74,13 @@ extension Panal {
                         principal, program: request.program, version: request.version, profile: request.profile,
                         priority: request.priority, submission: request.submission, runner))
                 if let callback = request.callback { try await checkCallback(principal, callback) }
+                texts += prepared.last?.invocation.textBytes ?? 0
+                guard texts <= Self.largestBatchTexts else {
+                    let most = ByteCount.text(Self.largestBatchTexts)
+                    throw ServiceError(
+                        .invalid, mistake: "/submissions/\(place)",
+                        "the texts of a batch, and what fields are filled with, come to more than \(most)")
+                }
             } catch let error as ServiceError where error.code == .invalid {
                 mistakes += error.mistakes.map {
                     Mistake(pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail)
@@ -94,6 +102,9 @@ extension Panal {
 
     /// Jobs of one batch, at most.
     package static let largestBatch = 1_000
+
+    /// Bytes of all texts of one batch that programs get as files or as standard input.
+    static let largestBatchTexts = 16 << 20
 
     /// A batch of one's own, for administrators anybody's.
     package func batch(_ principal: Principal, _ id: BatchID) async throws -> BatchReport {
@@ -131,7 +142,6 @@ extension Panal {
         isTold: Bool = true, _ runner: JobRunner
     ) async throws {
         try await uncancelled { [self] in
-            for owner in Set(jobs.map(\.draft.job.owner)) { try await makeRoom(for: owner, bytes: 1) }
             let gate = StoreGate()
             let refusal = await runner.submit(
                 jobs.map { job in
@@ -165,6 +175,8 @@ extension Panal {
                 if case StoreError.repeated(let earlier) = error { throw Self.repeated(earlier) }
                 throw error
             }
+            // Not before: nobody's outputs go for a job that is refused.
+            for owner in Set(jobs.map(\.draft.job.owner)) { await makeRoom(behind: owner, bytes: 1) }
             gate.open(isStored: true)
             // What holds for their owners may have changed since it was looked at.
             let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }

@@ -91,6 +91,7 @@ extension Panal {
     package func changeGroup(
         _ principal: Principal, _ id: GroupID, _ change: GroupChange, expecting expected: UserGroup? = nil
     ) async throws -> UserGroup {
+        try requireAdministrator(principal)
         for _ in 0..<64 {
             let before = try expected ?? group(principal, id)
             let after = try Self.apply(change, to: before)

@@ -21,3 +21,8 @@ extension Panal {
         return try await writer.finish().content
     }
 }
+
+extension Invocation {
+    /// Bytes of the texts that the program gets as files or as standard input.
+    var textBytes: Int { texts.reduce(standardInputText?.utf8.count ?? 0) { $0 + $1.text.utf8.count } }
+}

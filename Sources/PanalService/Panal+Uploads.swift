@@ -69,7 +69,10 @@ extension Panal {
         try await checkStorage(of: principal.user, rights, adding: length)
         var mostBytes = configuration.maximumUploadBytes.multipliedReportingOverflow(by: Self.mostLargest).partialValue
         if let stored = rights.storedBytes {
-            mostBytes = min(mostBytes, stored - (try await store.storedBytes(of: principal.user)))
+            var room = stored - (try await store.storedBytes(of: principal.user))
+            // As `checkStorage` has it: what would make room when the upload is used.
+            if settings.overQuota == .removeOldest { room += try await store.removableBytes(of: principal.user) }
+            mostBytes = min(mostBytes, room)
         }
         guard try await store.insert(upload, most: Self.mostUploads, mostBytes: mostBytes) else {
             throw ServiceError(
