@@ -32,15 +32,14 @@ struct BatchInterface: Sendable {
                                         + "jobs start one by one."),
                             ], isClosed: true)),
                     .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
-                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed),
-                    .refuses(.init(code: 402))),
+                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed)),
             Route(.get, "/api/v1/batches/{id}", .interface, show)
                 .described(
                     "getBatch", .jobs, "A batch and the results of its jobs", .waits,
                     .document(.batch, "The batch", .preferenceApplied)),
             Route(.post, "/api/v1/batches/{id}/cancel", .interface, cancel)
                 .described(
-                    "cancelBatch", .jobs, "Cancel all jobs of a batch",
+                    "cancelBatch", .jobs, "Cancel all jobs of a batch", .scope(.jobs),
                     .note(
                         "Asking twice is no error; jobs that have ended stay as they are. Cancelling one job of a batch "
                             + "that waits to start `together` does the same."),

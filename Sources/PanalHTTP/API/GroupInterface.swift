@@ -41,7 +41,9 @@ struct GroupInterface: Sendable {
             Route(.put, "/api/v1/groups/{id}/members/{user}", .administratorInterface, addMember)
                 .described(
                     "addMember", .groups, "Take a user into a group",
-                    .note("The first group that a user has joined is charged with what they run."),
+                    .note(
+                        "What they run counts against the share of the first group that they joined; who pays is said by `setPayer`."
+                    ),
                     .empty(.noContent, "They are a member")),
             Route(.delete, "/api/v1/groups/{id}/members/{user}", .administratorInterface, removeMember)
                 .described(

@@ -20,7 +20,7 @@ struct RetentionInterface: Sendable {
                     .refuses(.conflict, .gone)),
             Route(.delete, "/api/v1/jobs/{id}/outputs", .interface, remove)
                 .described(
-                    "deleteJobOutputs", .jobs, "Remove what a job left",
+                    "deleteJobOutputs", .jobs, "Remove what a job left", .guarded,
                     .note(
                         "Its streams and files then answer 410; its record stays, with the names and hashes of its files. Asking twice is no error."
                     ),
@@ -42,9 +42,10 @@ struct RetentionInterface: Sendable {
     }
 
     @Sendable private func remove(_ request: Request, _ context: WebContext) async throws -> Response {
-        let job = try await panal.removeOutputs(
-            try context.principal, try context.identifier("id", of: Job.self))
-        return try .json(Documents.job(job))
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Job.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.job(principal, id) }, document: Documents.job
+        ) { _ in try .marked(Documents.job(try await panal.removeOutputs(principal, id))) }
     }
 }
 

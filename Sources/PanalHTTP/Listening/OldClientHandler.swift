@@ -25,6 +25,11 @@ final class OldClientHandler: ChannelDuplexHandler, RemovableChannelHandler {
             clients.append(.present)
             return context.fireChannelRead(data)
         }
+        // A body in chunks is none of this version's (RFC 9112 §6.1): whoever stands in between may see its end elsewhere.
+        // `FramingHandler`, which does not see the version, refuses what is no known encoding.
+        if head.headers.contains(name: "Transfer-Encoding") {
+            head.headers.replaceOrAdd(name: "Transfer-Encoding", value: "http-1.0")
+        }
         let keeps = head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "keep-alive" }
         clients.append(.old(keeps: keeps))
         if !keeps { head.headers.replaceOrAdd(name: "Connection", value: "close") }
