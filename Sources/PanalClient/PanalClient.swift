@@ -21,7 +21,7 @@ package final class PanalClient: Sendable {
     private let notice: @Sendable (String) -> Void
     private let hasAnswered = Atomic(false)
 
-    /// Answers that are read whole are small documents; a list has at most a thousand of them.
+    /// Answers that are read whole are small documents, and pages of lists.
     private static let largestAnswer = 64 * 1_048_576
 
     /// For the whole process; it is never shut down, since the process ends with its last request.
@@ -50,6 +50,17 @@ package final class PanalClient: Sendable {
         var request = ClientRequest(.GET, path)
         request.headers = headers
         return try await send(request)
+    }
+
+    /// The document of a list with the entries of all its pages. `path` has no query.
+    package func all(_ name: String, of path: String) async throws -> JSONValue {
+        var (entries, next): ([JSONValue], String?) = ([], nil)
+        repeat {
+            let page = try await get(path + ClientRequest.query(["limit": "200", "cursor": next])).document
+            entries += try page.list(name)
+            next = page["next"]?.text
+        } while next != nil
+        return .object([name: .array(entries)])
     }
 
     /// Sends a request and reads its answer whole.

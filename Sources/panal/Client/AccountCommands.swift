@@ -36,6 +36,7 @@ enum RightsText {
         let stored = rights["storedNow"]?.integer.map(ByteCount.text)
         let most = rights["storedBytes"]?.integer.map { " of \(ByteCount.text($0))" }
         details.add("Stored", stored.map { $0 + (most ?? "") })
+        details.add("Outputs", rights["outputDays"]?.integer.map { "kept for \($0) days" })
         return details.text()
     }
 }

@@ -22,13 +22,13 @@ struct AuditLogCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only entries before this number.", valueName: "number"))
     var before: Int?
 
-    @Option(help: "At most so many, 1 to 1000.")
+    @Option(help: "At most so many, 1 to 200.")
     var limit = 20
 
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
-        guard (1...1_000).contains(limit) else { throw ValidationError("--limit is 1 to 1000") }
+        guard (1...200).contains(limit) else { throw ValidationError("--limit is 1 to 200") }
         if let before, before < 1 { throw ValidationError("--before is 1 or more") }
     }
 

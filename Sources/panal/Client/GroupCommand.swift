@@ -18,7 +18,7 @@ struct GroupCommand: AsyncParsableCommand {
 
     /// A group's id by its name.
     static func id(of name: String, _ client: PanalClient) async throws -> String {
-        let groups = try await client.get("/api/v1/groups").document.list("groups")
+        let groups = try await client.all("groups", of: "/api/v1/groups").list("groups")
         guard let group = groups.first(where: { $0["name"]?.text == name }) else {
             let known = groups.compactMap { $0["name"]?.text }.joined(separator: ", ")
             throw ClientFailure(
@@ -46,7 +46,7 @@ struct GroupCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.ask(ClientRequest(.GET, "/api/v1/groups")) { answer in
+            try await server.showAll("groups", of: "/api/v1/groups") { answer in
                 var table = Table([
                     .flexible("name"), .flexible("label"), .number("share"), .number("cores").optional,
                     .number("waiting").optional, .fixed("id").optional,

@@ -22,7 +22,7 @@ struct KeyCommand: AsyncParsableCommand {
 
         func run() async throws {
             let mine = KeyCommand.id(of: (try server.choice).key)
-            try await server.ask(ClientRequest(.GET, "/api/v1/keys")) { answer in
+            try await server.showAll("keys", of: "/api/v1/keys") { answer in
                 var table = Table([
                     .fixed("id"), .flexible("label"), .number("made").optional, .fixed("expires").optional,
                     .number("last used").optional, .flexible("scopes").optional, .fixed("").optional,

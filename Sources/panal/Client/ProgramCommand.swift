@@ -72,7 +72,7 @@ struct ProgramCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.ask(ClientRequest(.GET, "/api/v1/programs")) { answer in
+            try await server.showAll("programs", of: "/api/v1/programs") { answer in
                 var table = Table([
                     .fixed("name"), .flexible("label"), .fixed("owner"), .number("version"),
                     .number("published").optional,

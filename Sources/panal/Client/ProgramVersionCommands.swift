@@ -13,7 +13,7 @@ struct ProgramVersionsCommand: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func run() async throws {
-        try await server.ask(ClientRequest(.GET, ProgramCommand.path(program, "/versions"))) { answer in
+        try await server.showAll("versions", of: ProgramCommand.path(program, "/versions")) { answer in
             var table = Table([
                 .number("version"), .number("published"), .number("size"), .flexible("started as"),
                 .flexible("sha256").optional,

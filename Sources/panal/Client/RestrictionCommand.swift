@@ -44,6 +44,7 @@ struct RestrictionCommand: AsyncParsableCommand {
         details.add("Running cores", restriction["runningCores"]?.integer.map { "\($0) at most" })
         details.add("Waiting jobs", restriction["queuedJobs"]?.integer.map { "\($0) at most" })
         details.add("Stored", restriction["storedBytes"]?.integer.map { "\(ByteCount.text($0)) at most" })
+        details.add("Outputs", restriction["outputDays"]?.integer.map { "kept for \($0) days" })
         let text = details.text()
         return text.isEmpty ? "Nothing is restricted.\n" : text
     }
@@ -96,6 +97,9 @@ struct RestrictionCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Programs and results together, such as 500MiB or 10GiB.", valueName: "size"))
         var stored: String?
 
+        @Option(help: ArgumentHelp("Days that outputs of jobs are kept, 1 to 36600.", valueName: "days"))
+        var outputDays: Int?
+
         @OptionGroup var server: ServerOptions
 
         func validate() throws {
@@ -113,6 +117,7 @@ struct RestrictionCommand: AsyncParsableCommand {
             members["repositories"] = names(repository)
             members["runningCores"] = runningCores.map(JSONValue.integer)
             members["queuedJobs"] = queuedJobs.map(JSONValue.integer)
+            members["outputDays"] = outputDays.map(JSONValue.integer)
             if let stored {
                 do throws(QuantityMistake) {
                     members["storedBytes"] = .integer(try Quantity.bytes(stored))

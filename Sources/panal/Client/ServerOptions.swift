@@ -53,6 +53,12 @@ struct ServerOptions: ParsableArguments {
         try show(try await client.send(request), text)
     }
 
+    /// A list with the entries of all its pages: as a document when JSON was asked for, else what `text` makes of it.
+    func showAll(_ name: String, of path: String, _ text: (JSONValue) throws -> String) async throws {
+        let list = try await client.all(name, of: path)
+        StandardOutput.write(json ? String(decoding: try list.serialized(), as: UTF8.self) + "\n" : try text(list))
+    }
+
     /// For what is answered without a document: `sentence` says that it is done, and nothing does when JSON was asked for.
     func carryOut(_ request: ClientRequest, _ client: PanalClient, _ sentence: String) async throws {
         _ = try await client.send(request)

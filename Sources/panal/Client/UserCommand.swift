@@ -17,7 +17,7 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.ask(ClientRequest(.GET, "/api/v1/users")) { answer in
+            try await server.showAll("users", of: "/api/v1/users") { answer in
                 var table = Table([
                     .flexible("name"), .fixed("role"), .fixed("status"), .number("since"), .fixed("id").optional,
                 ])
@@ -165,7 +165,7 @@ struct UserCommand: AsyncParsableCommand {
 
     /// The id behind a name.
     static func id(of name: String, _ client: PanalClient) async throws -> String {
-        let users = try await client.get("/api/v1/users").document.list("users")
+        let users = try await client.all("users", of: "/api/v1/users").list("users")
         guard let user = users.first(where: { $0["name"]?.text == name }) else {
             throw ClientFailure(.refused(status: 404), "there is no user ‘\(name)’")
         }

@@ -4,6 +4,9 @@ import PanalClient
 import PanalCore
 
 struct WebhookCommand: AsyncParsableCommand {
+    /// What may be asked for, by name.
+    static let events = WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)
+
     static let configuration = CommandConfiguration(
         commandName: "webhook", abstract: "Have a server of yours told when your jobs move on.",
         discussion: """
@@ -65,9 +68,9 @@ struct WebhookCommand: AsyncParsableCommand {
 
         @Option(
             help: ArgumentHelp(
-                "job.started, job.finished, job.failed or job.cancelled; several times for several, every end of a job when "
-                    + "none is given.", valueName: "event"),
-            completion: .list(["job.started", "job.finished", "job.failed", "job.cancelled"]))
+                WebhookCommand.events.joined(separator: ", ")
+                    + "; several times for several, all but job.started when none is given.", valueName: "event"),
+            completion: .list(WebhookCommand.events))
         var event: [String] = []
 
         @OptionGroup var server: ServerOptions
