@@ -74,18 +74,20 @@ extension Panal {
                         principal, program: request.program, version: request.version, profile: request.profile,
                         priority: request.priority, submission: request.submission, runner))
                 if let callback = request.callback { try await checkCallback(principal, callback) }
-                texts += prepared.last?.invocation.textBytes ?? 0
-                guard texts <= Self.largestBatchTexts else {
-                    let most = ByteCount.text(Self.largestBatchTexts)
-                    throw ServiceError(
-                        .invalid, mistake: "/submissions/\(place)",
-                        "the texts of a batch, and what fields are filled with, come to more than \(most)")
-                }
             } catch let error as ServiceError where error.code == .invalid {
                 mistakes += error.mistakes.map {
                     Mistake(pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail)
                 }
                 guard mistakes.count < 100 else { break }
+                continue
+            }
+            // Not among the mistakes that are gathered: nothing more is prepared.
+            texts += prepared.last?.invocation.textBytes ?? 0
+            guard texts <= Self.largestBatchTexts else {
+                let most = ByteCount.text(Self.largestBatchTexts)
+                throw ServiceError(
+                    .invalid, mistake: "/submissions/\(place)",
+                    "the texts of a batch, and what fields are filled with, come to more than \(most)")
             }
         }
         guard mistakes.isEmpty else {
