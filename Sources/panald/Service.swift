@@ -185,7 +185,8 @@ private struct Work: ServiceLifecycle.Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await panal.run() }
             group.addTask {
-                try? await gracefulShutdown()
+                // Where something else has failed, whoever started the service decides what becomes of what runs.
+                do { try await gracefulShutdown() } catch { return }
                 // Detached first: every run then comes back, and its job stays as it is stored.
                 if leavesCells {
                     await panal.shutdown(leavingCells: true) { await executor.detach() }

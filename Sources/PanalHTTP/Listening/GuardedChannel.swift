@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOSSL
 import NIOTLS
+import Synchronization
 
 /// A connection that counts in its listener's room, and whose handshake does not take for ever.
 struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
@@ -11,9 +12,10 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
     let room: ConnectionRoom
     let pace: Pace
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<TakenConnection<Base>> {
         room.enter(channel)
         return base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let connection = TakenConnection(value: value, base: base, logger: logger)
             let pipeline = channel.pipeline.syncOperations
             if let handshake = try? pipeline.handler(type: NIOSSLServerHandler.self) {
                 let guardian = HandshakeHandler(limit: pace.handshake) { event in
@@ -21,12 +23,42 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
                 }
                 try pipeline.addHandler(guardian, position: .after(handshake))
             }
-            return value
+            return connection
         }
     }
 
-    func handle(value: Base.Value, logger: Logger) async {
+    func handle(value: TakenConnection<Base>, logger: Logger) async {
+        await value.handle()
+    }
+}
+
+/// A connection that was set up and waits for its turn to be read. A server that ends meanwhile drops it, and what NIO made for it must
+/// not be dropped unclosed: the process would end at once, with the answers of all others.
+final class TakenConnection<Base: ServerChildChannel>: ServerChildChannelValue {
+    private let value: Base.Value
+    private let base: Base
+    private let logger: Logger
+    private let isHandled = Atomic(false)
+
+    var channel: any Channel { value.channel }
+
+    init(value: Base.Value, base: Base, logger: Logger) {
+        self.value = value
+        self.base = base
+        self.logger = logger
+    }
+
+    func handle() async {
+        isHandled.store(true, ordering: .relaxed)
         await base.handle(value: value, logger: logger)
+    }
+
+    deinit {
+        guard !isHandled.load(ordering: .relaxed) else { return }
+        let (value, base, logger) = (value, base, logger)
+        value.channel.close(promise: nil)
+        // Of a closed connection there is nothing to read; it gives back what belongs to it.
+        Task { await base.handle(value: value, logger: logger) }
     }
 }
 
