@@ -59,6 +59,10 @@ package protocol Store:
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> JobState?
 
+    /// Carries `changes` out with each of several jobs, in one transaction, if all of them are in state `expected`; answers whether they
+    /// were. Throws as the change of one does.
+    func change(_ jobs: [JobID], from expected: JobState, _ changes: [JobChange]) async throws -> Bool
+
     /// Notes who asked for a job's end that is no longer in the queue, for whoever carries it on after this process. Where the job has
     /// ended nothing happens.
     func noteCancel(of job: JobID, by name: String) async throws

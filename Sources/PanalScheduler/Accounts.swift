@@ -17,9 +17,9 @@ struct Account: Sendable {
     /// Thousandths of cores that it may still start; 0 when it may start no job at all.
     var startable: Int { startable(besides: 0, jobs: 0) }
 
-    /// What it could still start if it had started so much more.
-    func startable(besides millicores: Int, jobs: Int) -> Int {
-        if let most = limits.runningJobs, runningJobs + jobs >= most { return 0 }
+    /// What it could still start, in a start of `atOnce` jobs, if it had started so much more.
+    func startable(besides millicores: Int, jobs: Int, atOnce: Int = 1) -> Int {
+        if let most = limits.runningJobs, runningJobs + jobs + atOnce > most { return 0 }
         guard let cores = limits.runningCores else { return .max }
         return max(0, cores * 1_000 - runningMillicores - millicores)
     }

@@ -85,6 +85,8 @@ package struct JobDemand: Hashable, Sendable {
     package var millicores: Int { cells.reduce(0) { $0.plus($1.request.millicores.times($1.count)) } }
     /// Cells of all kinds together.
     var cellCount: Int { cells.reduce(0) { $0.plus($1.count) } }
+    /// What limits on numbers of jobs count: a gang whose members are jobs of their own is as many.
+    var jobCount: Int { max(1, members.count) }
     var isOpportunistic: Bool { priority == .opportunistic }
 }
 

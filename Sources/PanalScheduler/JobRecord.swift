@@ -9,6 +9,8 @@ struct JobRecord: Sendable {
     private(set) var pools: UInt64
     /// Thousandths of cores of all cells.
     let millicores: Int
+    /// What it counts against limits on numbers of jobs.
+    let jobCount: Int
     /// Its time limit in microseconds.
     let duration: Int64
     let submitted: Int64
@@ -34,6 +36,7 @@ struct JobRecord: Sendable {
         self.submitted = submitted
         // A demand that is taken over was not checked again.
         millicores = min(max(0, demand.millicores), 1 << 50)
+        jobCount = demand.jobCount
         duration = min(max(0, demand.timeLimit.wholeMicroseconds), SteadyTime.farthest)
         priority = demand.priority
         inClassSince = submitted
@@ -53,7 +56,7 @@ struct JobRecord: Sendable {
 
     var summary: WaitingSummary {
         var summary = WaitingSummary()
-        summary.count = 1
+        summary.count = Int32(clamping: jobCount)
         summary.work = Double(millicores) / 1_000 * Double(duration) / 1_000_000
         summary.millicores = Int32(clamping: millicores)
         summary.cellMillicores = Int32(clamping: demand.cells.reduce(0) { max($0, $1.request.millicores) })
@@ -66,7 +69,7 @@ struct JobRecord: Sendable {
 
 /// How much runs and waits.
 struct ScheduleLoad: Sendable {
-    /// Jobs.
+    /// Jobs, each member of a gang by itself.
     var waiting = 0
     var running = 0
     /// Opportunistic jobs that were started, frozen ones included.

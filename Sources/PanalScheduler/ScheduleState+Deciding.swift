@@ -44,16 +44,23 @@ extension ScheduleState {
 
     func isWithinLimits(_ job: Int32, beside promise: HeadReservation? = nil) -> Bool {
         let (user, group) = (jobs[Int(job)].user, jobs[Int(job)].group)
-        let millicores = jobs[Int(job)].millicores
+        let (millicores, count) = (jobs[Int(job)].millicores, jobs[Int(job)].jobCount)
         guard let head = promise?.job else {
-            return millicores <= min(accounts.users[user].startable, accounts.groups[group].startable)
+            return millicores
+                <= min(
+                    accounts.users[user].startable(besides: 0, jobs: 0, atOnce: count),
+                    accounts.groups[group].startable(besides: 0, jobs: 0, atOnce: count))
         }
         // The head needs what its own accounts still allow: who takes that delays it as much as who takes its cores.
-        let first = jobs[Int(head)].millicores
+        let (first, others) = (jobs[Int(head)].millicores, jobs[Int(head)].jobCount)
         let ofUser = jobs[Int(head)].user == user
         let ofGroup = jobs[Int(head)].group == group
-        return millicores <= accounts.users[user].startable(besides: ofUser ? first : 0, jobs: ofUser ? 1 : 0)
-            && millicores <= accounts.groups[group].startable(besides: ofGroup ? first : 0, jobs: ofGroup ? 1 : 0)
+        return millicores
+            <= accounts.users[user].startable(
+                besides: ofUser ? first : 0, jobs: ofUser ? others : 0, atOnce: count)
+            && millicores
+                <= accounts.groups[group].startable(
+                    besides: ofGroup ? first : 0, jobs: ofGroup ? others : 0, atOnce: count)
     }
 
     private mutating func start(_ job: Int32, _ now: Int64, _ actions: inout [ScheduleAction]) {
@@ -334,7 +341,7 @@ extension ScheduleState {
             into: &endsRoot)
         let charge = cores * Double(record.duration) / 1_000_000 * decay.weight(at: started)
         jobs[Int(job)].charge = charge
-        change(record, jobs: 1, usage: charge)
+        change(record, starts: 1, usage: charge)
     }
 
     /// What was charged at the start by the time limit becomes what was used. A clock that was set forward makes nobody pay for more
@@ -342,15 +349,15 @@ extension ScheduleState {
     mutating func settle(_ record: JobRecord, _ now: Int64) {
         let time = min(max(0, now - record.started), max(record.duration, 0))
         let used = Double(record.millicores) / 1_000 * Double(time) / 1_000_000
-        change(record, jobs: -1, usage: used * decay.weight(at: now) - record.charge)
+        change(record, starts: -1, usage: used * decay.weight(at: now) - record.charge)
     }
 
-    private mutating func change(_ record: JobRecord, jobs count: Int, usage: Double) {
-        accounts.users[record.user].runningJobs += count
-        accounts.users[record.user].runningMillicores += count * record.millicores
+    private mutating func change(_ record: JobRecord, starts: Int, usage: Double) {
+        accounts.users[record.user].runningJobs += starts * record.jobCount
+        accounts.users[record.user].runningMillicores += starts * record.millicores
         accounts.users[record.user].usage = max(0, accounts.users[record.user].usage + usage)
-        accounts.groups[record.group].runningJobs += count
-        accounts.groups[record.group].runningMillicores += count * record.millicores
+        accounts.groups[record.group].runningJobs += starts * record.jobCount
+        accounts.groups[record.group].runningMillicores += starts * record.millicores
         accounts.groups[record.group].usage = max(0, accounts.groups[record.group].usage + usage)
         guard accounts.areRanked else { return }
         line.refreshUser(record.user, accounts)

@@ -67,8 +67,13 @@ extension ScheduleState {
             [("user", demand.user, accounts.users.limits(of: demand.user))]
             + [("group", demand.group, accounts.groups.limits(of: demand.group))]
         for (kind, name, limits) in kinds {
-            guard let cores = limits.runningCores, demand.millicores > cores * 1_000 else { continue }
-            return "needs \(Words.ofCores(demand.millicores)), \(kind) ‘\(name)’ may have \(cores) at a time"
+            if let cores = limits.runningCores, demand.millicores > cores * 1_000 {
+                return "needs \(Words.ofCores(demand.millicores)), \(kind) ‘\(name)’ may have \(cores) at a time"
+            }
+            // A single job waits for a limit of none to be lifted.
+            if let most = limits.runningJobs, demand.jobCount > max(1, most) {
+                return "is \(demand.jobCount) jobs together, \(kind) ‘\(name)’ may have \(most) running at a time"
+            }
         }
         return nil
     }
@@ -101,11 +106,14 @@ extension ScheduleState {
         let accounts = [("user", self.accounts.users[record.user]), ("group", self.accounts.groups[record.group])]
         for (kind, account) in accounts {
             guard let most = account.limits.queuedJobs, account.queuedJobs > most else { continue }
-            return Refusal(kind: .full, reason: Self.accountFull(kind, account, most), retryAfter: soonest)
+            return Refusal(
+                kind: .full, reason: Self.accountFull(kind, account.name, account.queuedJobs - record.jobCount, most),
+                retryAfter: soonest)
         }
         guard load.waiting > settings.queueLimit else { return nil }
+        let others = Words.count(load.waiting - record.jobCount, "job")
         return Refusal(
-            kind: .full, reason: "the queue is full: \(Words.count(load.waiting - 1, "job")) already waiting",
+            kind: .full, reason: "the queue is full: \(others) already waiting",
             retryAfter: soonest)
     }
 
@@ -117,19 +125,22 @@ extension ScheduleState {
             ("user", accounts.users.account(named: demand.user)),
             ("group", accounts.groups.account(named: demand.group)),
         ] {
-            guard let account, let most = account.limits.queuedJobs, most > 0, account.queuedJobs >= most else {
-                continue
-            }
-            return Refusal(kind: .full, reason: Self.accountFull(kind, account, most), retryAfter: soonest)
+            guard let account, let most = account.limits.queuedJobs, most > 0,
+                account.queuedJobs + demand.jobCount > most
+            else { continue }
+            return Refusal(
+                kind: .full, reason: Self.accountFull(kind, account.name, account.queuedJobs, most), retryAfter: soonest
+            )
         }
-        guard settings.queueLimit > 0, load.waiting >= settings.queueLimit else { return nil }
+        guard settings.queueLimit > 0, load.waiting + demand.jobCount > settings.queueLimit else { return nil }
         return Refusal(
             kind: .full, reason: "the queue is full: \(Words.count(load.waiting, "job")) already waiting",
             retryAfter: soonest)
     }
 
-    private static func accountFull(_ kind: String, _ account: Account, _ most: Int) -> String {
-        "\(kind) ‘\(account.name)’ has \(Words.count(most, "job")) waiting already, the most that it may have"
+    private static func accountFull(_ kind: String, _ name: String, _ waiting: Int, _ most: Int) -> String {
+        let has = "\(kind) ‘\(name)’ has \(Words.count(waiting, "job")) waiting already"
+        return waiting >= most ? "\(has), the most that it may have" : "\(has) of at most \(most)"
     }
 
     /// Jobs that no open host could take, whatever ends.
@@ -211,10 +222,13 @@ extension ScheduleState {
 
     private func limitReason(_ record: JobRecord) -> String? {
         for (kind, account) in [("user", accounts.users[record.user]), ("group", accounts.groups[record.group])] {
-            guard record.millicores > account.startable else { continue }
-            if let most = account.limits.runningJobs, account.runningJobs >= most {
-                return
-                    "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running, the most that it may have"
+            let startable = account.startable(besides: 0, jobs: 0, atOnce: record.jobCount)
+            guard record.millicores > startable else { continue }
+            if let most = account.limits.runningJobs, account.runningJobs + record.jobCount > most {
+                let running = "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running"
+                return account.runningJobs >= most
+                    ? "\(running), the most that it may have"
+                    : "is \(record.jobCount) jobs together, \(running) of at most \(most)"
             }
             return "needs \(Words.ofCores(record.millicores)), \(kind) ‘\(account.name)’ has "
                 + "\(Words.cores(account.runningMillicores)) of at most \(account.limits.runningCores ?? 0) already"

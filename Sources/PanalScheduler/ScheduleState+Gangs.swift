@@ -35,6 +35,14 @@ extension ScheduleState {
     /// The ticket under which a waiting job stands in the line: its own, or that of its gang.
     func lineTicket(of ticket: Ticket) -> Ticket { numbers[ticket].map { jobs[Int($0)].ticket } ?? ticket }
 
+    /// The tickets that wait under one with a ticket, all of a gang's; only itself where it waits alone, or does not wait.
+    func together(with ticket: Ticket) -> [Ticket] {
+        guard let job = numbers[ticket], jobs[Int(job)].isWaiting, !jobs[Int(job)].demand.members.isEmpty else {
+            return [ticket]
+        }
+        return jobs[Int(job)].demand.members
+    }
+
     /// The gang that an action starts, where it has members.
     private func members(startedBy action: ScheduleAction) -> (gang: Int32, [Reservation])? {
         guard case .start(let ticket, let reservations) = action, let job = numbers[ticket],

@@ -207,13 +207,13 @@ extension ScheduleState {
     mutating func join(_ job: Int32) {
         let record = jobs[Int(job)]
         let areRanked = accounts.areRanked
-        accounts.users[record.user].queuedJobs += 1
-        accounts.groups[record.group].queuedJobs += 1
+        accounts.users[record.user].queuedJobs += record.jobCount
+        accounts.groups[record.group].queuedJobs += record.jobCount
         let place = line.insert(
             LineKey(rank: rank(of: record), ticket: record.ticket.number, job: job), record.summary,
             priority: record.priority, user: areRanked ? record.user : 0, group: areRanked ? record.group : 0, accounts)
         jobs[Int(job)].place = place
-        load.waiting += 1
+        load.waiting += record.jobCount
         if settings.promotion != nil, !record.demand.isOpportunistic {
             promotions.note(record)
             if promotions.count > 2 * load.waiting + 1_024 {
@@ -229,11 +229,11 @@ extension ScheduleState {
     mutating func leave(_ job: Int32) {
         let record = jobs[Int(job)]
         guard let place = record.place else { return }
-        accounts.users[record.user].queuedJobs -= 1
-        accounts.groups[record.group].queuedJobs -= 1
+        accounts.users[record.user].queuedJobs -= record.jobCount
+        accounts.groups[record.group].queuedJobs -= record.jobCount
         line.remove(place, accounts)
         jobs[Int(job)].place = nil
-        load.waiting -= 1
+        load.waiting -= record.jobCount
         if promise?.job == job { promise = nil }
     }
 

@@ -59,6 +59,9 @@ package actor Scheduler {
     /// with `finished`.
     package func withdraw(_ ticket: Ticket) -> [ScheduleAction] { apply(.withdraw(state.lineTicket(of: ticket))) }
 
+    /// Those that wait as one gang with a ticket, itself among them.
+    package func together(with ticket: Ticket) -> [Ticket] { state.together(with: ticket) }
+
     /// Why a job would not be taken if it had to wait now; nil when it would be.
     package func refusal(of demand: JobDemand) -> Refusal? { state.refusalNow(of: demand) }
 

@@ -78,13 +78,8 @@ extension JobRunner {
             let cause = SystemError(step: "scheduler.deadline", detail: message)
             let change = JobChange(
                 to: .failed, at: clock.now(), message: message, result: JobResult(outcome: .systemError(cause)))
-            guard (try? await store.change(job, from: .queued, [change])) != nil else { continue }
-            state.withLock { $0.ends[.failed, default: 0] += 1 }
-            if let ticket = state.withLock({ $0.live[job]?.ticket }) { carryOut(await scheduler.withdraw(ticket)) }
-            state.withLock { state in
-                if state.live[job]?.task == nil { Self.forget(job, in: &state) }
-            }
-            signals.post(.end, about: job)
+            // What cannot be stored now is late the next time, too.
+            _ = try? await endWaiting(job, change)
         }
     }
 }

@@ -36,8 +36,6 @@ final class JobRunner: Sendable {
         var isFrozen = false
         /// It could not be frozen when its cores were needed, and has to begin again.
         var isEvicted = false
-        /// While it waits: the ticket of the first of those that it is to start with, itself among them; nil for none.
-        var gang: Ticket?
     }
 
     struct State {
@@ -101,7 +99,7 @@ final class JobRunner: Sendable {
         }
         let demands = jobs.map { (ticket: Ticket(number: $0.order), demand: $0.job.demand) }
         for (place, (job, _)) in zip(demands, jobs) {
-            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gang: demands.first?.ticket)
+            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued)
         }
         let refused = carryOut(await scheduler.submit(gang: demands))
         return demands.lazy.compactMap { refused[$0.ticket] }.first
@@ -118,9 +116,7 @@ final class JobRunner: Sendable {
             (Ticket(number: $0), $1.demand)
         }
         for (place, job) in zip(demands, jobs) {
-            note(
-                job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gate,
-                gang: isGang ? demands.first?.ticket : nil)
+            note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued, gate)
         }
         let actions: [ScheduleAction]
         if let only = demands.first, demands.count == 1 {
@@ -162,31 +158,38 @@ final class JobRunner: Sendable {
     /// Makes a job live.
     func note(
         _ attempt: AttemptSpec, of manifest: Manifest, _ demand: JobDemand, _ ticket: Ticket, _ jobState: JobState,
-        _ gate: StoreGate? = nil,
-        gang: Ticket? = nil
+        _ gate: StoreGate? = nil
     ) {
         let now = clock.elapsed()
         state.withLock { state in
             state.live[attempt.id.job] = LiveJob(
                 ticket: ticket, attempt: attempt, demand: demand, manifest: manifest, state: jobState, since: now,
-                gate: gate, gang: gang)
+                gate: gate)
             state.lastTicket = max(state.lastTicket, ticket.number)
             state.jobs[ticket] = attempt.id.job
         }
     }
 
-    /// Takes a job out of the queue whose state is already `cancelled`. Answers the others of its gang, which left the queue with it
-    /// and are to be cancelled too.
-    func withdraw(_ job: JobID) async -> [JobID] {
-        guard let live = state.withLock({ $0.live[job] }) else { return [] }
-        carryOut(await scheduler.withdraw(live.ticket))
-        // A job that the scheduler started in this moment finds out by its compare-and-set and gives the reservation back.
-        return state.withLock { state in
-            if state.live[job]?.task == nil { Self.forget(job, in: &state) }
-            state.ends[.cancelled, default: 0] += 1
-            guard let gang = live.gang else { return [] }
-            return state.live.filter { $0.value.gang == gang && $0.value.task == nil }.map(\.key)
+    /// Ends a waiting job, and with it the gang that it waits in, all in one step of the store. False, with nothing changed, when one of
+    /// them waits no more: then none of them does, or will in a moment.
+    func endWaiting(_ job: JobID, _ change: JobChange) async throws -> Bool {
+        var jobs = [job]
+        if let ticket = state.withLock({ $0.live[job]?.ticket }) {
+            let tickets = await scheduler.together(with: ticket)
+            let found = state.withLock { state in tickets.compactMap { state.jobs[$0] } }
+            if found.contains(job) { jobs = found }
         }
+        guard try await store.change(jobs, from: .queued, [change]) else { return false }
+        for job in jobs {
+            if let ticket = state.withLock({ $0.live[job]?.ticket }) { carryOut(await scheduler.withdraw(ticket)) }
+            // A job that the scheduler started in this moment finds out by its compare-and-set and gives the reservation back.
+            state.withLock { state in
+                if state.live[job]?.task == nil { Self.forget(job, in: &state) }
+                state.ends[change.state, default: 0] += 1
+            }
+        }
+        for job in jobs { signals.post(.end, about: job) }
+        return true
     }
 
     /// Ends a job that has left the queue; it comes to its end through `run`. Unknown and ended jobs are ignored.

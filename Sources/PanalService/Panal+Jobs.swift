@@ -113,21 +113,12 @@ extension Panal {
         try await uncancelled { [self] in
             // One that runs may be on its way back into the queue: until either has met it.
             repeat {
-                let now = clock.now()
-                let changes = ending.changes(endedAt: now, now: now)
-                if try await store.change(id, from: .queued, changes) != nil {
-                    signals.post(.end, about: id)
-                    guard let runner else { return }
-                    for other in await runner.withdraw(id) {
-                        // They have left the queue: this is not left undone.
-                        let changed = try await runner.patiently(other) { [store] in
-                            try await store.change(other, from: .queued, changes)
-                        }
-                        guard changed != nil else { continue }
-                        signals.post(.end, about: other)
-                        _ = await runner.withdraw(other)
-                    }
-                    return
+                let change = JobChange(
+                    to: ending.state, at: clock.now(), message: ending.message, result: ending.result)
+                if let runner {
+                    if try await runner.endWaiting(id, change) { return }
+                } else if try await store.change(id, from: .queued, [change]) != nil {
+                    return signals.post(.end, about: id)
                 }
                 try await store.noteCancel(of: id, by: principal.name)
                 await runner?.cancel(id, by: principal.name)

@@ -264,7 +264,7 @@ package final class Panal: Sendable {
                 submitted.append((job, member.order))
             }
             guard let refusal = await runner.resubmit(submitted) else { continue }
-            for member in together { try await fail(member.job, because: refusal.reason) }
+            try await fail(together.map(\.job.id), because: refusal.reason)
         }
     }
 
@@ -285,10 +285,10 @@ package final class Panal: Sendable {
         return demand
     }
 
-    private func fail(_ job: Job, because reason: String) async throws {
+    private func fail(_ jobs: [JobID], because reason: String) async throws {
         let cause = SystemError(step: "scheduler.admission", detail: reason)
         let change = JobChange(
             to: .failed, at: clock.now(), message: reason, result: JobResult(outcome: .systemError(cause)))
-        _ = try await store.change(job.id, from: .queued, [change])
+        _ = try await store.change(jobs, from: .queued, [change])
     }
 }

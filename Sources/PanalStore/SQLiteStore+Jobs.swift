@@ -88,23 +88,43 @@ extension SQLiteStore {
         return try await write(isEnd ? .synchronized : .written) { [self] database in
             try checkLease(database)
             if let attempt, try !Self.isNewest(attempt, database) { return nil }
-            let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
-            guard let row = try Row.fetchOne(statement, arguments: [job.text]) else { return nil }
-            var state: JobState = try row.word(0)
-            guard state == expected else { return nil }
-            for change in changes {
-                guard state.next.contains(change.state) else {
-                    throw StoreError.forbiddenChange(from: state, to: change.state)
-                }
-                state = change.state
-            }
-            try Self.apply(changes, to: job, database)
-            if state.isFinal, let last = changes.last {
-                try Self.forgetSecrets(of: job, database)
-                try Self.settle(job, last, database)
-            }
-            return state
+            guard try Self.state(of: job, database) == expected else { return nil }
+            return try Self.take(changes, from: expected, with: job, database)
         }
+    }
+
+    package func change(_ jobs: [JobID], from expected: JobState, _ changes: [JobChange]) async throws -> Bool {
+        let isEnd = changes.contains(where: \.state.isFinal)
+        return try await write(isEnd ? .synchronized : .written) { [self] database in
+            try checkLease(database)
+            for job in jobs where try Self.state(of: job, database) != expected { return false }
+            for job in jobs { _ = try Self.take(changes, from: expected, with: job, database) }
+            return true
+        }
+    }
+
+    private static func state(of job: JobID, _ database: Database) throws -> JobState? {
+        let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
+        return try Row.fetchOne(statement, arguments: [job.text])?.word(0)
+    }
+
+    /// All steps that a job in state `first` makes at once, with what its end brings with it; the state that it is then in.
+    private static func take(
+        _ changes: [JobChange], from first: JobState, with job: JobID, _ database: Database
+    ) throws -> JobState {
+        var state = first
+        for change in changes {
+            guard state.next.contains(change.state) else {
+                throw StoreError.forbiddenChange(from: state, to: change.state)
+            }
+            state = change.state
+        }
+        try apply(changes, to: job, database)
+        if state.isFinal, let last = changes.last {
+            try forgetSecrets(of: job, database)
+            try settle(job, last, database)
+        }
+        return state
     }
 
     package func noteCancel(of job: JobID, by name: String) async throws {

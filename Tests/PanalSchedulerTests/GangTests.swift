@@ -1,5 +1,6 @@
 import PanalCore
 import PanalScheduler
+import Synchronization
 import Testing
 
 /// Gangs whose members are jobs of their own once they have started.
@@ -44,6 +45,19 @@ import Testing
                 submit(0, 1, cores(3, for: 10), "1>0"), submit(0, 2, gang(2...3, 1, for: 10)),
                 submit(0, 3, cores(1, for: 1)), submit(0, 4, gang(3...4, 1, for: 1)), end(1, 3),
                 end(5, 1, "2>0, 3>0"),
+            ]),
+        Play(
+            "it counts as many jobs as it has members where jobs are counted",
+            settings: ScheduleSettings(queueLimit: 3, users: AccountLimits(runningJobs: 3, queuedJobs: 2)),
+            [
+                submit(0, 1, cores(1, for: 10, user: "a"), "1>0"), submit(0, 2, cores(1, for: 10, user: "a"), "2>0"),
+                // One may still start, two may not; a third that waits is too many.
+                submit(1, 3, gang(3...4, 1, for: 10, user: "a")),
+                submit(1, 5, cores(2, for: 10, user: "b"), "5>0"),
+                submit(1, 6, gang(6...7, 1, for: 10, user: "b"), "6 refused"),
+                submit(2, 8, gang(8...11, 1, for: 10, user: "c"), "8 refused"),
+                end(3, 5), end(4, 1, "3>0, 4>0"), submit(5, 12, cores(1, for: 10, user: "a")),
+                submit(5, 13, gang(13...14, 1, for: 1, user: "a"), "13 refused"), end(6, 4, "12>0"),
             ]),
         Play(
             "it starts before the head only where the promise holds",
@@ -115,9 +129,37 @@ import Testing
             #expect(report.estimatedStart == Timestamp(microseconds: 60_000_000))
         }
         #expect(player.state.queue(limit: 9).map(\.ticket.number) == [2])
-        #expect(player.state.waitingCount == 1)
+        #expect(player.state.waitingCount == 2)
         _ = player.apply(.host(HostID(number: 0), .closed), at: 1)
         #expect(player.state.waitingWithoutHost().map(\.number) == [2, 3])
+    }
+
+    /// The moment at which a gang is refused may be that in which somebody else has waited for long enough.
+    @Test func whatStartsBesideARefusedGangIsTold() async {
+        let clock = SetClock()
+        let settings = ScheduleSettings(queueLimit: 2, promotion: .seconds(10))
+        let scheduler = Scheduler(state: ScheduleState(hosts: [host(4)], settings: settings), clock: clock)
+        // The second is the head and wants all; the third would be in its way, until it has gone up two classes and is the head itself.
+        _ = await scheduler.submit(Ticket(number: 1), cores(3, for: 100, user: "a"))
+        _ = await scheduler.submit(Ticket(number: 2), cores(4, for: 10, user: "a"))
+        let waits = await scheduler.submit(Ticket(number: 3), cores(1, for: 500, user: "b", priority: .low))
+        #expect(waits.isEmpty)
+        clock.set(.seconds(10))
+        #expect(await scheduler.apply(.tick).isEmpty)
+        clock.set(.seconds(20))
+        let gang = (4...5).map { (ticket: Ticket(number: $0), demand: cores(1, for: 10, user: "c")) }
+        var (started, refused): ([Int64], [Int64]) = ([], [])
+        for action in await scheduler.submit(gang: gang) {
+            switch action {
+            case .start(let ticket, _): started.append(ticket.number)
+            case .refuse(let ticket, _): refused.append(ticket.number)
+            case .freeze, .thaw: Issue.record("\(action)")
+            }
+        }
+        #expect(started == [3])
+        #expect(refused == [4, 5])
+        #expect(await scheduler.running == 2)
+        #expect(await scheduler.waiting == 1)
     }
 
     /// Equal cells are one kind, in their order; what else the demand says is the first one's.
@@ -131,4 +173,13 @@ import Testing
         #expect(gang?.members.map(\.number) == [0, 1, 2])
         #expect(JobDemand.gang(of: []) == nil)
     }
+}
+
+/// A clock that stands where it was set, from 0 on.
+private final class SetClock: WallClock {
+    private let moment = Mutex(Duration.zero)
+
+    func set(_ moment: Duration) { self.moment.withLock { $0 = moment } }
+    func now() -> Timestamp { Timestamp(microseconds: 0) + elapsed() }
+    func elapsed() -> Duration { moment.withLock(\.self) }
 }

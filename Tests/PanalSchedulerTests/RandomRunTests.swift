@@ -153,19 +153,22 @@ private struct Book {
         if state.unreservedMemory != freeMemory { wrongs.append("memory does not add up") }
         if state.freeCores != free { wrongs.append("cores do not add up") }
         if state.runningCount != held.count + guests.count { wrongs.append("\(state.runningCount) run") }
-        if state.waitingCount != waiting.count {
-            wrongs.append("\(state.waitingCount) wait, the book says \(waiting.count)")
-        }
+        let all = waiting.reduce(0) { $0 + max(1, gangs[$1]?.members.count ?? 1) }
+        if state.waitingCount != all { wrongs.append("\(state.waitingCount) wait, the book says \(all)") }
         checkLimits()
         for report in state.queue(limit: 2) where report.reason.isEmpty { wrongs.append("a wait without a reason") }
     }
 
     private mutating func checkLimits() {
-        guard let most = settings.users.runningCores else { return }
+        guard let most = settings.users.runningCores, let mostJobs = settings.users.runningJobs else { return }
         var cores: [String: Int] = [:]
         for ticket in held.keys { cores[demands[ticket]?.user ?? "", default: 0] += demands[ticket]?.millicores ?? 0 }
         for (user, millicores) in cores where millicores > most * 1_000 {
             wrongs.append("\(user) runs on \(millicores)")
+        }
+        let jobs = Dictionary(grouping: held.keys) { demands[$0]?.user ?? "" }
+        for (user, running) in jobs where running.count > mostJobs {
+            wrongs.append("\(user) runs \(running.count) jobs")
         }
     }
 }
@@ -199,7 +202,7 @@ struct RandomRun: Sendable, CustomTestStringConvertible {
     ]
 
     static let runs: [RandomRun] = {
-        let users = AccountLimits(runningCores: 8, queuedJobs: 30)
+        let users = AccountLimits(runningCores: 8, runningJobs: 5, queuedJobs: 30)
         let half = Duration.seconds(3_600)
         let table: [(String, [HostDescription], SchedulingPolicy, AccountLimits)] = [
             ("first come, one host", one, .firstCome, AccountLimits()),

@@ -37,13 +37,22 @@ final class StubbornStore: Store {
     func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> JobState? {
+        try noteChange()
+        return try await store.change(job, attempt: attempt, from: expected, changes)
+    }
+
+    func change(_ jobs: [JobID], from expected: JobState, _ changes: [JobChange]) async throws -> Bool {
+        try noteChange()
+        return try await store.change(jobs, from: expected, changes)
+    }
+
+    private func noteChange() throws {
         let isRefused = state.withLock { state in
             if state.isFull { state.refusals += 1 }
             return state.isFull
         }
         guard !isRefused else { throw DiskFull() }
         try noteWrite()
-        return try await store.change(job, attempt: attempt, from: expected, changes)
     }
 
     func noteCancel(of job: JobID, by name: String) async throws {

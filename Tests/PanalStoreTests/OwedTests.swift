@@ -35,6 +35,24 @@ import Testing
         #expect(try await Self.level(store) == 1)
     }
 
+    /// Several jobs go on together, or none of them does.
+    @Test func oneThatIsElsewhereHoldsAllBack() async throws {
+        let fixture = try await StoreFixture()
+        let store = fixture.store
+        let jobs = [
+            try await Self.insert(fixture, isSynchronized: true), try await Self.insert(fixture, isSynchronized: true),
+        ]
+        let step = JobChange(to: .configuring, at: StoreFixture.start)
+        #expect(try await store.change(jobs[1], from: .queued, [step]) == .configuring)
+        let end = JobChange(to: .cancelled, at: StoreFixture.start, result: JobResult(outcome: .cancelled))
+        #expect(try await !store.change(jobs, from: .queued, [end]))
+        #expect(try await store.job(jobs[0])?.state == .queued)
+        #expect(try await !store.change([jobs[0], JobID.make(at: StoreFixture.start)], from: .queued, [end]))
+        #expect(try await store.change([jobs[0]], from: .queued, [end]))
+        #expect(try await store.change([jobs[1]], from: .configuring, [end]))
+        for job in jobs { #expect(try await store.job(job)?.state == .cancelled) }
+    }
+
     @Test func oneMayAskForIt() async throws {
         let fixture = try await StoreFixture()
         _ = try await Self.insert(fixture, isSynchronized: false)
