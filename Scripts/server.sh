@@ -1,13 +1,14 @@
 # Read by scripts that measure a server: one of their own, on this machine's loopback, which ends with them.
 # shellcheck shell=bash
 
-# start_server OPTION…: needs $binaries. Sets work, server (its process) and address; the command line and PANAL_KEY are for it.
+# start_server OPTION…: needs $binaries. Sets work, server (its process), address and password (its administrator's); the command line
+# and PANAL_KEY are for it.
 start_server() {
     work=$(mktemp -d)
     chmod 755 "$work"
     server=
     trap stop_server EXIT
-    local port password
+    local port
     port=$(free_port)
     address=http://127.0.0.1:$port
     "$binaries/panald" --port "$port" --data "$work/data" --profiles "$root/Profiles" --instance "bench-$$" --user nobody \
