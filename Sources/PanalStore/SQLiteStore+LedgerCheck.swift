@@ -9,6 +9,7 @@ extension SQLiteStore {
             try checkLease(database)
             return try Self.unbalanced(database) + Self.endLostHolds(at: moment, database)
                 + Self.rightBalances(database) + Self.rightHolds(database) + Self.rightMonths(database)
+                + Self.rightSums(database)
         }
     }
 
@@ -125,6 +126,23 @@ extension SQLiteStore {
             return LedgerFinding(
                 detail: "account \(account) had \(try row.credits(2)) credits noted as paid in \(month), and its jobs "
                     + "paid \(right)", isRepaired: true)
+        }
+    }
+
+    /// Sums over jobs are what the jobs say.
+    private static func rightSums(_ database: Database) throws -> [LedgerFinding] {
+        try [("usage_sums", "WHERE 1", Schema.usage), ("stored_sums", "WHERE bytes <> 0", Schema.stored)].compactMap {
+            table, kept, right in
+            let found = "SELECT * FROM \(table) \(kept)"
+            let isOff = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT 1 WHERE EXISTS (SELECT * FROM (\(found)) EXCEPT SELECT * FROM (\(right)))
+                        OR EXISTS (SELECT * FROM (\(right)) EXCEPT SELECT * FROM (\(found)))
+                    """)
+            guard isOff != nil else { return nil }
+            try database.execute(sql: "DELETE FROM \(table); INSERT INTO \(table) \(right)")
+            return LedgerFinding(detail: "\(table) was not what the jobs sum up to", isRepaired: true)
         }
     }
 }

@@ -123,10 +123,7 @@ extension SQLiteStore {
         try await pool.read { database in
             let statement = try database.cachedStatement(
                 sql: """
-                    SELECT coalesce((SELECT sum(output_bytes + error_bytes) FROM jobs
-                            WHERE owner = ?1 AND removed IS NULL), 0)
-                        + coalesce((SELECT sum(bytes) FROM jobs JOIN job_files ON job_files.job = jobs.id
-                            WHERE owner = ?1 AND removed IS NULL), 0)
+                    SELECT coalesce((SELECT bytes FROM stored_sums WHERE owner = ?1), 0)
                         + coalesce((SELECT sum(size) FROM programs JOIN program_versions
                             ON program_versions.program = programs.id WHERE owner = ?1), 0)
                     """)

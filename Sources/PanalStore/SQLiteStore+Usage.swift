@@ -3,7 +3,7 @@ package import PanalCore
 
 extension SQLiteStore {
     package func usage(_ query: UsageQuery) async throws -> [UsageRow] {
-        var conditions = ["ended IS NOT NULL"]
+        var conditions: [String] = []
         var arguments: StatementArguments = []
         func require(_ condition: String, _ value: some DatabaseValueConvertible) {
             conditions.append(condition)
@@ -16,14 +16,15 @@ extension SQLiteStore {
         if let from = query.from { require("month >= ?", from.code) }
         if let to = query.to { require("month <= ?", to.code) }
         arguments += [query.limit]
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         let keys = query.by.map(Self.column)
         let grouping = keys.isEmpty ? "" : "GROUP BY \(keys.joined(separator: ", "))"
         let order = keys.isEmpty ? "" : "ORDER BY \(keys.joined(separator: ", "))"
         let columns = keys.map { "\($0), " }.joined()
         let sql = """
-            SELECT \(columns)count(*), coalesce(sum(outcome = 'systemError'), 0), coalesce(sum(core_time), 0),
+            SELECT \(columns)coalesce(sum(jobs), 0), coalesce(sum(system_errors), 0), coalesce(sum(core_time), 0),
                 coalesce(sum(memory_time), 0), coalesce(sum(cpu_time), 0), coalesce(sum(cost), 0), coalesce(sum(paid), 0)
-            FROM job_charges WHERE \(conditions.joined(separator: " AND ")) \(grouping) \(order) LIMIT ?
+            FROM usage_sums \(filter) \(grouping) \(order) LIMIT ?
             """
         return try await pool.read { [arguments] database in
             try Row.fetchAll(database.cachedStatement(sql: sql), arguments: arguments).map { row in

@@ -32,6 +32,7 @@ enum Schema {
         }
         migrator.registerMigration("10 traces") { try $0.execute(sql: traces) }
         migrator.registerMigration("11 retention of outputs") { try $0.execute(sql: retention) }
+        migrator.registerMigration("12 sums over jobs") { try $0.execute(sql: sums) }
         return migrator
     }
 

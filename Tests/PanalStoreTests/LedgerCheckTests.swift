@@ -63,6 +63,24 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         #expect(try await fixture.standing == before)
     }
 
+    @Test(arguments: ["usage_sums", "stored_sums"]) func sumsFollowFromTheJobs(table: String) async throws {
+        let (fixture, _, ended) = try await fixture()
+        try fixture.tamper("UPDATE jobs SET output_bytes = 7 WHERE id = '\(ended)'")
+        #expect(try await fixture.store.checkLedger(at: Self.at) == [])
+        let used = try await fixture.store.usage(UsageQuery(by: [.user]))
+        let stored = try await fixture.store.storedBytes(of: fixture.owner.id)
+        #expect(used.map(\.sum.jobs) == [1] && stored >= 7)
+        for sql in [
+            "DELETE FROM \(table)",
+            table == "usage_sums" ? "UPDATE usage_sums SET jobs = 9" : "UPDATE stored_sums SET bytes = 9",
+        ] {
+            try fixture.tamper(sql)
+            try await repairs(fixture, 1, table)
+            #expect(try await fixture.store.usage(UsageQuery(by: [.user])) == used)
+            #expect(try await fixture.store.storedBytes(of: fixture.owner.id) == stored)
+        }
+    }
+
     /// The job has come to its end, and the end of its hold was lost: it is billed by what is stored of it.
     @Test func aHoldOfAnEndedJobIsSettled() async throws {
         let (fixture, open, _) = try await fixture()

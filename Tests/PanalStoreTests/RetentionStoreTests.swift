@@ -36,6 +36,7 @@ import Testing
         #expect(try await store.job(first)?.keeping.removal == removal)
         #expect(try await store.job(first)?.files.map(\.path) == ["a.png"])
         #expect(try await store.storedBytes(of: fixture.owner.id) == stored - 40)
+        #expect(try await store.checkLedger(at: StoreFixture.start) == [])
         #expect(try await store.outputFigures() == OutputFigures(jobs: 1, bytes: 20))
         // Somebody may be reading it.
         #expect(try await store.referencedBlobs().isSuperset(of: [StoreFixture.hash("d"), StoreFixture.hash("e")]))
