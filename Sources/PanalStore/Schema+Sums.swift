@@ -51,6 +51,7 @@ extension Schema {
         END;
 
         CREATE INDEX jobs_of_owner_by_state ON jobs (owner, state, position);
+        CREATE INDEX jobs_of_owner_expiring ON jobs (owner, expires) WHERE expires IS NOT NULL AND removed IS NULL;
         CREATE INDEX jobs_of_owner_by_program ON jobs (owner, program_name, position);
         """
 
