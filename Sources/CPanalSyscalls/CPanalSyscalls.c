@@ -163,6 +163,23 @@ int panal_set_idle(int pid, int idle) {
     return result(sched_setscheduler(pid, idle ? SCHED_IDLE : SCHED_OTHER, &none));
 }
 int panal_sched_idle(void) { return SCHED_IDLE; }
+int panal_set_slice(uint64_t nanoseconds, int own) {
+    // The first version of the kernel's struct, which every kernel takes.
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {
+        .size = 48,
+        .policy = SCHED_OTHER,
+        .flags = own ? 1 /* SCHED_FLAG_RESET_ON_FORK */ : 0,
+        .nice = getpriority(PRIO_PROCESS, 0),
+        .runtime = nanoseconds,
+    };
+    return result(syscall(SYS_sched_setattr, 0, &attributes, 0));
+}
 int panal_set_io_priority(int priority) { return result(syscall(SYS_ioprio_set, 1 /* a process */, 0, priority)); }
 int panal_get_io_priority(void) { return result(syscall(SYS_ioprio_get, 1 /* a process */, 0)); }
 int panal_setsid(void) { return result(setsid()); }
@@ -240,6 +257,12 @@ int panal_statfs(const char *path, uint64_t out[4]) {
     out[2] = (uint64_t)found.f_flags;
     out[3] = (uint64_t)found.f_type;
     return 0;
+}
+
+int64_t panal_used_inodes(int descriptor) {
+    struct statfs found;
+    if (fstatfs(descriptor, &found) < 0) return -errno;
+    return (int64_t)(found.f_files - found.f_ffree);
 }
 
 int panal_open_beneath(int folder, const char *path, int flags) {

@@ -94,6 +94,8 @@ package struct FinishReport: Hashable, Sendable {
     }
 
     package var ending: Ending
+    /// When the program was started, on the monotonic clock, where that has not been told before; -1 where it has, or never was.
+    package var started: Int64
     package var cause: KillCause
     package var outOfMemoryKills: UInt32
     /// Nanoseconds.
@@ -116,13 +118,15 @@ package struct FinishReport: Hashable, Sendable {
     package var frozenTime: Int64
 
     package init(
-        ending: Ending, cause: KillCause = .none, outOfMemoryKills: UInt32 = 0, userTime: Int64 = 0,
+        ending: Ending, started: Int64 = -1, cause: KillCause = .none, outOfMemoryKills: UInt32 = 0,
+        userTime: Int64 = 0,
         systemTime: Int64 = 0,
         wallTime: Int64 = 0, throttledTime: Int64 = 0, peakMemory: Int64 = 0, peakProcesses: Int64 = -1,
         voluntarySwitches: Int64 = 0, forcedSwitches: Int64 = 0, maxResident: Int64 = -1, bytesRead: Int64 = -1,
         bytesWritten: Int64 = -1, pressure: [Int64] = [-1, -1, -1], frozenTime: Int64 = 0
     ) {
         self.ending = ending
+        self.started = started
         self.cause = cause
         self.outOfMemoryKills = outOfMemoryKills
         self.userTime = userTime
@@ -157,6 +161,7 @@ package struct FinishReport: Hashable, Sendable {
             writer.put(UInt8(5))
             step.write(to: &writer)
         }
+        writer.put(started)
         writer.put(cause.rawValue)
         writer.put(outOfMemoryKills)
         for value in [
@@ -179,6 +184,7 @@ package struct FinishReport: Hashable, Sendable {
         case 5: ending = .failed(try StepReport(from: &reader))
         default: throw .unknownKind
         }
+        started = try reader.number()
         guard let cause = KillCause(rawValue: try reader.number()) else { throw .outOfRange("cause") }
         self.cause = cause
         outOfMemoryKills = try reader.number()

@@ -94,10 +94,6 @@ final class HybridGroup: CellGroup {
 
     func begin() throws(StepFailure) {
         before = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
-            // What an earlier cell's last moments added to the event's count is none of this run's.
-            var count: UInt64 = 0
-            _ = unsafe read(event.raw, &count, 8)
-            try memoryPeak.write("0")
             var counters = between
             counters.time = try time.number()
             counters.memory = try memory.number()
@@ -112,6 +108,12 @@ final class HybridGroup: CellGroup {
 
     func limit(_ limits: GroupLimits) throws(StepFailure) {
         self.limits = limits
+        try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
+            // What an earlier cell's last moments added to the event's count is none of this run's.
+            var count: UInt64 = 0
+            _ = unsafe read(event.raw, &count, 8)
+            try memoryPeak.write("0")
+        }
         try setMemory(limits.memory)
         // The spawner is one more, and no part of the cell.
         try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")

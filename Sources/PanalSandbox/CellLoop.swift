@@ -54,6 +54,7 @@ final class CellLoop: Sendable {
         let process = launcher.process
         socket = Descriptor(owning: fcntl(launcher.socket.raw, F_DUPFD_CLOEXEC, 0))
         try CellThread.start { [self] in
+            ShortSlice.take(isOwn: true)
             var state = LoopState(keeper: keeper, earlier: earlier)
             serve(&state)
             if !state.isDetached { Self.reap(process) }
@@ -416,6 +417,7 @@ final class CellLoop: Sendable {
         case .skipped(let id, let path, let reason): state.runs[id]?.skip(path, reason)
         case .finished(let id, let report):
             guard let run = state.runs[id] else { return }
+            if report.started >= 0 { run.start(at: report.started) }
             run.finish(report)
             complete(run, &state)
         case .freezing(let id, let isFrozen, let failure): noteFreezing(id, isFrozen, failure, &state)

@@ -45,7 +45,7 @@ enum LauncherClaim: ~Copyable {
     case replaced([AttemptID])
 
     /// For how long another server of the instance may still be there: one that was killed takes a moment to go.
-    private static let patience: Duration = .seconds(1)
+    private static let patience: Duration = .seconds(5)
 
     static func make(_ table: LauncherTable) throws(StepFailure) -> LauncherClaim {
         let path = LockFolder.launcher(table.instance, folder: LockFolder.path(user: geteuid()))

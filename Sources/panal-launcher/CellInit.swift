@@ -78,6 +78,7 @@ struct CellInit {
     private func dropRights() throws(StepFailure) {
         let user = users.initUser(slot)
         if !users.isOrdinary { try SpareTime.leave() }
+        ShortSlice.take(isOwn: false)
         try Privileges.dropOwn(uid: user, gid: user)
         // The spawner has seen to what could be regained.
         if let found = try Privileges.difference(uid: user, gid: user, leavingGroups: !users.isOrdinary) {

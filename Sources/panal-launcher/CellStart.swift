@@ -2,9 +2,9 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// Gives a run to a cell that stands ready: its streams, the order, its limits, the word to go. While the program's process does
-/// what the order asks for, the limits are set; it does not execute before it has the word. When a step fails the cell is not
-/// to be used any more, since it may hold half of what was set.
+/// Gives a run to a cell that stands ready: the order with its streams, its limits, the word to go. While the program's process
+/// does what the order asks for, the limits are set and the pipes are given to the program; it does not execute before it has the
+/// word. When a step fails the cell is not to be used any more, since it may hold half of what was set.
 struct CellStart {
     let request: RunRequest
     let streams: [Int32]
@@ -15,11 +15,11 @@ struct CellStart {
 
     func run(in slot: Slot) throws(StepFailure) -> RunningCell {
         guard let cell = slot.cell else { throw .mismatch("cell.order", "the slot has no cell") }
-        try giveStreams()
         slot.hurry()
-        try cell.group.begin()
         try cell.group.place(on: request.cores.map(Int.init))
+        try cell.group.begin()
         try CellOrder(request: request, streams: streams).send(to: cell.line)
+        try giveStreams()
         if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
         try cell.group.checkWeight(isIdle: request.isIdle)
         try cell.group.limit(limits)

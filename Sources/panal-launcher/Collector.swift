@@ -1,3 +1,4 @@
+internal import CPanalSyscalls
 internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
@@ -12,6 +13,8 @@ struct Collector {
     let bytes: UInt64
     private static let depth = 32
     private static let skippedAtMost = 20
+    /// Files and folders of a scratch in which the program has left nothing: its root, `tmp` and `work`.
+    private static let emptyScratch: Int64 = 3
     /// Entries that are looked at, over all folders: other cells wait while this goes on.
     private static let entriesAtMost = 100_000
 
@@ -34,6 +37,7 @@ struct Collector {
 
     /// Goes through the work folder, which stands in the scratch file system as `work`.
     mutating func collect(scratch: borrowing Descriptor) throws(StepFailure) {
+        if panal_used_inodes(scratch.raw) == Self.emptyScratch { return }
         try StepFailure.naming("collect.work-folder") { () throws(SystemCallFailure) in
             try visit(try Descriptor.open(beneath: scratch, "work", O_RDONLY | O_DIRECTORY), path: "", depth: 0)
         }

@@ -55,6 +55,7 @@ extension Launcher {
                 ending: .failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
         }
         if !hasResults { end.results = nil }
+        report.started = end.started ?? -1
         server.send(.finished(id: end.request.id, report))
         if !hasResults || !groups.keepsGroups { releaseSlot(end) }
     }
@@ -84,7 +85,6 @@ extension Launcher {
         guard let run = held[id], !run.isAttached else { return }
         run.isAttached = true
         if let end = run.end {
-            if let moment = end.started { server.send(.started(id: id, at: moment)) }
             report(end)
         } else if let cell = cells[id], cell.hasStartEnded, let moment = cell.programStart {
             server.send(.started(id: id, at: moment))

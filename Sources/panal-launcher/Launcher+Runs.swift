@@ -47,9 +47,9 @@ extension Launcher {
         }
     }
 
-    func refuse(_ request: RunRequest, _ error: StepFailure) {
+    func refuse(_ request: RunRequest, _ error: StepFailure, started: Int64? = nil) {
         let step = StepReport(step: error.step, errno: error.errno, detail: error.detail)
-        tell(RunEnd(request, FinishReport(ending: .failed(step))))
+        tell(RunEnd(request, FinishReport(ending: .failed(step)), started: started))
     }
 
     /// The same where the run has never been noted, so that nothing else may be said of what has its number.
@@ -114,7 +114,7 @@ extension Launcher {
     func takeReports(of run: RunningCell) {
         run.readReports()
         guard let ended = run.ended, (try? run.cell.group.hasOnlyInit()) == true else { return }
-        noteStart(of: run)
+        noteStart(of: run, hasEnded: true)
         guard let end = conclude(run, storage: ended.usage[5...6], cellTime: ended.cellTime) else {
             return pool.giveUp(run.slot)
         }
@@ -136,7 +136,7 @@ extension Launcher {
 
     /// Init is gone and with it every process of the cell.
     func finish(_ run: RunningCell) {
-        noteStart(of: run)
+        noteStart(of: run, hasEnded: true)
         run.readReports()
         var status: Int32 = 0
         var usage = [Int64](repeating: 0, count: 7)
@@ -171,7 +171,7 @@ extension Launcher {
             if end.started != nil { end.results = run.cell }
             return end
         } catch {
-            refuse(run.request, error)
+            refuse(run.request, error, started: run.programStart)
             return nil
         }
     }

@@ -165,14 +165,15 @@ final class Launcher {
         refuse(parked.remove(at: index).request, failure)
     }
 
-    func noteStart(of run: RunningCell) {
+    /// Of a run that has ended its report says when it was started.
+    func noteStart(of run: RunningCell, hasEnded: Bool = false) {
         guard !run.hasStartEnded else { return }
         let isStarted = run.noteStart()
         let id = run.request.id
         if let listener = run.takeListener() { server.send(.explaining(id: id), [listener]) }
         guard isStarted, let moment = run.started else { return }
         pool.noteSuccess()
-        if isHeard(id) { server.send(.started(id: id, at: moment)) }
+        if !hasEnded, isHeard(id) { server.send(.started(id: id, at: moment)) }
     }
 
     /// `now` is the moment by which was chosen what is watched: a start that is not watched yet is then waited for.

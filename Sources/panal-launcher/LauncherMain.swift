@@ -46,10 +46,11 @@ internal import PanalLinux
 /// the idle policy, except where a run waits for it; while one runs and none waits, a cell that has been made is not even taken.
 ///
 /// For each run (`Launcher.start`): hold the request against the table · lock its cores · take a slot whose cell stands ready ·
-/// start counting (`CellGroup.begin`) · set the group's cores (`CellGroup.place`), since a process that is awake on another one
-/// would have to be stopped · send the order to the program's process · set the group's other limits (`CellGroup.limit`), each
-/// read back · send the word to go, without which nothing is executed. Meanwhile the program's process takes its
-/// streams, the size of its scratch, the read-only views of its program and inputs from the spawner (`CellRoot.complete`), its
+/// set the group's cores (`CellGroup.place`), since a process that is awake on another one would have to be stopped · start
+/// counting (`CellGroup.begin`) · send the order to the program's process · give the program the pipes that are its streams · set
+/// the group's other limits (`CellGroup.limit`), each read back · send the word to go, without which nothing is executed.
+/// Meanwhile the program's process takes its streams, the size of its scratch, the read-only views of its program and inputs from
+/// the spawner (`CellRoot.complete`), its
 /// limits, where sockets can be made a network namespace of its own (`CellNetwork`), its ids, reads each back, waits for the
 /// word, reads back its cores, tells the time, loads the seccomp filter, reads that back, and only then executes. Whatever fails
 /// before that is reported with its step, and the program has not run; its slot is made anew, since what failed may be the
@@ -173,6 +174,8 @@ struct LauncherMain {
     }
 
     private static func start() throws(StepFailure) -> Launcher {
+        // Otherwise a spawner at work, whose slot has its own share of the cores whatever its policy, would keep it waiting.
+        ShortSlice.take(isOwn: true)
         // A kernel without large pages has the file's.
         _ = panal_code_to_large_pages()
         try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in

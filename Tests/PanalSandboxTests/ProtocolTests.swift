@@ -43,7 +43,9 @@ import Testing
                 )),
             .held(HeldReport(id: 9, label: [], cores: [], memory: 0, started: 5, isFinished: false, isFrozen: true)),
             .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "x", reason: "link"),
-            .finished(id: 2, FinishReport(ending: .notExecuted(errno: 8, isThere: true), cause: .none, userTime: 5)),
+            .finished(
+                id: 2,
+                FinishReport(ending: .notExecuted(errno: 8, isThere: true), started: 77, cause: .none, userTime: 5)),
             .finished(
                 id: 2, FinishReport(ending: .failed(StepReport(step: "s", errno: -1, detail: "")), cause: .memory)),
         ]

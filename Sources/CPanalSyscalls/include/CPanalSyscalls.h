@@ -42,6 +42,8 @@ int panal_set_parent_death_signal(int signal);
 int panal_get_parent_death_signal(void);
 /// Lets a process (0: this one) run only where nobody else wants to, or like all others again.
 int panal_set_idle(int pid, int idle);
+/// For how long the calling thread runs at a time beside others; with `own`, what it makes has the usual time.
+int panal_set_slice(uint64_t nanoseconds, int own);
 /// Of the calling thread, as ioprio_set(2) and ioprio_get(2) write it: class << 13 | level.
 int panal_set_io_priority(int priority);
 int panal_get_io_priority(void);
@@ -68,6 +70,8 @@ int panal_new_view(const char *layers);
 int panal_seal_mount(int folder, const char *path, int nodev, int recursive);
 /// Total bytes, total inodes, ST_* flags and magic number of the file system at `path`.
 int panal_statfs(const char *path, uint64_t out[4]);
+/// How many inodes the file system of an open file has in use.
+int64_t panal_used_inodes(int descriptor);
 
 // Files
 int panal_open_beneath(int folder, const char *path, int flags);
