@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -47,8 +48,24 @@ int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd) {
     return result(syscall(SYS_clone3, &args, sizeof args));
 }
 
-int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end) {
-    return result(clone(body, stack_end, CLONE_VM | SIGCHLD, argument));
+int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end, int *pidfd) {
+    return result(clone(body, stack_end, CLONE_VM | CLONE_PIDFD | CLONE_FILES | SIGCHLD, argument, pidfd));
+}
+
+int panal_pass_turn(int to, int from, int pidfd) {
+    char byte = 0;
+    ssize_t put = write(to, &byte, 1);
+    if (put != 1) return put < 0 ? -errno : -EIO;
+    if (pidfd >= 0) {
+        struct pollfd polled[2] = {{.fd = from, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+        int found;
+        do found = poll(polled, 2, -1);
+        while (found < 0 && errno == EINTR);
+        if (found < 0) return -errno;
+        if (!(polled[0].revents & POLLIN)) return -ECHILD;
+    }
+    ssize_t got = read(from, &byte, 1);
+    return got == 1 ? 0 : got == 0 ? -EPIPE : -errno;
 }
 
 int panal_code_to_large_pages(void) {
@@ -107,7 +124,9 @@ int panal_wait_with_usage(int pid, int *status, int64_t usage[7]) {
 }
 
 int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]) {
-    if (write(descriptor, "", 1) < 0) return -errno;
+    ssize_t put = write(descriptor, "", 1);
+    // EPIPE: it has ended already, and is only waited for.
+    if (put != 1 && !(put < 0 && errno == EPIPE)) return put < 0 ? -errno : -EIO;
     int ended;
     do ended = panal_wait_with_usage(-1, status, usage);
     while (ended >= 0 && ended != pid);

@@ -13,11 +13,15 @@ package struct LauncherTable: Hashable, Sendable {
         /// Whether it asks the server about each call that it refuses. The server could let such a call through: only for a
         /// launcher whose server is trusted with that, as the command line's is, and never in a service's table.
         package var explains: Bool
+        /// Whether it always permits what the program's process does after its order, so that it can be loaded before. Where
+        /// that is not so, a run that had it loaded before is not started.
+        package var permitsStart: Bool
 
-        package init(instructions: [UInt8], makesSockets: Bool, explains: Bool = false) {
+        package init(instructions: [UInt8], makesSockets: Bool, explains: Bool = false, permitsStart: Bool = false) {
             self.instructions = instructions
             self.makesSockets = makesSockets
             self.explains = explains
+            self.permitsStart = permitsStart
         }
     }
     /// Far longer than any run, and still a number of which a thousand cores have their own each.
@@ -80,6 +84,7 @@ package struct LauncherTable: Hashable, Sendable {
             writer.put(filter.instructions)
             writer.put(UInt8(filter.makesSockets ? 1 : 0))
             writer.put(UInt8(filter.explains ? 1 : 0))
+            writer.put(UInt8(filter.permitsStart ? 1 : 0))
         }
         writer.put(firstUser)
         writer.put(lastUser)
@@ -107,7 +112,8 @@ package struct LauncherTable: Hashable, Sendable {
             seccomp.append(
                 Filter(
                     instructions: instructions, makesSockets: try reader.number(UInt8.self) != 0,
-                    explains: try reader.number(UInt8.self) != 0))
+                    explains: try reader.number(UInt8.self) != 0,
+                    permitsStart: try reader.number(UInt8.self) != 0))
         }
         firstUser = try reader.number()
         lastUser = try reader.number()

@@ -45,6 +45,7 @@ final class ActiveRun {
         let limit = run.attempt.limits.outputBytes
         do {
             switch stream {
+            case .output where output.isClosed, .error where error.isClosed: return nil
             case .output: return try output.drain(limit: limit, to: run.sink, .output, isKept: run.isKept)
             case .error: return try error.drain(limit: limit, to: run.sink, .error, isKept: run.isKept)
             }

@@ -419,6 +419,8 @@ final class CellLoop: Sendable {
             guard let run = state.runs[id] else { return }
             if report.started >= 0 { run.start(at: report.started) }
             run.finish(report)
+            // As a rule its streams have ended by now: then nothing needs to be waited for any more.
+            for stream in [OutputStream.output, .error] { drain(run, stream) }
             complete(run, &state)
         case .freezing(let id, let isFrozen, let failure): noteFreezing(id, isFrozen, failure, &state)
         case .ready, .unusable, .taken, .otherTable, .held: for number in descriptors { close(number) }

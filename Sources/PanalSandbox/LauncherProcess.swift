@@ -83,7 +83,8 @@ struct LauncherProcess: ~Copyable {
     /// The filters, and after them those that explain.
     private static func filters(_ settings: LauncherSettings) throws(StepFailure) -> [LauncherTable.Filter] {
         var filters = settings.seccomp.map {
-            LauncherTable.Filter(instructions: $0.instructions, makesSockets: $0.makesSockets)
+            LauncherTable.Filter(
+                instructions: $0.instructions, makesSockets: $0.makesSockets, permitsStart: $0.permitsStart)
         }
         for policy in settings.explained {
             do throws(SeccompMistake) {

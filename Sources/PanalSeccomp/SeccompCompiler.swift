@@ -34,7 +34,8 @@ extension SeccompPolicy {
         }
         try resolved.check(instructions, mode: mode)
         return SeccompProgram(
-            name: name, instructions: instructions, skipped: resolved.skipped, makesSockets: resolved.permits("socket"))
+            name: name, instructions: instructions, skipped: resolved.skipped, makesSockets: resolved.permits("socket"),
+            permitsStart: SeccompProgram.startCalls.allSatisfy { resolved.alwaysPermits($0) })
     }
 }
 

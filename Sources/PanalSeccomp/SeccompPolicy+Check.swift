@@ -70,6 +70,13 @@ extension ResolvedPolicy {
         guard case .number(let number) = architecture.calls.lookup(name) else { return false }
         return calls[number]?.contains(where: \.action.permits) ?? false
     }
+
+    /// Whether it is with all of them.
+    func alwaysPermits(_ name: String) -> Bool {
+        guard case .number(let number) = architecture.calls.lookup(name) else { return false }
+        guard let alternatives = calls[number] else { return false }
+        return alternatives.allSatisfy { $0.conditions.isEmpty && $0.action.permits }
+    }
 }
 
 extension SeccompCondition {

@@ -11,13 +11,29 @@ package struct SeccompProgram: Hashable, Sendable {
     /// Whether programs can make sockets of any family by `socket`; `socketpair` does not count. A network namespace may be
     /// used by one run after another only where they cannot: abstract Unix sockets live in it.
     package let makesSockets: Bool
+    /// Whether it permits, with any arguments, what the process that becomes the program still does when it has its order:
+    /// then the filter can be loaded before that.
+    package let permitsStart: Bool
 
-    package init(name: String, instructions: [UInt8], skipped: [String] = [], makesSockets: Bool = true) {
+    package init(
+        name: String, instructions: [UInt8], skipped: [String] = [], makesSockets: Bool = true,
+        permitsStart: Bool = false
+    ) {
         self.name = name
         self.instructions = instructions
         self.skipped = skipped
         self.makesSockets = makesSockets
+        self.permitsStart = permitsStart
     }
+}
+
+extension SeccompProgram {
+    /// Being given a turn and the word, memory, limits and cores read back, clocks and usage for the report, and execution.
+    static let startCalls = [
+        "read", "write", "close", "brk", "mmap", "munmap", "prlimit64", "sched_getaffinity", "getrusage",
+        "clock_gettime",
+        "execve", "exit_group",
+    ]
 }
 
 /// The policies of a folder.

@@ -6,6 +6,14 @@ internal import PanalLinux
 /// The first process of a cell: sets the cell up around itself, makes the process that will be the program, and reaps. It
 /// runs in the copy of the spawner's memory that `clone3` made; the spawner has one thread, so ordinary Swift is safe here.
 struct CellInit {
+    /// What it is made for, before there is a run.
+    struct Plan {
+        var scratchBytes: UInt64
+        var scratchFiles: UInt32
+        /// The filter that the program's process loads before it has its order; nil: the order says which.
+        var ahead: UInt16?
+    }
+    let plan: Plan
     /// See `CellRoot.prepare`.
     let folder: String?
     /// Whether the cell has a group of its own, and so wants a namespace with that as its root; otherwise it has the slot's.
@@ -32,9 +40,10 @@ struct CellInit {
             if ownsGroupNamespace { try enterGroupNamespace() }
             try CellRoot.prepare(inside: folder, scratch: scratch)
             if ownsGroupNamespace { try Self.readBackGroupNamespace(step: Self.groupNamespace) }
-            let (program, gate) = try startProgram(line)
+            let program = try startProgram(line)
             try dropRights()
-            reap(program, line, gate: gate)
+            if let shared = program.shared { try takeOrder(shared, program, line) }
+            reap(program, line)
         } catch {
             CellReport(error).send(to: line)
         }
@@ -59,18 +68,80 @@ struct CellInit {
         }
     }
 
+    /// The process that will be the program, as init sees it.
+    private struct Program {
+        var process: Int32
+        /// Lets it go on.
+        var gate: Int32
+        /// From this comes init's turn.
+        var turn: Int32 = -1
+        var pidfd: Int32 = -1
+        /// What both of them see, where they share their memory and the filter is loaded ahead.
+        var shared: ProgramStart.Shared?
+    }
+
     /// Makes the process that will be the program. It waits at a gate until init has given up its rights and has nothing left to
     /// do but to wait. It shares init's memory until it executes: then there is no address space to copy now, and none to take
     /// down in the middle of its start. Two processes cannot run Swift in one memory: from the gate on only one of them runs. An
     /// ordinary user's process cannot share: it enters a user namespace, which the kernel refuses to those that do.
-    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> (process: Int32, gate: Int32) {
-        defer { for number in [trees, self.start, scratch] { close(number) } }
-        let gate = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in try Descriptor.pipe() }
-        defer { close(gate.first) }
+    private func startProgram(_ line: borrowing Descriptor) throws(StepFailure) -> Program {
+        let (gate, turn) = try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in
+            (try Descriptor.pipe(), try Descriptor.pipe())
+        }
         let start = ProgramStart(
             filters: filters, user: users.program(slot), isOrdinary: users.isOrdinary, line: line.raw, trees: trees,
-            start: start, gate: gate.first)
-        return (users.isOrdinary ? try start.fork() : try start.cloneSharing(), gate.second)
+            start: start, gate: gate.first, ahead: plan.ahead.map(Int.init), turn: turn.second)
+        close(scratch)
+        guard users.isOrdinary else {
+            let shared = ProgramStart.Shared(start)
+            let (process, pidfd) = try start.cloneSharing(shared)
+            guard plan.ahead == nil else {
+                return Program(process: process, gate: gate.second, turn: turn.first, pidfd: pidfd, shared: shared)
+            }
+            try leaveFiles(but: [line.raw, gate.second])
+            return Program(process: process, gate: gate.second)
+        }
+        let process = try start.fork()
+        for number in [trees, self.start, gate.first, turn.first, turn.second] { close(number) }
+        return Program(process: process, gate: gate.second)
+    }
+
+    /// From here on the program's process has its open files for itself, and init these.
+    private func leaveFiles(but kept: [Int32]) throws(StepFailure) {
+        try StepFailure.naming("cell.descriptors") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_unshare(panal_clone_files()), "unshare(CLONE_FILES)")
+            try Processes.closeAll(but: kept)
+        }
+    }
+
+    /// Lets the program's process go as far as it can without an order: it has then no rights any more, and its filter. What the
+    /// filter does not let it do, init does for it: takes the order and puts the run's streams among the files that both have.
+    /// What needs rights the spawner does.
+    private func takeOrder(
+        _ shared: ProgramStart.Shared, _ program: Program, _ line: borrowing Descriptor
+    ) throws(StepFailure) {
+        try StepFailure.naming("cell.gate") { () throws(SystemCallFailure) in
+            try SystemCallFailure.check(panal_pass_turn(program.gate, program.turn, program.pidfd), "poll(turn)")
+        }
+        guard shared.isSealed else {
+            throw .mismatch("cell.gate", "the program's process has neither given up its rights nor loaded its filter")
+        }
+        guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
+        let begun = panal_process_cpu_ns()
+        guard plan.ahead == order.request.seccomp else {
+            throw .mismatch("cell.order", "the filter that is loaded is not the run's")
+        }
+        let contents = CellContents(order.request)
+        if !contents.isThere(in: plan) {
+            let trees = Descriptor(owning: trees)
+            try CellRoot.awaitCompletion(contents, on: trees)
+        }
+        try CellRoot.readBackScratch(contents)
+        try ProgramStart.takeStreams(order.streams, keeping: [line.raw, start, shared.start.gate, program.gate])
+        // A copy of the run's streams here would keep their other ends waiting.
+        try leaveFiles(but: [line.raw, program.gate])
+        shared.order = order.request
+        shared.initTime = panal_process_cpu_ns() - begun
     }
 
     /// From here on init only waits: another uid than the program's, or where there is only one, another namespace; no
@@ -99,10 +170,12 @@ struct CellInit {
 
     /// Lets the program's process go on, and reaps until it has ended: in one call, since other children can end
     /// (`ExplainingFilter`) while it is still at work in this memory.
-    private func reap(_ program: Int32, _ line: borrowing Descriptor, gate: Int32) {
+    private func reap(_ program: Program, _ line: borrowing Descriptor) {
         var status: Int32 = 0
         var usage = [Int64](repeating: 0, count: 7)
-        guard unsafe panal_release_and_reap(gate, program, &status, &usage) == program else { return }
+        guard unsafe panal_release_and_reap(program.gate, program.process, &status, &usage) == program.process else {
+            return
+        }
         let moment = panal_monotonic_ns()
         var reaped = [Int64](repeating: 0, count: 7)
         _ = unsafe panal_usage_of_children(&reaped)

@@ -77,18 +77,26 @@ enum CellRoot {
             ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 2)
         }
 
-    /// What the run asks for: the size of its scratch, its program and its inputs, each read back.
-    static func complete(_ request: RunRequest, trees: borrowing Descriptor) throws(StepFailure) {
-        try size(request)
+    /// What the run asks for: the size of its scratch, its program and its inputs, each read back. Done by whoever still has the
+    /// rights in the cell's mount namespace; `next` gives the trees, in order.
+    static func complete(
+        _ contents: CellContents, next: () throws(StepFailure) -> Descriptor
+    ) throws(StepFailure) {
+        if try !fits(contents, "/work") {
+            try StepFailure.naming("scratch.size") { () throws(SystemCallFailure) in
+                try Mounts.resize("/work", bytes: contents.scratchBytes, inodes: contents.scratchFiles)
+            }
+        }
+        try readBackScratch(contents)
         var sealed: [String] = []
-        if !request.program.isEmpty {
-            let tree = try receiveTree(trees)
+        if !contents.program.isEmpty {
+            let tree = try next()
             try StepFailure.naming("mount.program") { () throws(SystemCallFailure) in
                 try Mounts.attach(tree.raw, at: "/program")
             }
             sealed.append("/program")
         }
-        if !request.inputs.isEmpty { sealed += try attachInputs(request.inputs, trees: trees) }
+        if !contents.inputs.isEmpty { sealed += try attachInputs(contents.inputs, next: next) }
         try readBackSealed(sealed)
         for path in sealed where try status(path).magic != Mounts.overlayMagic {
             throw .mismatch(readBack, "\(path) is no view of its own")
@@ -103,38 +111,54 @@ enum CellRoot {
         try StepFailure.naming(readBack) { () throws(SystemCallFailure) in try Mounts.status(path) }
     }
 
-    /// Gives the scratch the run's size, where it was made with another, and holds both of its places against that.
-    private static func size(_ request: RunRequest) throws(StepFailure) {
-        func fits(_ path: String) throws(StepFailure) -> Bool {
-            let found = try status(path)
-            return found.magic == Mounts.tmpfsMagic && found.bytes == request.scratchBytes
-                && found.inodes == UInt64(request.scratchFiles) && found.flags & Mounts.noSetID != 0
-                && found.flags & Mounts.noDevices != 0
-        }
-        if try !fits("/work") {
-            try StepFailure.naming("scratch.size") { () throws(SystemCallFailure) in
-                try Mounts.resize("/work", bytes: request.scratchBytes, inodes: request.scratchFiles)
-            }
-        }
-        for path in ["/work", "/tmp"] where try !fits(path) {
-            throw .mismatch(readBack, "\(path) is not the scratch of \(request.scratchBytes) bytes that was asked for")
+    private static func fits(_ contents: CellContents, _ path: String) throws(StepFailure) -> Bool {
+        let found = try status(path)
+        return found.magic == Mounts.tmpfsMagic && found.bytes == contents.scratchBytes
+            && found.inodes == UInt64(contents.scratchFiles) && found.flags & Mounts.noSetID != 0
+            && found.flags & Mounts.noDevices != 0
+    }
+
+    /// Holds both places of the scratch against the run's size of it.
+    static func readBackScratch(_ contents: CellContents) throws(StepFailure) {
+        for path in ["/work", "/tmp"] where try !fits(contents, path) {
+            throw .mismatch(
+                readBack, "\(path) is not the scratch of \(contents.scratchBytes) bytes that was asked for")
         }
     }
 
-    private static func receiveTree(_ line: borrowing Descriptor) throws(StepFailure) -> Descriptor {
+    /// The next tree that the spawner hands over.
+    static func receiveTree(_ line: borrowing Descriptor) throws(StepFailure) -> Descriptor {
+        guard let tree = try answer(on: line) else {
+            throw .mismatch("cell.trees", "the spawner sent no tree")
+        }
+        return Descriptor(owning: tree)
+    }
+
+    /// Asks the spawner to do what `complete` does, waits until it has, and reads back what this process can see of it.
+    static func awaitCompletion(_ contents: CellContents, on line: borrowing Descriptor) throws(StepFailure) {
+        // One that is gone shows in the answer.
+        _ = MessageSocket.send(line, [1], descriptors: [], waiting: true)
+        if let tree = try answer(on: line) { close(tree) }
+        let places = (contents.program.isEmpty ? [] : ["/program"]) + contents.inputs.map(place)
+        try readBackSealed(places)
+    }
+
+    private static func answer(on line: borrowing Descriptor) throws(StepFailure) -> Int32? {
         let message = try StepFailure.naming("cell.trees") { () throws(SystemCallFailure) in
             try MessageSocket.wait(line)
         }
-        if let tree = message.descriptors.first { return Descriptor(owning: tree) }
+        if message.bytes == [0] { return message.descriptors.first }
         if !message.bytes.isEmpty, case .failed(let report)? = try? CellReport(decoding: message.bytes) {
             throw StepFailure(step: report.step, detail: report.detail, errno: report.errno)
         }
         throw .mismatch("cell.trees", "the spawner has ended before it handed over the program and its inputs")
     }
 
+    private static func place(_ input: RunRequest.Input) -> String { "/input/\(input.field)/\(input.name)" }
+
     /// `/input` is a small tmpfs with an empty file for each input, onto which the input's read-only tree is attached.
     private static func attachInputs(
-        _ inputs: [RunRequest.Input], trees: borrowing Descriptor
+        _ inputs: [RunRequest.Input], next: () throws(StepFailure) -> Descriptor
     ) throws(StepFailure) -> [String] {
         let step = "mount.input"
         var places: [String] = []
@@ -142,8 +166,8 @@ enum CellRoot {
             try Mounts.tmpfs(at: "/input", options: "size=256k,nr_inodes=1024,mode=0755", flags: Mounts.inert)
         }
         for input in inputs {
-            let tree = try receiveTree(trees)
-            let place = "/input/\(input.field)/\(input.name)"
+            let tree = try next()
+            let place = place(input)
             try StepFailure.naming(step) { () throws(SystemCallFailure) in
                 try Folders.ensure("/input/\(input.field)", mode: 0o755)
                 try NewFile.write(place, [], mode: 0o444)

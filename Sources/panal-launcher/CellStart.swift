@@ -20,7 +20,7 @@ struct CellStart {
         try cell.group.begin()
         try CellOrder(request: request, streams: streams).send(to: cell.line)
         try giveStreams()
-        if !request.program.isEmpty || !request.inputs.isEmpty { try orderTrees(slot) }
+        try orderContents(slot)
         try cell.group.checkWeight(isIdle: request.isIdle)
         try cell.group.limit(limits)
         try CellOrder.sendWord(to: cell.line)
@@ -33,9 +33,18 @@ struct CellStart {
             quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst))
     }
 
-    private func orderTrees(_ slot: Slot) throws(StepFailure) {
-        let trees = SpawnerRequest.trees(program: request.program, inputs: request.inputs.map(\.source))
-        guard MessageSocket.send(slot.line, trees.encoded(), descriptors: [], waiting: false) == .sent else {
+    /// Has the spawner do what needs rights, or open what the program's process, which still has them, puts in its place.
+    private func orderContents(_ slot: Slot) throws(StepFailure) {
+        let contents = CellContents(request)
+        let order: SpawnerRequest
+        if slot.plan.ahead != nil {
+            if contents.isThere(in: slot.plan) { return }
+            order = .complete(contents)
+        } else {
+            if request.program.isEmpty, request.inputs.isEmpty { return }
+            order = .trees(program: request.program, inputs: request.inputs.map(\.source))
+        }
+        guard MessageSocket.send(slot.line, order.encoded(), descriptors: [], waiting: false) == .sent else {
             throw .mismatch("cell.trees", "the spawner does not take its order")
         }
     }

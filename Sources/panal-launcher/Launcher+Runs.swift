@@ -84,9 +84,12 @@ extension Launcher {
             sum + (run.end?.results == nil ? 0 : min(run.request.scratchBytes, run.request.memory))
         }
         guard given + kept + request.memory <= table.memory else { return false }
-        guard pool.hasCell(run.kind) else { return false }
+        guard pool.hasCell(for: run) else {
+            try pool.makeWay(for: run)
+            return false
+        }
         try cores.take(request)
-        guard let slot = pool.next(run.kind) else { return false }
+        guard let slot = pool.next(for: run) else { return false }
         do throws(StepFailure) {
             let start = CellStart(
                 request: request, streams: run.streams,
@@ -127,7 +130,7 @@ extension Launcher {
         var status: Int32 = 0
         _ = unsafe panal_wait(cell.process, &status)
         do throws(StepFailure) {
-            try waitUntilEmpty(cell.group)
+            try cell.group.waitUntilEmpty()
             vacate(slot, after: end)
         } catch {
             pool.giveUp(slot)
@@ -159,7 +162,7 @@ extension Launcher {
         if run.hasCores { cores.giveBack(run.request) }
         run.noteEnd()
         do throws(StepFailure) {
-            if isGone { try waitUntilEmpty(run.cell.group) }
+            if isGone { try run.cell.group.waitUntilEmpty() }
             var report = run.finishReport(
                 usage: try run.cell.group.usage(), cellTime: cellTime, now: panal_monotonic_ns())
             if Processes.countsStorage { (report.bytesRead, report.bytesWritten) = (storage[5], storage[6]) }
@@ -174,15 +177,6 @@ extension Launcher {
             refuse(run.request, error, started: run.programStart)
             return nil
         }
-    }
-
-    /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.
-    private func waitUntilEmpty(_ group: any CellGroup) throws(StepFailure) {
-        for _ in 0..<500 {
-            if try group.isEmpty() { return }
-            usleep(2_000)
-        }
-        throw .mismatch("cgroup.empty", "processes are left in the cell's group")
     }
 
     /// Answers whether there was anything to be told.

@@ -3,8 +3,9 @@ internal import Glibc
 internal import PanalLauncherProtocol
 internal import PanalLinux
 
-/// The process that becomes the program. It is cloned ahead and waits for its order with as much done as no run can change;
-/// then it takes the run's streams, trees and limits, gives up its rights, reads each back, and executes.
+/// The process that becomes the program. It is cloned ahead and waits for its order with as much done as no run can change; then it
+/// takes the run's streams, trees and limits, gives up its rights, reads each back, and executes. Where the run's filter is known
+/// ahead, it has given up its rights and loaded that one before there is an order, and init takes the streams for it.
 struct ProgramStart {
     let filters: [LauncherTable.Filter]
     let user: UInt32
@@ -17,6 +18,10 @@ struct ProgramStart {
     let start: Int32
     /// A byte comes from it when init has begun to wait.
     let gate: Int32
+    /// The filter that is loaded before there is an order; nil where the order names it. It must permit what comes after.
+    let ahead: Int?
+    /// A byte to it gives the turn to init.
+    let turn: Int32
 
     /// Starts this in a process of its own.
     func fork() throws(StepFailure) -> Int32 {
@@ -24,39 +29,47 @@ struct ProgramStart {
         let process = try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(unsafe panal_fork(0, -1, &pidfd), "clone3")
         }
-        if process == 0 { run() }
+        if process == 0 { run(nil) }
         close(pidfd)
         return process
     }
 
-    /// Starts this in a process of its own that shares the caller's memory, and stays at the gate.
-    func cloneSharing() throws(StepFailure) -> Int32 {
+    /// Starts this in a process of its own that shares the caller's memory and open files, and stays at the gate.
+    func cloneSharing(_ shared: Shared) throws(StepFailure) -> (process: Int32, pidfd: Int32) {
         let size = 1 << 20
-        let argument = unsafe Unmanaged.passRetained(Box(self)).toOpaque()
+        let argument = unsafe Unmanaged.passRetained(shared).toOpaque()
         return try StepFailure.naming("cell.fork") { () throws(SystemCallFailure) in
             guard
                 let stack = unsafe mmap(
                     nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0),
                 unsafe stack != MAP_FAILED
             else { throw SystemCallFailure(call: "mmap(stack)", errno: errno) }
+            var pidfd: Int32 = -1
             let process = unsafe panal_fork_sharing(
                 { argument in
                     guard let argument = unsafe argument else { return 127 }
-                    unsafe Unmanaged<Box>.fromOpaque(argument).takeUnretainedValue().start.run()
-                }, argument, stack.advanced(by: size))
-            return try SystemCallFailure.check(process, "clone(CLONE_VM)")
+                    let shared = unsafe Unmanaged<Shared>.fromOpaque(argument).takeUnretainedValue()
+                    shared.start.run(shared)
+                }, argument, stack.advanced(by: size), &pidfd)
+            return (try SystemCallFailure.check(process, "clone(CLONE_VM)"), pidfd)
         }
     }
 
-    private final class Box {
+    /// What lies in the memory that this process and init have together. They take turns.
+    final class Shared {
         let start: ProgramStart
+        /// Rights are given up and the filter is loaded, each read back.
+        var isSealed = false
+        var order: RunRequest?
+        /// Nanoseconds of processor time that init has used for the order.
+        var initTime: Int64 = 0
 
         init(_ start: ProgramStart) {
             self.start = start
         }
     }
 
-    private func run() -> Never {
+    private func run(_ shared: Shared?) -> Never {
         // By the system call alone: init may still be at work in this memory.
         var byte: UInt8 = 0
         if unsafe read(gate, &byte, 1) != 1 { panal_exit(127) }
@@ -64,33 +77,71 @@ struct ProgramStart {
         let line = Descriptor(owning: line)
         do throws(StepFailure) {
             try prepare()
-            guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
-            let begun = panal_process_cpu_ns()
-            try takeStreams(order.streams)
-            try CellRoot.complete(order.request, trees: Descriptor(owning: trees))
-            try limit(order.request)
-            if order.request.isIdle { try SpareTime.enterForGood() }
-            let filter = filters[Int(order.request.seccomp)]
-            try CellNetwork.enter(order.request.network, makesSockets: filter.makesSockets)
-            try giveUpRights()
-            let arguments = CStrings(order.request.arguments)
-            let environment = CStrings(order.request.environment)
-            guard try CellOrder.awaitWord(from: line) else { panal_exit(0) }
-            try checkCores(order.request)
-            var used = [Int64](repeating: 0, count: 7)
-            _ = unsafe panal_usage_of_self(&used)
-            let start = Descriptor(owning: start)
-            CellReport.executing(
-                at: panal_monotonic_ns(), used: Array(used[0..<4]), sinceOrder: panal_process_cpu_ns() - begun
-            ).send(to: start)
-            // It ends by execution.
-            _ = start.release()
-            try load(filter, line)
-            execute(order.request, arguments, environment).send(to: line)
+            if let ahead, let shared {
+                try runAhead(filters[ahead], shared, line)
+            } else {
+                try run(line)
+            }
         } catch {
             CellReport(error).send(to: line)
         }
         panal_exit(127)
+    }
+
+    /// Everything after the order: what needs rights first, and the filter at last.
+    private func run(_ line: borrowing Descriptor) throws(StepFailure) {
+        guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
+        let begun = panal_process_cpu_ns()
+        let request = order.request
+        try Self.takeStreams(order.streams, keeping: [line.raw, trees, start])
+        let trees = Descriptor(owning: trees)
+        try CellRoot.complete(CellContents(request)) { () throws(StepFailure) in try CellRoot.receiveTree(trees) }
+        try limit(request)
+        if request.isIdle { try SpareTime.enterForGood() }
+        let filter = filters[Int(request.seccomp)]
+        try CellNetwork.enter(request.network, makesSockets: filter.makesSockets)
+        try giveUpRights()
+        try finish(request, line, begun: begun) { () throws(StepFailure) in try load(filter, line) }
+    }
+
+    /// The rights and the filter before the order, for runs that need nothing here that only the rights or other calls could do.
+    /// Init takes the order, and the spawner does what needs rights.
+    private func runAhead(
+        _ filter: LauncherTable.Filter, _ shared: Shared, _ line: borrowing Descriptor
+    ) throws(StepFailure) {
+        allowLimits()
+        try giveUpRights()
+        try load(filter, line)
+        shared.isSealed = true
+        // Without a turn nothing may be done in this memory: init, which waits for this process too, tells of its end.
+        if panal_pass_turn(turn, gate, -1) != 0 { panal_exit(127) }
+        guard let request = shared.order else { panal_exit(0) }
+        let begun = panal_process_cpu_ns() - shared.initTime
+        try limit(request)
+        try finish(request, line, begun: begun) {}
+    }
+
+    /// The last steps, from the word to go on: `seal` loads the filter where that has not been done.
+    private func finish(
+        _ request: RunRequest, _ line: borrowing Descriptor, begun: Int64, seal: () throws(StepFailure) -> Void
+    ) throws(StepFailure) {
+        let arguments = CStrings(request.arguments)
+        let environment = CStrings(request.environment)
+        guard try CellOrder.awaitWord(from: line) else { panal_exit(0) }
+        try checkCores(request)
+        var used = [Int64](repeating: 0, count: 7)
+        _ = unsafe panal_usage_of_self(&used)
+        let start = Descriptor(owning: start)
+        let report = CellReport.executing(
+            at: panal_monotonic_ns(), used: Array(used[0..<4]), sinceOrder: panal_process_cpu_ns() - begun)
+        // Also shows that the open files are this process's alone: init has closed its own of this.
+        try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
+            try start.writeAll(report.encoded())
+        }
+        // It ends by execution.
+        _ = start.release()
+        try seal()
+        execute(request, arguments, environment).send(to: line)
     }
 
     /// What needs no order. The spawner has seen to signals, to limits that are the same for all, and to what could be regained.
@@ -114,12 +165,12 @@ struct ProgramStart {
     }
 
     /// Descriptors 0, 1 and 2 are the run's; nothing else stays open but the lines, which close on execution.
-    private func takeStreams(_ streams: [Int32]) throws(StepFailure) {
+    static func takeStreams(_ streams: [Int32], keeping kept: [Int32]) throws(StepFailure) {
         try StepFailure.naming("program.streams") { () throws(SystemCallFailure) in
             for (number, stream) in streams.enumerated() {
                 try SystemCallFailure.checkErrno(dup2(stream, Int32(number)), "dup2(\(number))")
             }
-            try Processes.closeAll(but: [0, 1, 2, line, trees, start])
+            try Processes.closeAll(but: [0, 1, 2] + kept)
         }
     }
 
@@ -164,12 +215,28 @@ struct ProgramStart {
     }
 
     private func limit(_ request: RunRequest) throws(StepFailure) {
-        try Self.set([
-            Limit("nofile", panal_rlimit_nofile(), UInt64(request.openFiles)),
-            Limit("fsize", panal_rlimit_fsize(), request.fileBytes),
+        try Self.set(
+            Self.limits(
+                openFiles: UInt64(request.openFiles), fileBytes: request.fileBytes,
+                processes: UInt64(request.processes)))
+    }
+
+    private static func limits(openFiles: UInt64, fileBytes: UInt64, processes: UInt64) -> [Limit] {
+        [
+            Limit("nofile", panal_rlimit_nofile(), openFiles), Limit("fsize", panal_rlimit_fsize(), fileBytes),
             // Of the slot's user, whom another slot may have to share: the control group is the one that counts.
-            Limit("nproc", panal_rlimit_nproc(), max(4_096, UInt64(request.processes))),
-        ])
+            Limit("nproc", panal_rlimit_nproc(), max(4_096, processes)),
+        ]
+    }
+
+    /// Where the launcher itself was given less than a run may ask for, this process has more as long as it has the right to that.
+    /// Refused to a root without it; then a run that asks for more is not started, as without all this.
+    private func allowLimits() {
+        for limit in Self.limits(openFiles: 65_536, fileBytes: Limit.none, processes: Limit.none) {
+            var found: [UInt64] = [0, 0]
+            guard unsafe panal_get_limit(limit.resource, &found) == 0, found[1] < limit.hard else { continue }
+            _ = panal_set_limit(limit.resource, found[0], limit.hard)
+        }
     }
 
     private func checkCores(_ request: RunRequest) throws(StepFailure) {

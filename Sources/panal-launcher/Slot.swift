@@ -28,6 +28,11 @@ final class Slot {
     /// What the next cell's scratch is made for: what the last run had.
     private var scratchBytes: UInt64 = 16 << 20
     private var scratchFiles: UInt32 = 1_024
+    /// The filter that the next run is expected to have: what the last two had. Nil when they differed.
+    private var expected: UInt16? = 0
+    private var lastFilter: UInt16 = 0
+    /// What the cell that is being made, or stands ready, is made for.
+    private(set) var plan = CellInit.Plan(scratchBytes: 0, scratchFiles: 0)
 
     /// Cells are made before there is a run for them, in a group that is idle or not: so a slot is for runs of one kind.
     enum Kind: Hashable {
@@ -50,7 +55,8 @@ final class Slot {
     }
 
     /// Has the spawner make the next cell: at once where a run waits for it, else in time that no cell wants.
-    func order(isUrgent: Bool) throws(StepFailure) {
+    /// `ahead`: filters that can be loaded before there is an order.
+    func order(isUrgent: Bool, ahead: Set<UInt16>) throws(StepFailure) {
         cell = nil
         if spareTime { SpareTime.set(spawner, !isUrgent) }
         var birthplace: Descriptor?
@@ -66,7 +72,9 @@ final class Slot {
                 throw error
             }
         }
-        let request = SpawnerRequest.make(scratchBytes: scratchBytes, scratchFiles: scratchFiles)
+        let filter = kind == .ordinary ? expected.flatMap { ahead.contains($0) ? $0 : nil } : nil
+        plan = CellInit.Plan(scratchBytes: scratchBytes, scratchFiles: scratchFiles, ahead: filter)
+        let request = SpawnerRequest.make(plan)
         let number = birthplace.number
         let answer = MessageSocket.send(
             line, request.encoded(), descriptors: number < 0 ? [] : [number], waiting: false)
@@ -74,6 +82,9 @@ final class Slot {
         guard answer == .sent else { throw .mismatch("slot.line", "the spawner does not take its order") }
         isMaking = true
     }
+
+    /// Whether the cell that is being made, or stands ready, is one that the run can have.
+    func fits(_ request: RunRequest) -> Bool { plan.ahead == nil || plan.ahead == request.seccomp }
 
     /// A run waits: what is being made, or ends, is like everything else.
     func hurry() {
@@ -115,7 +126,13 @@ final class Slot {
     func finish(_ request: RunRequest?) throws(StepFailure) {
         cell = nil
         isRunning = false
-        if let request { (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles) }
+        if let request {
+            (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles)
+            expected = request.seccomp == lastFilter ? lastFilter : nil
+            lastFilter = request.seccomp
+        } else {
+            expected = nil
+        }
         if let fresh {
             self.fresh = nil
             try groups.remove(fresh.name)
@@ -178,6 +195,17 @@ final class PreparedCell {
         Processes.kill(pidfd: pidfd.raw)
         var status: Int32 = 0
         _ = unsafe panal_wait(process, &status)
+    }
+}
+
+extension CellGroup {
+    /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.
+    func waitUntilEmpty() throws(StepFailure) {
+        for _ in 0..<500 {
+            if try isEmpty() { return }
+            usleep(2_000)
+        }
+        throw .mismatch("cgroup.empty", "processes are left in the cell's group")
     }
 }
 

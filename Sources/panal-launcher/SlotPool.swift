@@ -11,6 +11,8 @@ final class SlotPool {
     /// Cells to keep ready beyond the runs that wait.
     private let reserve: Int
     private let spareTime: Bool
+    /// Filters that can be loaded before there is an order.
+    private var ahead: Set<UInt16>
     private var slots: [Int: Slot] = [:]
     /// Slots that the maker is at work on.
     private var asked: [Int: Slot.Kind] = [:]
@@ -34,6 +36,11 @@ final class SlotPool {
         self.groups = groups
         self.reserve = reserve
         spareTime = !maker.users.isOrdinary
+        // An ordinary user's program enters a user namespace, and one that makes sockets a network namespace, with rights.
+        let filters = maker.users.isOrdinary ? [] : maker.table.seccomp
+        ahead = Set(
+            filters.enumerated().filter { $1.permitsStart && !$1.makesSockets && !$1.explains }
+                .map { UInt16($0.offset) })
     }
 
     // MARK: What the loop waits for
@@ -59,17 +66,38 @@ final class SlotPool {
 
     // MARK: Runs
 
-    private func ready(_ kind: Slot.Kind) -> Slot? {
-        slots.values.first { !$0.isRunning && $0.cell != nil && $0.kind == kind }
+    private func ready(for request: RunRequest, _ kind: Slot.Kind) -> Slot? {
+        let ready = slots.values.filter { !$0.isRunning && $0.cell != nil && $0.kind == kind && $0.fits(request) }
+        // One that any run can have is left to those that no other fits.
+        return ready.first { $0.plan.ahead != nil } ?? ready.first
     }
 
-    func hasCell(_ kind: Slot.Kind) -> Bool { ready(kind) != nil }
+    func hasCell(for run: ParkedRun) -> Bool { ready(for: run.request, run.kind) != nil }
 
     /// A slot with a cell that stands ready, which is a run's from now on.
-    func next(_ kind: Slot.Kind) -> Slot? {
-        let slot = ready(kind)
+    func next(for run: ParkedRun) -> Slot? {
+        let slot = ready(for: run.request, run.kind)
         slot?.isRunning = true
         return slot
+    }
+
+    /// For a run that fits no cell that stands ready, one of these makes way, unless one that fits is being made. The slot's next
+    /// cell is one that every run fits.
+    func makeWay(for run: ParkedRun) throws(StepFailure) {
+        let own = slots.values.filter { !$0.isRunning && $0.kind == run.kind }
+        if own.contains(where: { $0.isMaking && $0.fits(run.request) }) { return }
+        guard let slot = own.first(where: { $0.cell != nil && !$0.fits(run.request) }) else { return }
+        do throws(StepFailure) {
+            if let cell = slot.cell {
+                cell.end()
+                try cell.group.waitUntilEmpty()
+            }
+            try slot.finish(nil)
+            try slot.order(isUrgent: true, ahead: ahead)
+        } catch {
+            giveUp(slot)
+            throw error
+        }
     }
 
     /// A program has been executed: cells work.
@@ -79,7 +107,7 @@ final class SlotPool {
     func takeBack(_ slot: Slot, after request: RunRequest) {
         do throws(StepFailure) {
             try slot.finish(request)
-            try slot.order(isUrgent: isUrgent(slot))
+            try slot.order(isUrgent: isUrgent(slot), ahead: ahead)
         } catch {
             giveUp(slot)
         }
@@ -202,7 +230,7 @@ final class SlotPool {
 
     private func order(_ slot: Slot) throws(StepFailure) {
         do throws(StepFailure) {
-            try slot.order(isUrgent: isUrgent(slot))
+            try slot.order(isUrgent: isUrgent(slot), ahead: ahead)
         } catch {
             giveUp(slot)
             throw error
@@ -218,6 +246,8 @@ final class SlotPool {
             return nil
         } catch {
             if slot.kind == .ordinary { isHealthy = false }
+            // What is amiss may be that: then the next cells are made without.
+            if let filter = slot.plan.ahead { ahead.remove(filter) }
             giveUp(slot)
             return error
         }

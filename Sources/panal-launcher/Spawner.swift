@@ -49,9 +49,9 @@ final class Spawner {
         while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
             guard let request = try? SpawnerRequest(decoding: message.bytes) else { break }
             switch request {
-            case .make(let bytes, let files):
-                answer(line, scratchBytes: bytes, scratchFiles: files, birthplace: message.descriptors.first ?? -1)
+            case .make(let plan): answer(line, plan, birthplace: message.descriptors.first ?? -1)
             case .trees(let program, let inputs): handTrees(program: program, inputs: inputs)
+            case .complete(let contents): complete(contents)
             }
             for number in message.descriptors { close(number) }
         }
@@ -59,12 +59,12 @@ final class Spawner {
     }
 
     private func answer(
-        _ line: borrowing Descriptor, scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
+        _ line: borrowing Descriptor, _ plan: CellInit.Plan, birthplace: Int32
     ) {
         do throws(StepFailure) {
             if !isSetUp { try setUp() }
             try forgetLast()
-            let cell = try make(scratchBytes: scratchBytes, scratchFiles: scratchFiles, birthplace: birthplace)
+            let cell = try make(plan, birthplace: birthplace)
             let answer = MakerAnswer.made(slot: slot, process: cell.process)
             let descriptors = [cell.pidfd.raw, cell.line.raw, cell.scratch.raw, cell.start.raw]
             if MessageSocket.send(line, answer.encoded(), descriptors: descriptors, waiting: true) != .sent {
@@ -167,10 +167,8 @@ final class Spawner {
         var start: Descriptor
     }
 
-    private func make(
-        scratchBytes: UInt64, scratchFiles: UInt32, birthplace: Int32
-    ) throws(StepFailure) -> Cell {
-        let scratch = try makeScratch(bytes: scratchBytes, files: scratchFiles)
+    private func make(_ plan: CellInit.Plan, birthplace: Int32) throws(StepFailure) -> Cell {
+        let scratch = try makeScratch(bytes: plan.scratchBytes, files: plan.scratchFiles)
         let lineEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in
             try Descriptor.messageSockets()
         }
@@ -192,7 +190,7 @@ final class Spawner {
         }
         if process == 0 {
             CellInit(
-                folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil,
+                plan: plan, folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil,
                 ownsGroupNamespace: !groups.keepsGroups, filters: table.seccomp, users: users,
                 slot: slot, line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
@@ -252,6 +250,42 @@ final class Spawner {
         } catch {
             CellReport(error).send(to: line)
         }
+    }
+
+    /// Goes into the cell that is about to run, of which no process has a right any more, and puts into it what only the run knows;
+    /// tells its init when that is there and this process has left, or why not. Not before init has asked for it: until then it
+    /// may still be at work on the cell.
+    private func complete(_ contents: CellContents) {
+        let line = Descriptor(owning: trees)
+        trees = -1
+        do throws(StepFailure) {
+            guard viewNamespace >= 0, namespace >= 0 else {
+                throw .mismatch("cell.trees", "the cell's mount namespace is not there to be entered")
+            }
+            defer { go(to: viewNamespace) }
+            go(to: stageNamespace)
+            var opened: [Int32] = []
+            defer { for number in opened { close(number) } }
+            if !contents.program.isEmpty {
+                opened.append(try stage.tree(contents.program, isFolder: true, step: "program.open").release())
+            }
+            for input in contents.inputs {
+                opened.append(try stage.tree(input.source, isFolder: false, step: "input.open").release())
+            }
+            let question = try StepFailure.naming("cell.trees") { () throws(SystemCallFailure) in
+                try MessageSocket.wait(line)
+            }
+            // Nobody is left to ask.
+            if question.bytes.isEmpty { return }
+            go(to: namespace)
+            try CellRoot.complete(contents) { () throws(StepFailure) in
+                guard !opened.isEmpty else { throw .mismatch("cell.trees", "there are fewer trees than places") }
+                return Descriptor(owning: opened.removeFirst())
+            }
+        } catch {
+            return CellReport(error).send(to: line)
+        }
+        _ = MessageSocket.send(line, [0], descriptors: [], waiting: true)
     }
 
     /// In the wrong one no cell could be made, nor a tree be opened: this process rather ends.

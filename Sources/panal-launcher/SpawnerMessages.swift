@@ -3,23 +3,29 @@ internal import PanalLinux
 
 /// From the launcher to a slot's spawner.
 enum SpawnerRequest {
-    /// Make the next cell, with scratch of this size for a start. Where cells have groups of their own, the group's folder
-    /// comes with it.
-    case make(scratchBytes: UInt64, scratchFiles: UInt32)
+    /// Make the next cell. Where cells have groups of their own, the group's folder comes with it.
+    case make(CellInit.Plan)
     /// Hand read-only trees of these to the cell that runs: the program's folder (empty for none) and the inputs, in order.
     case trees(program: String, inputs: [String])
+    /// Put this into the cell that runs, and tell it: its own processes have no rights left.
+    case complete(CellContents)
 
     func encoded() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
-        case .make(let bytes, let files):
+        case .make(let plan):
             writer.put(UInt8(1))
-            writer.put(bytes)
-            writer.put(files)
+            writer.put(plan.scratchBytes)
+            writer.put(plan.scratchFiles)
+            writer.put(UInt8(plan.ahead == nil ? 0 : 1))
+            writer.put(plan.ahead ?? 0)
         case .trees(let program, let inputs):
             writer.put(UInt8(2))
             writer.put(program)
             writer.put(inputs)
+        case .complete(let contents):
+            writer.put(UInt8(3))
+            contents.write(to: &writer)
         }
         return writer.bytes
     }
@@ -27,11 +33,16 @@ enum SpawnerRequest {
     init(decoding bytes: [UInt8]) throws(ProtocolError) {
         var reader = ByteReader(bytes)
         switch try reader.number(UInt8.self) {
-        case 1: self = .make(scratchBytes: try reader.number(), scratchFiles: try reader.number())
+        case 1:
+            let (bytes, files) = (try reader.number(UInt64.self), try reader.number(UInt32.self))
+            let isAhead = try reader.number(UInt8.self) != 0
+            let filter = try reader.number(UInt16.self)
+            self = .make(.init(scratchBytes: bytes, scratchFiles: files, ahead: isAhead ? filter : nil))
         case 2:
             self = .trees(
                 program: try reader.text(limit: 255),
                 inputs: try reader.texts(count: RunRequest.maximumInputs, length: 255))
+        case 3: self = .complete(try CellContents(from: &reader))
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -21,7 +21,7 @@ import Testing
         prepared: 1)
 
     static func filter(_ makesSockets: Bool) -> LauncherTable.Filter {
-        .init(instructions: [0, 0, 0, 0, 0, 0, 0, 0], makesSockets: makesSockets)
+        .init(instructions: [0, 0, 0, 0, 0, 0, 0, 0], makesSockets: makesSockets, permitsStart: !makesSockets)
     }
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {

@@ -81,6 +81,29 @@ struct CheckTests {
         #expect(throws: SeccompMistake.self) { try resolved.check(program, mode: .supervised) }
     }
 
+    @Test("A start is permitted where each of its calls is, with any arguments")
+    func start() throws {
+        func permits(_ rules: String) throws -> Bool {
+            let text = #"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [\#(rules)]}"#
+            return try SeccompPolicy(
+                parsing: Data(text.utf8), name: "test", host: SeccompHost(architecture: .x8664, kernel: (6, 1))
+            ).compiled().permitsStart
+        }
+        func rule(_ names: [String], _ action: String, _ rest: String = "") -> String {
+            let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
+            return #"{"names": [\#(list)], "action": "\#(action)"\#(rest)}"#
+        }
+        let calls = SeccompProgram.startCalls
+        #expect(try permits(rule(calls, "SCMP_ACT_ALLOW")))
+        let condition = #", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]"#
+        for call in calls {
+            let others = rule(calls.filter { $0 != call }, "SCMP_ACT_ALLOW")
+            #expect(try !permits(others), "\(call)")
+            #expect(try !permits(rule([call], "SCMP_ACT_ALLOW", condition) + ", " + others), "\(call)")
+            #expect(try !permits(rule([call], "SCMP_ACT_ERRNO") + ", " + others), "\(call)")
+        }
+    }
+
     struct Broken: Sendable, CustomTestStringConvertible {
         var bytes: [UInt8]
         var says: String

@@ -273,6 +273,11 @@ struct ShippedPolicyTests {
         #expect(makers == ["loopback"])
     }
 
+    @Test("What a process does between its order and its program is permitted by each policy")
+    func start() throws {
+        #expect(try SeccompPolicies.load(folder: Shipped.folder).allSatisfy(\.permitsStart))
+    }
+
     /// AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, nonsense: whatever the number, the program ends.
     @Test("Other architectures end the program", arguments: [0x4000_0003, 0xc000_00b7, 0] as [UInt32])
     func architectures(_ architecture: UInt32) throws {

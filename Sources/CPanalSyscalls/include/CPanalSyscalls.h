@@ -11,9 +11,12 @@
 /// fork by clone3: 0 in the child, the child's pid in the parent, whose pidfd goes to *pidfd. cgroup_fd < 0: born where the
 /// parent lives. With CLONE_PARENT the child is a sibling of the caller. Only for processes of one thread.
 int panal_fork(uint64_t namespaces, int cgroup_fd, int *pidfd);
-/// A child that runs `body(argument)` on a stack of its own in this process's memory. Only one of the two may be outside of a
-/// system call until the child has executed or ended.
-int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end);
+/// A child that runs `body(argument)` on a stack of its own in this process's memory and with its open files, among which is
+/// *pidfd. Only one of the two may be outside of a system call until the child has executed or ended.
+int panal_fork_sharing(int (*body)(void *), void *argument, void *stack_end, int *pidfd);
+/// Writes one byte to `to`, then waits for one from `from`: so two processes of one memory take turns. -ECHILD when the process
+/// of `pidfd` (-1: none is watched) has ended instead. It allocates nothing and holds nothing.
+int panal_pass_turn(int to, int from, int pidfd);
 /// Writes one byte to `descriptor`, then reaps every child, as panal_wait_with_usage, until `pid` has ended. It
 /// allocates nothing and holds nothing: `pid` may be at work in the same memory.
 int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7]);

@@ -1,0 +1,40 @@
+internal import PanalLauncherProtocol
+
+/// What only the run knows of a cell's file system.
+struct CellContents: Hashable {
+    var scratchBytes: UInt64
+    var scratchFiles: UInt32
+    /// Folder below the data folder; empty for none.
+    var program: String
+    var inputs: [RunRequest.Input]
+
+    init(_ request: RunRequest) {
+        scratchBytes = request.scratchBytes
+        scratchFiles = request.scratchFiles
+        program = request.program
+        inputs = request.inputs
+    }
+
+    /// Whether nothing has to be done to a cell that was made for this.
+    func isThere(in plan: CellInit.Plan) -> Bool {
+        scratchBytes == plan.scratchBytes && scratchFiles == plan.scratchFiles && program.isEmpty && inputs.isEmpty
+    }
+
+    func write(to writer: inout ByteWriter) {
+        writer.put(scratchBytes)
+        writer.put(scratchFiles)
+        writer.put(program)
+        for texts in [inputs.map(\.field), inputs.map(\.name), inputs.map(\.source)] { writer.put(texts) }
+    }
+
+    init(from reader: inout ByteReader) throws(ProtocolError) {
+        scratchBytes = try reader.number()
+        scratchFiles = try reader.number()
+        program = try reader.text(limit: 255)
+        let fields = try reader.texts(count: RunRequest.maximumInputs, length: 255)
+        let names = try reader.texts(count: RunRequest.maximumInputs, length: 255)
+        let sources = try reader.texts(count: RunRequest.maximumInputs, length: 255)
+        guard fields.count == names.count, names.count == sources.count else { throw .outOfRange("inputs") }
+        inputs = fields.indices.map { .init(field: fields[$0], name: names[$0], source: sources[$0]) }
+    }
+}
