@@ -127,6 +127,10 @@ package protocol CellGroup: AnyObject {
     /// would wait for the little that they leave to it, for seconds. With false it is idle again. Nothing for other groups.
     func setUrgent(_ isUrgent: Bool) throws(StepFailure)
 
+    /// Everything in the group is being ended: it is not to wait for its share of the cores, and where the kernel ends groups as a whole,
+    /// it does.
+    func hasten()
+
     /// Between runs: takes limits away that would hold up the spawner (v1).
     func relax() throws(StepFailure)
 

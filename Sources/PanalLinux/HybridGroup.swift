@@ -185,6 +185,8 @@ final class HybridGroup: CellGroup {
 
     func setUrgent(_ isUrgent: Bool) throws(StepFailure) { try weight.set(isUrgent: isUrgent) }
 
+    func hasten() { try? quota.write("-1") }
+
     func relax() throws(StepFailure) {
         try weight.set(isUrgent: false)
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
@@ -216,17 +218,31 @@ package final class GroupCleaner {
     private let used: KernelHandle
     private let empty: KernelHandle
 
-    /// What is left as it is: the spawner, and the kernel's own of cells that have ended.
-    private static let tolerated: Int64 = 8 << 20
+    /// What is left as it is: the spawner, and the kernel's own of cells that have ended. A run may have as little (`LauncherTable`).
+    private static let tolerated: Int64 = 4 << 20
+    /// More than that is a program's. Segments of System V memory, and descriptors that only lie in each other's sockets, are freed by
+    /// kernel threads after the last process is gone: this is waited for, so many nanoseconds at most.
+    private static let foreign: Int64 = 8 << 20
+    private static let patience: Int64 = 10_000_000_000
 
     init(memory folder: String) throws(SystemCallFailure) {
         used = try KernelHandle("\(folder)/memory.usage_in_bytes")
         empty = try KernelHandle("\(folder)/memory.force_empty", O_WRONLY)
     }
 
+    /// Returns when nothing of the last run's memory is left. Throws EBUSY where the kernel does not let go of it.
     package func clean() throws(StepFailure) {
         try StepFailure.naming("cgroup.memory.clean") { () throws(SystemCallFailure) in
-            if try used.number() > Self.tolerated { try empty.write("0") }
+            guard try used.number() > Self.tolerated else { return }
+            let until = panal_monotonic_ns() + Self.patience
+            while true {
+                try empty.write("0")
+                if try used.number() <= Self.foreign { return }
+                guard panal_monotonic_ns() < until else {
+                    throw SystemCallFailure(call: "memory.force_empty", errno: EBUSY)
+                }
+                usleep(5_000)
+            }
         }
     }
 }

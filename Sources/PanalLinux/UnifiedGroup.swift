@@ -16,6 +16,8 @@ final class UnifiedGroup: CellGroup {
     private let gauge: PressureGauge?
     private let time: KernelHandle
     private let events: KernelHandle
+    /// Nil before Linux 5.14.
+    private let killing: KernelHandle?
     private let weight: GroupWeight
     private var before = GroupUsage()
     private let path: String
@@ -44,6 +46,7 @@ final class UnifiedGroup: CellGroup {
         gauge = PressureGauge(path)
         time = try handle("cpu.stat")
         events = try handle("cgroup.events")
+        killing = try isThere("cgroup.kill") ? try handle("cgroup.kill", O_WRONLY) : nil
     }
 
     var outOfMemory: Int32 { -1 }
@@ -114,6 +117,11 @@ final class UnifiedGroup: CellGroup {
     func checkWeight(isIdle: Bool) throws(StepFailure) { try weight.check(isIdle: isIdle) }
 
     func setUrgent(_ isUrgent: Bool) throws(StepFailure) { try weight.set(isUrgent: isUrgent) }
+
+    func hasten() {
+        try? processorLimit.write("max \(GroupLimits.period)")
+        try? killing?.write("1")
+    }
 
     func relax() throws(StepFailure) {}
 

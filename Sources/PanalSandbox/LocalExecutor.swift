@@ -26,8 +26,6 @@ package final class LocalExecutor: Executor, Sendable {
     private let dataFolder: String?
     /// By the name of the policy.
     private let judges: [String: SeccompJudge]
-    /// What a program reads that is given nothing.
-    private let nothing: Descriptor
     private let keepsCells: Bool
     package let canFreeze: Bool
     /// Whether an earlier process has left something that was still held when this one came.
@@ -56,11 +54,6 @@ package final class LocalExecutor: Executor, Sendable {
             self.judges = judges
         } catch {
             throw SystemError(step: "executor.judge", detail: "\(error)")
-        }
-        do throws(SystemCallFailure) {
-            nothing = try Descriptor.open("/dev/null", O_RDONLY)
-        } catch {
-            throw SystemError(step: "input.standard", errno: Int(error.errno), detail: "\(error.call): \(error.reason)")
         }
         loop = try CellLoop(launcher, keepsCells: keepsCells)
     }
@@ -115,7 +108,11 @@ package final class LocalExecutor: Executor, Sendable {
                 return try InputFeeder.start(from: file.raw).release()
             }
             switch input {
-            case .empty: return try nothing.duplicate().release()
+            case .empty:
+                // The run's own: what all of them had open, `/dev/null` of the host, would be a place where they meet.
+                let ends = try Descriptor.pipe()
+                close(ends.second)
+                return ends.first
             case .descriptor(let source): return try InputFeeder.start(from: source).release()
             }
         } catch {

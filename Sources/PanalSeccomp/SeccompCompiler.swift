@@ -35,7 +35,7 @@ extension SeccompPolicy {
         try resolved.check(instructions, mode: mode)
         return SeccompProgram(
             name: name, instructions: instructions, skipped: resolved.skipped, makesSockets: resolved.permits("socket"),
-            permitsStart: SeccompProgram.startCalls.allSatisfy { resolved.alwaysPermits($0) })
+            permitsStart: resolved.permitsStart)
     }
 }
 

@@ -71,11 +71,24 @@ extension ResolvedPolicy {
         return calls[number]?.contains(where: \.action.permits) ?? false
     }
 
-    /// Whether it is with all of them.
-    func alwaysPermits(_ name: String) -> Bool {
+    var permitsStart: Bool {
+        SeccompProgram.startCalls.allSatisfy { alwaysPermits($0) }
+            && alwaysPermits("mmap", argument: 3, values: SeccompProgram.allocationFlags)
+    }
+
+    /// Whether it is with all of them; where `values` are given for an argument, with each of these for it.
+    func alwaysPermits(_ name: String, argument: Int = 0, values: [UInt64] = []) -> Bool {
         guard case .number(let number) = architecture.calls.lookup(name) else { return false }
         guard let alternatives = calls[number] else { return false }
-        return alternatives.allSatisfy { $0.conditions.isEmpty && $0.action.permits }
+        return alternatives.allSatisfy { alternative in
+            alternative.action.permits
+                && alternative.conditions.allSatisfy { condition in
+                    condition.index == argument && !values.isEmpty
+                        && values.allSatisfy { value in
+                            condition.holds((0..<6).map { $0 == argument ? value : 0 })
+                        }
+                }
+        }
     }
 }
 

@@ -30,10 +30,12 @@ package struct SeccompProgram: Hashable, Sendable {
 extension SeccompProgram {
     /// Being given a turn and the word, memory, limits and cores read back, clocks and usage for the report, and execution.
     static let startCalls = [
-        "read", "write", "close", "brk", "mmap", "munmap", "prlimit64", "sched_getaffinity", "getrusage",
+        "read", "write", "close", "brk", "munmap", "prlimit64", "sched_getaffinity", "getrusage",
         "clock_gettime",
         "execve", "exit_group",
     ]
+    /// And `mmap` with the flags that an allocator has for it: private and anonymous, without a reserve or for a stack.
+    static let allocationFlags: [UInt64] = [0x22, 0x4022, 0x2_0022]
 }
 
 /// The policies of a folder.

@@ -183,7 +183,7 @@ struct CellInit {
         // What makes no sense is refused by who reads the report; here it must not be the end of init.
         let cellTime = panal_process_cpu_ns() &+ (reaped[0] &+ reaped[1]) &* 1_000
         CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
-        // Nobody waits for its end but the slot: it is for time that no cell wants.
-        if !users.isOrdinary { SpareTime.set(0, true) }
+        // With its own end the kernel ends what the program has left. Until the launcher sees that there is nothing, it has to get its
+        // turn among those: only then is its end for time that no cell wants (`Slot.rest`).
     }
 }

@@ -83,7 +83,7 @@ extension Launcher {
         let kept = held.values.reduce(0) { sum, run in
             sum + (run.end?.results == nil ? 0 : min(run.request.scratchBytes, run.request.memory))
         }
-        guard given + kept + request.memory <= table.memory else { return false }
+        guard given + kept + pool.returning + request.memory <= table.memory else { return false }
         guard pool.hasCell(for: run) else {
             try pool.makeWay(for: run)
             return false
@@ -116,13 +116,15 @@ extension Launcher {
     /// which is the rule, the run is over: init has nothing left to do but to end, for which the server need not wait.
     func takeReports(of run: RunningCell) {
         run.readReports()
-        guard let ended = run.ended, (try? run.cell.group.hasOnlyInit()) == true else { return }
+        guard let ended = run.ended else { return }
+        guard (try? run.cell.group.hasOnlyInit()) == true else { return run.endRest() }
         noteStart(of: run, hasEnded: true)
         guard let end = conclude(run, storage: ended.usage[5...6], cellTime: ended.cellTime) else {
             return pool.giveUp(run.slot)
         }
         leaving.append((run.slot, end, run.cell))
         tell(end)
+        run.slot.rest()
     }
 
     /// Init is gone too.

@@ -67,10 +67,12 @@ internal import PanalLinux
 /// looks at it after 2 ms, since only the server wants to know.
 ///
 /// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
-/// launcher waits for the end of init, with which the kernel ends everything in the cell. Either way the usage is read, the
-/// result files are opened (`Collector`) and the server is told. When init is gone, and the group is empty, the slot's spawner
-/// takes down what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's
-/// kills all act by killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every
+/// launcher ends init as at a deadline (`RunningCell.endRest`): with it the kernel ends everything in the cell. For that init has to
+/// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone; only an
+/// init that is alone goes on at the idle policy. Either way the usage is read, the result files are opened (`Collector`) and the
+/// server is told. When init is gone, and the group is empty, the slot's spawner waits until the kernel has given the run's memory
+/// back, takes down what is left of the cell and makes the next; until then the memory is promised to nobody. Deadlines (wall,
+/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every
 /// group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
 /// init, and the next launcher on this host sweeps.
 ///

@@ -28,6 +28,8 @@ final class RunningCell {
     private let startDeadline: Int64
     /// On which the program's refused calls are told, until somebody takes it.
     private var listener: Int32 = -1
+    /// When what has been ended is ended again; `Int64.max` before.
+    private var nextKill = Int64.max
     /// When the processor time can next have run out.
     private var nextTimeCheck: Int64 = .max
     /// Whether the program stands still, is being brought to that, or neither.
@@ -54,11 +56,22 @@ final class RunningCell {
 
     func kill(_ cause: KillCause) {
         if self.cause == .none, ended == nil { self.cause = cause }
-        try? cell.group.setUrgent(true)
-        Processes.kill(pidfd: cell.pidfd.raw)
+        endRest()
         // Afterwards, so that nothing of the program runs again.
         noteEnd()
     }
+
+    /// Ends everything in the cell, with its init; again each second until nothing is left. Init has to get a turn for that among
+    /// whatever the program has started: it is like them, and their quota is not what it waits for.
+    func endRest() {
+        nextKill = panal_monotonic_ns() + Self.killPause
+        try? cell.group.setUrgent(true)
+        cell.group.hasten()
+        SpareTime.set(cell.process, false)
+        Processes.kill(pidfd: cell.pidfd.raw)
+    }
+
+    private static let killPause: Int64 = 1_000_000_000
 
     /// The program's process has executed or ended; true when it has executed.
     func noteStart() -> Bool {
@@ -128,7 +141,8 @@ final class RunningCell {
 
     /// The next moment at which a limit can have run out.
     var deadline: Int64 {
-        guard ended == nil, cause == .none else { return .max }
+        // A program that has ended may have left others, whose end nobody has seen to yet.
+        guard ended == nil, cause == .none else { return nextKill == .max ? 0 : nextKill }
         guard let started else { return startDeadline }
         if isFrozen { return .max }
         return min(wallDeadline(started), nextTimeCheck)
@@ -136,7 +150,8 @@ final class RunningCell {
 
     /// Ends the cell when a limit has run out at `now`.
     func checkDeadlines(now: Int64) {
-        guard ended == nil, cause == .none, now >= deadline else { return }
+        guard now >= deadline else { return }
+        guard ended == nil, cause == .none else { return endRest() }
         guard let started else {
             return give(
                 up: StepReport(

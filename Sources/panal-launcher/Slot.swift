@@ -15,6 +15,8 @@ final class Slot {
     private(set) var isMaking = false
     /// Whether a run is in it.
     var isRunning = false
+    /// Bytes that the last run was promised, until the next cell is there: the kernel may still be giving them back.
+    private(set) var returning: UInt64 = 0
     /// Whether cells are made in time that nobody wants; only root can take that back.
     private let spareTime: Bool
 
@@ -86,6 +88,12 @@ final class Slot {
     /// Whether the cell that is being made, or stands ready, is one that the run can have.
     func fits(_ request: RunRequest) -> Bool { plan.ahead == nil || plan.ahead == request.seccomp }
 
+    /// Nothing is left of a run but its cell's init, whose end nobody waits for: it is for time that no cell wants.
+    func rest() {
+        guard spareTime, kind == .ordinary, let cell else { return }
+        SpareTime.set(cell.process, true)
+    }
+
     /// A run waits: what is being made, or ends, is like everything else.
     func hurry() {
         guard spareTime, kind == .ordinary else { return }
@@ -118,6 +126,7 @@ final class Slot {
             line: Descriptor(owning: message.descriptors[1]), scratch: Descriptor(owning: message.descriptors[2]),
             start: Descriptor(owning: message.descriptors[3]), group: group)
         group.noteReady()
+        returning = 0
         return true
     }
 
@@ -126,6 +135,7 @@ final class Slot {
     func finish(_ request: RunRequest?) throws(StepFailure) {
         cell = nil
         isRunning = false
+        returning = request?.memory ?? 0
         if let request {
             (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles)
             expected = request.seccomp == lastFilter ? lastFilter : nil

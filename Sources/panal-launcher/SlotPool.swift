@@ -72,6 +72,9 @@ final class SlotPool {
         return ready.first { $0.plan.ahead != nil } ?? ready.first
     }
 
+    /// Bytes of runs that are over, of which nobody can say yet that they are free.
+    var returning: UInt64 { slots.values.reduce(0) { $0 + $1.returning } }
+
     func hasCell(for run: ParkedRun) -> Bool { ready(for: run.request, run.kind) != nil }
 
     /// A slot with a cell that stands ready, which is a run's from now on.

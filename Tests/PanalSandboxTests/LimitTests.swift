@@ -66,6 +66,53 @@ extension LiveCells {
             }
         }
 
+        /// What a program leaves behind ends with it, also where it takes all of the turns that init would need to end it; and so does what is
+        /// over its time, with hardly any time to end in.
+        @Test(.timeLimit(.minutes(5))) func whatIsLeftEnds() async throws {
+            let leaving = """
+                import os, time
+                for number in range(40):
+                    if os.fork() == 0:
+                        while True:
+                            if number % 4: time.sleep(60e-6)
+                            for _ in range(200): pass
+                print("left", flush=True)
+                if STAYS: time.sleep(60)
+                """
+            try await CellHarness.with { harness in
+                var limits = CellLimits.test
+                (limits.processes, limits.wallTime, limits.cpuTime) = (64, .seconds(40), .seconds(40))
+                let (left, sink) = await harness.run(
+                    ["/usr/bin/python3", "-c", leaving.replacing("STAYS", with: "False")], limits: limits)
+                #expect(left.outcome == .exited(code: 0) && sink.output == "left\n", "\(sink.error)")
+                #expect(left.usage.wallMicroseconds < 39_000_000)
+                (limits.cpu, limits.wallTime) = (.shared(millicores: 50), .seconds(2))
+                let late = await python(leaving.replacing("STAYS", with: "True"), harness, limits)
+                #expect(late.outcome == .wallTimeExceeded)
+                // And nothing of them is in the next one's way.
+                let next = await harness.run(["/bin/true"], limits: .test)
+                #expect(next.result.outcome == .exited(code: 0))
+            }
+        }
+
+        /// Memory that the kernel gives back only after the last process is gone is none of the next run's.
+        @Test(.timeLimit(.minutes(5))) func memoryThatOutlivesItsProcessesIsWaitedFor() async throws {
+            try await CellHarness.with { harness in
+                for _ in 0..<5 {
+                    let large = await python(
+                        """
+                        import ctypes
+                        libc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p
+                        part = libc.shmget(0, 500 << 20, 0o1600)
+                        ctypes.memset(libc.shmat(part, None, 0), 1, 500 << 20)
+                        """, harness, .test.with(\.memory, 600 << 20))
+                    #expect(large.outcome == .exited(code: 0))
+                    let next = await harness.run(["/bin/true"], limits: .test)
+                    #expect(next.result.outcome == .exited(code: 0))
+                }
+            }
+        }
+
         @Test func scratchBytesAndFiles() async throws {
             try await CellHarness.with { harness in
                 let (bytes, sink) = await harness.shell(

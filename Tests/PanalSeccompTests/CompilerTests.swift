@@ -93,7 +93,7 @@ struct CheckTests {
             let list = names.map { "\"\($0)\"" }.joined(separator: ", ")
             return #"{"names": [\#(list)], "action": "\#(action)"\#(rest)}"#
         }
-        let calls = SeccompProgram.startCalls
+        let calls = SeccompProgram.startCalls + ["mmap"]
         #expect(try permits(rule(calls, "SCMP_ACT_ALLOW")))
         let condition = #", "args": [{"index": 0, "value": 0, "op": "SCMP_CMP_EQ"}]"#
         for call in calls {
@@ -101,6 +101,12 @@ struct CheckTests {
             #expect(try !permits(others), "\(call)")
             #expect(try !permits(rule([call], "SCMP_ACT_ALLOW", condition) + ", " + others), "\(call)")
             #expect(try !permits(rule([call], "SCMP_ACT_ERRNO") + ", " + others), "\(call)")
+        }
+        // Memory as an allocator asks for it is enough.
+        let others = ", " + rule(SeccompProgram.startCalls, "SCMP_ACT_ALLOW")
+        for (mask, isPermitted) in [(0x40000, true), (0x4000, false), (0x20000, false), (2, false)] {
+            let flags = #", "args": [{"index": 3, "value": \#(mask), "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}]"#
+            #expect(try permits(rule(["mmap"], "SCMP_ACT_ALLOW", flags) + others) == isPermitted, "\(mask)")
         }
     }
 
