@@ -148,6 +148,11 @@ package protocol RetentionStore: Sendable {
     /// Notes that the outputs of jobs that have ended are removed; what is kept only on request. What Panal removes by itself also gets
     /// its line in the audit log. Answers what was there.
     func noteRemoved(_ jobs: [JobID], because cause: RemovalCause, at now: Timestamp) async throws -> [RemovedOutputs]
+    /// The same for a user's quota, one after the other and only for as long as they have more than `most` bytes stored: whoever makes
+    /// room at the same moment is seen.
+    func noteRemoved(
+        _ jobs: [JobID], of user: UserID, downTo most: Int, at now: Timestamp
+    ) async throws -> [RemovedOutputs]
     /// Jobs whose removal is noted and whose files may still be there.
     func unfinishedRemovals(limit: Int) async throws -> [JobID]
     func noteFilesGone(of jobs: [JobID]) async throws

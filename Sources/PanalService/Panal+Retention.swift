@@ -161,7 +161,8 @@ extension Panal {
         throw error
     }
 
-    /// Where the rules say so, removes the oldest outputs of `user` until there is room for `bytes`.
+    /// Where the rules say so, removes the oldest outputs of `user` until there is room for `bytes`. What is chosen here is looked at
+    /// once more in the transaction: of many who want the same room at the same moment one makes it.
     func makeRoom(for user: UserID, bytes: Int) async throws {
         guard settings.overQuota == .removeOldest, let most = tenancy.rights(of: user).storedBytes else { return }
         while true {
@@ -174,9 +175,11 @@ extension Panal {
                 chosen.append(job.id)
                 missing -= job.bytes
             }
-            let removed = try await remove(chosen, because: .quota)
-            guard !removed.isEmpty else { return }
-            try await finishRemovals(removed)
+            // All that could go is being read.
+            guard !chosen.isEmpty else { return }
+            let removed = try await store.noteRemoved(chosen, of: user, downTo: most - bytes, at: clock.now())
+            count(removed, because: .quota)
+            try await finishRemovals(removed.map(\.job))
         }
     }
 
@@ -272,6 +275,11 @@ extension Panal {
     private func remove(_ jobs: [JobID], because cause: RemovalCause) async throws -> [JobID] {
         guard !jobs.isEmpty else { return [] }
         let removed = try await store.noteRemoved(jobs, because: cause, at: clock.now())
+        count(removed, because: cause)
+        return removed.map(\.job)
+    }
+
+    private func count(_ removed: [RemovedOutputs], because cause: RemovalCause) {
         let bytes = removed.reduce(0) { $0 + $1.removal.bytes }
         removedBytes.withLock { $0[cause, default: 0] += bytes }
         for job in removed where !job.removal.isEmpty {
@@ -281,7 +289,6 @@ extension Panal {
                     "job": "\(job.job)", "cause": "\(cause.rawValue)", "bytes": "\(job.removal.bytes)",
                 ])
         }
-        return removed.map(\.job)
     }
 
     /// Removes the files of what is noted as removed: not of what somebody still reads, which a later pass finds. What others have

@@ -98,34 +98,51 @@ extension SQLiteStore {
     ) async throws -> [RemovedOutputs] {
         try await write { [self] database in
             try checkLease(database)
+            return try jobs.compactMap { try Self.noteRemoved($0, because: cause, at: now, database) }
+        }
+    }
+
+    package func noteRemoved(
+        _ jobs: [JobID], of user: UserID, downTo most: Int, at now: Timestamp
+    ) async throws -> [RemovedOutputs] {
+        try await write { [self] database in
+            try checkLease(database)
+            var stored = try Self.storedBytes(of: user, database)
             var removed: [RemovedOutputs] = []
-            for job in jobs {
-                var (removal, owner) = try Self.outputs(of: job, database)
-                (removal.at, removal.cause) = (now, cause)
-                let isAsked = cause == .request
-                try database.cachedStatement(
-                    sql: """
-                        UPDATE jobs SET removed = ?, removal = ?, removed_bytes = ?, removed_files = ?, kept = 0
-                        WHERE id = ? AND ended IS NOT NULL AND removed IS NULL AND (kept = 0 OR ?)
-                        """
-                ).execute(arguments: [
-                    now.microseconds, cause.rawValue, removal.bytes, removal.files, job.text, isAsked,
-                ])
-                guard database.changesCount > 0 else { continue }
-                // Nothing reads a job's inputs after its end.
-                try database.cachedStatement(sql: "DELETE FROM attempt_blobs WHERE job = ?")
-                    .execute(arguments: [job.text])
-                removed.append(RemovedOutputs(job: job, removal: removal))
-                guard !isAsked, !removal.isEmpty else { continue }
-                try Self.insert(
-                    AuditEntry(
-                        at: now, user: nil, name: nil, key: nil, address: "", request: "", action: "removeOutputs",
-                        target: "/api/v1/jobs/\(job)", status: 200,
-                        detail: "owner=\(owner) cause=\(cause.rawValue) bytes=\(removal.bytes) files=\(removal.files)"),
-                    database)
+            for job in jobs where stored > most {
+                guard let gone = try Self.noteRemoved(job, because: .quota, at: now, database) else { continue }
+                stored -= gone.removal.bytes
+                removed.append(gone)
             }
             return removed
         }
+    }
+
+    /// Nil where the job's outputs are none of what may be removed.
+    private static func noteRemoved(
+        _ job: JobID, because cause: RemovalCause, at now: Timestamp, _ database: Database
+    ) throws -> RemovedOutputs? {
+        var (removal, owner) = try outputs(of: job, database)
+        (removal.at, removal.cause) = (now, cause)
+        let isAsked = cause == .request
+        try database.cachedStatement(
+            sql: """
+                UPDATE jobs SET removed = ?, removal = ?, removed_bytes = ?, removed_files = ?, kept = 0
+                WHERE id = ? AND ended IS NOT NULL AND removed IS NULL AND (kept = 0 OR ?)
+                """
+        ).execute(arguments: [now.microseconds, cause.rawValue, removal.bytes, removal.files, job.text, isAsked])
+        guard database.changesCount > 0 else { return nil }
+        // Nothing reads a job's inputs after its end.
+        try database.cachedStatement(sql: "DELETE FROM attempt_blobs WHERE job = ?").execute(arguments: [job.text])
+        if !isAsked, !removal.isEmpty {
+            try insert(
+                AuditEntry(
+                    at: now, user: nil, name: nil, key: nil, address: "", request: "", action: "removeOutputs",
+                    target: "/api/v1/jobs/\(job)", status: 200,
+                    detail: "owner=\(owner) cause=\(cause.rawValue) bytes=\(removal.bytes) files=\(removal.files)"),
+                database)
+        }
+        return RemovedOutputs(job: job, removal: removal)
     }
 
     package func unfinishedRemovals(limit: Int) async throws -> [JobID] {

@@ -120,15 +120,17 @@ extension SQLiteStore {
     }
 
     package func storedBytes(of user: UserID) async throws -> Int {
-        try await pool.read { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT coalesce((SELECT bytes FROM stored_sums WHERE owner = ?1), 0)
-                        + coalesce((SELECT sum(size) FROM programs JOIN program_versions
-                            ON program_versions.program = programs.id WHERE owner = ?1), 0)
-                    """)
-            return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
-        }
+        try await pool.read { try Self.storedBytes(of: user, $0) }
+    }
+
+    static func storedBytes(of user: UserID, _ database: Database) throws -> Int {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT coalesce((SELECT bytes FROM stored_sums WHERE owner = ?1), 0)
+                    + coalesce((SELECT sum(size) FROM programs JOIN program_versions
+                        ON program_versions.program = programs.id WHERE owner = ?1), 0)
+                """)
+        return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
     }
 
     /// Throws where the group is there and another than `expected`.

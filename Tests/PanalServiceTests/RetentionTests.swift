@@ -286,6 +286,27 @@ import Testing
         await refused(.forbidden) { _ = try await fixture.submit() }
     }
 
+    /// Whoever has seen that room is missing sees in the transaction that another has made it.
+    @Test func ofManyWhoNeedTheSameRoomOneMakesIt() async throws {
+        let fixture = try await Self.fixture(["overQuota": "removeOldest"])
+        let (panal, ana) = (fixture.panal, fixture.ana.user)
+        var jobs: [JobID] = []
+        for _ in 0..<3 { jobs.append(try await Self.job(fixture)) }
+        let stored = try await panal.rights(fixture.ana).storedNow
+        try await panal.restrict(fixture.admin, .user(ana), to: Restriction(storedBytes: stored))
+        fixture.stubborn.betweenLooks.withLock { $0 = { await panal.makeRoom(behind: ana, bytes: 1) } }
+        try await panal.makeRoom(for: ana, bytes: 1)
+        #expect(fixture.stubborn.betweenLooks.withLock { $0 == nil })
+        var there: [Bool] = []
+        for job in jobs { there.append(try await Self.isThere(job, fixture)) }
+        #expect(there == [false, true, true])
+        // Who needs more than the other made gets the rest.
+        fixture.stubborn.betweenLooks.withLock { $0 = { await panal.makeRoom(behind: ana, bytes: 7) } }
+        try await panal.makeRoom(for: ana, bytes: 13)
+        #expect(try await panal.rights(fixture.ana).storedNow == stored - 18)
+        #expect(panal.outputFigures().removed == [.quota: 18])
+    }
+
     /// Once, when it begins, and again after there was room in between.
     @Test func whoFillsTheirStorageIsToldByWebhook() async throws {
         let fixture = try await Self.fixture([:])

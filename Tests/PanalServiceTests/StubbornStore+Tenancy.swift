@@ -14,13 +14,27 @@ extension StubbornStore {
     func oldestOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
         try await store.oldestOutputs(of: user, limit: limit)
     }
-    func removableBytes(of user: UserID) async throws -> Int { try await store.removableBytes(of: user) }
+    func removableBytes(of user: UserID) async throws -> Int {
+        let bytes = try await store.removableBytes(of: user)
+        let other = betweenLooks.withLock { other in
+            defer { other = nil }
+            return other
+        }
+        await other?()
+        return bytes
+    }
     func announcedOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
         try await store.announcedOutputs(of: user, limit: limit)
     }
     func noteRemoved(_ jobs: [JobID], because cause: RemovalCause, at now: Timestamp) async throws -> [RemovedOutputs] {
         guard !isFull else { throw DiskFull() }
         return try await store.noteRemoved(jobs, because: cause, at: now)
+    }
+    func noteRemoved(
+        _ jobs: [JobID], of user: UserID, downTo most: Int, at now: Timestamp
+    ) async throws -> [RemovedOutputs] {
+        guard !isFull else { throw DiskFull() }
+        return try await store.noteRemoved(jobs, of: user, downTo: most, at: now)
     }
     func unfinishedRemovals(limit: Int) async throws -> [JobID] { try await store.unfinishedRemovals(limit: limit) }
     func noteFilesGone(of jobs: [JobID]) async throws { try await store.noteFilesGone(of: jobs) }

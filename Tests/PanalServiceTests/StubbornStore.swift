@@ -9,6 +9,8 @@ final class StubbornStore: Store {
     private let state = Mutex((isFull: false, refusals: 0, left: Int?.none))
     /// Whether earlier requests are only noticed when the next one is stored, as where another process was faster.
     let hidesRequests = Mutex(false)
+    /// What another does, once, between two looks of whoever makes room.
+    let betweenLooks = Mutex<(@Sendable () async -> Void)?>(nil)
 
     init(_ store: any Store) {
         self.store = store
