@@ -74,7 +74,8 @@ package struct Principal: Hashable, Sendable {
         self.key = key
     }
 
-    package var isAdministrator: Bool { role == .administrator }
+    /// Whether they may what only administrators may. An administrator's key without `administration` reaches what a member's would.
+    package var isAdministrator: Bool { role == .administrator && key?.scopes.contains(.administration) ?? true }
 }
 
 /// SHA-256 of some bytes, 64 lower-case hexadecimal digits: the name of a blob or of a program version's content.

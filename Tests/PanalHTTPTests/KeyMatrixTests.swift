@@ -98,7 +98,8 @@ import Testing
     /// Routes that only look, though their method could change something.
     private static let changeNothing: Set<String> = []
 
-    /// Each scope alone opens exactly its routes, to an administrator too.
+    /// Each scope alone opens exactly its routes, to an administrator too, and there only what is open to everybody: what others have
+    /// takes `administration` besides.
     @Test(arguments: KeyScope.allCases) func aScopeOpensItsRoutesAlone(scope: KeyScope) async throws {
         try await Site.open { site, client in
             let visitor = try await Self.visitor(site, of: site.administrator, [scope])
@@ -106,13 +107,37 @@ import Testing
                 let route = try Self.route(row, site)
                 guard route.access == .interface || route.access == .administratorInterface else { continue }
                 let answer = try await AuthorisationTests.ask(row, site, client, as: visitor)
-                let expected = route.scope == scope ? row.statuses[3] : 403
+                let reach = route.access == .administratorInterface ? row.statuses[3] : row.statuses[1]
+                let expected = route.scope == scope ? reach : 403
                 #expect(answer.status.code == expected, "\(row.route): \(answer.text.prefix(200))")
                 // An answer to HEAD has no body.
                 if expected == 403, route.method != .head {
                     #expect(try answer.json["type"] == "urn:panal:problem:insufficient-scope", "\(row.route)")
                 }
             }
+        }
+    }
+
+    /// With `administration` and the route's own scope it is the administrator who asks; with either alone it is not.
+    @Test func othersThingsTakeTheScopeOfAdministration() async throws {
+        try await Site.open { site, client in
+            for scopes in [[.jobs, .administration], [.jobs], [.administration]] as [Set<KeyScope>] {
+                let visitor = try await Self.visitor(site, of: site.administrator, scopes)
+                let job = "/api/v1/jobs/\(try await site.job())"
+                let answer = try await client.json(.post, job + "/cancel", as: visitor, "")
+                let expected = scopes.count == 2 ? 200 : scopes == [.jobs] ? 404 : 403
+                #expect(answer.status.code == expected, "\(scopes)")
+                let urgent = try await client.json(
+                    .post, "/api/v1/programs/everything-more/jobs", as: visitor,
+                    #"{"text": "a", "_priority": "high"}"#)
+                #expect(urgent.status.code == (scopes.count == 2 ? 202 : 403), "\(scopes): \(urgent.text)")
+            }
+            // Lists are one's own without it.
+            let reader = try await Self.visitor(site, of: site.administrator, [.read])
+            _ = try await site.job()
+            #expect(try await client.send(.get, "/api/v1/jobs?everyone=true", reader.bearer).status == .forbidden)
+            let programs = try await client.send(.get, "/api/v1/programs", reader.bearer).json["programs"]?.list
+            #expect(programs?.contains { $0["name"] == "secreto" } == false)
         }
     }
 
