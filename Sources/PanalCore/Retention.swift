@@ -136,13 +136,13 @@ package protocol RetentionStore: Sendable {
     func announce(_ jobs: [(id: JobID, until: Timestamp)], at now: Timestamp, tells: Bool) async throws
     /// Takes back what was announced.
     func takeBack(_ jobs: [JobID]) async throws
-    /// Jobs whose announced time has come, the longest due first.
+    /// Jobs whose announced time has come, the longest due first; kept ones never.
     func outputsDue(at now: Timestamp, limit: Int) async throws -> [EndedJob]
     /// A user's jobs that may be removed for their quota: ended, not kept, with outputs; the first submitted first.
     func oldestOutputs(of user: UserID, limit: Int) async throws -> [EndedJob]
     /// What these are together.
     func removableBytes(of user: UserID) async throws -> Int
-    /// A user's jobs whose removal is announced, the next first.
+    /// A user's jobs whose removal is announced, the next first; kept ones never.
     func announcedOutputs(of user: UserID, limit: Int) async throws -> [EndedJob]
 
     /// Notes that the outputs of jobs that have ended are removed; what is kept only on request. What Panal removes by itself also gets
@@ -156,7 +156,7 @@ package protocol RetentionStore: Sendable {
     /// Jobs whose removal is noted and whose files may still be there.
     func unfinishedRemovals(limit: Int) async throws -> [JobID]
     func noteFilesGone(of jobs: [JobID]) async throws
-    /// Keeps a job's outputs whatever their age, or not. False where the owner would have more than `most` of such jobs; throws
+    /// Keeps a job's outputs whatever their age, or not; what was announced of them holds again when they are let go of. False where the owner would have more than `most` of such jobs; throws
     /// `StoreError.unknown` where there are none any more.
     func setKept(_ job: JobID, _ isKept: Bool, most: Int) async throws -> Bool
     /// Notes whether nine tenths of what a user may store are stored, and writes the messages of their webhooks when that begins.

@@ -59,7 +59,8 @@ extension SQLiteStore {
     }
 
     package func outputsDue(at now: Timestamp, limit: Int) async throws -> [EndedJob] {
-        try await ended("WHERE expires <= ? AND removed IS NULL ORDER BY expires LIMIT ?", [now.microseconds, limit])
+        try await ended(
+            "WHERE expires <= ? AND removed IS NULL AND kept = 0 ORDER BY expires LIMIT ?", [now.microseconds, limit])
     }
 
     package func oldestOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
@@ -83,7 +84,8 @@ extension SQLiteStore {
 
     package func announcedOutputs(of user: UserID, limit: Int) async throws -> [EndedJob] {
         try await ended(
-            "WHERE owner = ? AND expires IS NOT NULL AND removed IS NULL ORDER BY expires LIMIT ?", [user.text, limit])
+            "WHERE owner = ? AND expires IS NOT NULL AND removed IS NULL AND kept = 0 ORDER BY expires LIMIT ?",
+            [user.text, limit])
     }
 
     private func ended(_ condition: String, _ arguments: StatementArguments) async throws -> [EndedJob] {
@@ -175,8 +177,8 @@ extension SQLiteStore {
                     arguments: [try found.text(0)])
                 guard others ?? 0 < most else { return false }
             }
-            try database.execute(
-                sql: "UPDATE jobs SET kept = ?, expires = NULL WHERE id = ?", arguments: [isKept, job.text])
+            // What was promised stays: otherwise keeping for a moment would put the end off by a warning, again and again.
+            try database.execute(sql: "UPDATE jobs SET kept = ? WHERE id = ?", arguments: [isKept, job.text])
             return true
         }
     }

@@ -178,6 +178,45 @@ import Testing
         await refused(.gone) { _ = try await panal.setKept(fixture.ana, kept, to: true) }
     }
 
+    /// Keeping outputs for a moment before their end does not put that end off: not once, and not again and again.
+    @Test func lettingGoDoesNotMoveTheDateThatWasTold() async throws {
+        let fixture = try await Self.fixture()
+        let panal = fixture.panal
+        let job = try await Self.job(fixture)
+        let ended = try #require(try await panal.job(fixture.ana, job).ended)
+        fixture.clock.advance(ended + Self.day * 23 - fixture.clock.now())
+        await panal.sweepOutputs()
+        for _ in 0..<3 {
+            fixture.clock.advance(Self.day * 2)
+            #expect(try await panal.setKept(fixture.ana, job, to: true).outputsExpire == nil)
+            #expect(try await panal.storage(fixture.ana).leaving.isEmpty)
+            await panal.sweepOutputs()
+            #expect(try await panal.setKept(fixture.ana, job, to: false).outputsExpire == ended + Self.day * 30)
+            await panal.sweepOutputs()
+        }
+        // Kept over that moment they stay, and go when they are let go of.
+        _ = try await panal.setKept(fixture.ana, job, to: true)
+        fixture.clock.advance(Self.day * 100)
+        await panal.sweepOutputs()
+        #expect(try await Self.isThere(job, fixture))
+        _ = try await panal.setKept(fixture.ana, job, to: false)
+        await panal.sweepOutputs()
+        #expect(try await !Self.isThere(job, fixture))
+    }
+
+    /// What was kept since before anybody was told has its warning like everything else.
+    @Test func whoWasNeverToldIsToldAfterLettingGo() async throws {
+        let fixture = try await Self.fixture()
+        let panal = fixture.panal
+        let job = try await Self.job(fixture)
+        _ = try await panal.setKept(fixture.ana, job, to: true)
+        fixture.clock.advance(Self.day * 100)
+        await panal.sweepOutputs()
+        _ = try await panal.setKept(fixture.ana, job, to: false)
+        await panal.sweepOutputs()
+        #expect(try await panal.job(fixture.ana, job).outputsExpire == fixture.clock.now() + Self.day * 7)
+    }
+
     /// A removal that was noted while somebody began to read leaves the bytes until they have been read.
     @Test func whoHasBegunToReadReadsToTheEnd() async throws {
         let fixture = try await Self.fixture()

@@ -77,9 +77,13 @@ import Testing
         try await store.announce([(first, now), (second, now)], at: now, tells: true)
         #expect(try await store.outputsDue(at: now, limit: 9).map(\.id) == [second])
         #expect(try await store.outputsDue(at: now + .microseconds(-1), limit: 9) == [])
-        // Keeping takes the announcement back.
+        // Keeping holds the announcement up, and letting go does not put it off.
         #expect(try await store.setKept(second, true, most: 2))
         #expect(try await store.outputsDue(at: now, limit: 9) == [])
+        #expect(try await store.announcedOutputs(of: fixture.owner.id, limit: 9) == [])
+        #expect(try await store.setKept(second, false, most: 2))
+        #expect(try await store.outputsDue(at: now, limit: 9).map(\.id) == [second])
+        #expect(try await store.setKept(second, true, most: 2))
         #expect(try await store.noteRemoved([first], because: .request, at: now).count == 1)
         await #expect(throws: StoreError.self) { _ = try await store.setKept(first, false, most: 9) }
     }

@@ -14,7 +14,7 @@ struct RetentionInterface: Sendable {
                     "changeJob", .jobs, "Keep a job's outputs whatever their age, or not any more",
                     .guarded,
                     .note(
-                        "They count against one's storage as others do. Outputs that are not kept any more stay at least until their owner has been told of their end anew."
+                        "They count against one's storage as others do. To keep outputs and let go of them again does not move the date that their owner was told of: where that has passed they go within the hour; where nobody was told yet, their owner is."
                     ),
                     .body(.object(["kept": .boolean], isClosed: true)), .answer(.ok, .job, "The job"),
                     .refuses(.conflict, .gone)),
