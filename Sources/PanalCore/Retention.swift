@@ -127,6 +127,12 @@ package struct OutputFigures: Hashable, Sendable {
     }
 }
 
+extension RetentionStore {
+    package func unfinishedRemovals(limit: Int) async throws -> [JobID] {
+        try await unfinishedRemovals(after: nil, limit: limit)
+    }
+}
+
 /// What the store knows of outputs. A removal is noted before any file goes, and noted as done afterwards: whatever happens between, it
 /// is brought to its end. Calls that change several jobs change those that still are as they are said to be, and leave the others.
 package protocol RetentionStore: Sendable {
@@ -153,13 +159,15 @@ package protocol RetentionStore: Sendable {
     func noteRemoved(
         _ jobs: [JobID], of user: UserID, downTo most: Int, at now: Timestamp
     ) async throws -> [RemovedOutputs]
-    /// Jobs whose removal is noted and whose files may still be there.
-    func unfinishedRemovals(limit: Int) async throws -> [JobID]
+    /// Jobs whose removal is noted and whose files may still be there, in the order of their submission; from behind `job` on.
+    func unfinishedRemovals(after job: JobID?, limit: Int) async throws -> [JobID]
     func noteFilesGone(of jobs: [JobID]) async throws
     /// Keeps a job's outputs whatever their age, or not; what was announced of them holds again when they are let go of. False where the owner would have more than `most` of such jobs; throws
     /// `StoreError.unknown` where there are none any more.
     func setKept(_ job: JobID, _ isKept: Bool, most: Int) async throws -> Bool
     /// Notes whether nine tenths of what a user may store are stored, and writes the messages of their webhooks when that begins.
     func noteFilling(of user: UserID, _ isFilling: Bool, at now: Timestamp) async throws
+    /// Forgets that of everybody else: who has no limit any more is told anew when they have one again.
+    func forgetFilling(exceptOf users: Set<UserID>) async throws
     func outputFigures() async throws -> OutputFigures
 }

@@ -51,7 +51,7 @@ package struct StorageReport: Sendable {
 /// What ended jobs leave: for how long it is kept, and how it goes.
 extension Panal {
     /// Jobs that one pass looks at, and jobs of one transaction: nobody else waits for longer than for that.
-    private static let pass = 200
+    static let pass = 200
     private static let share = 25
 
     /// What holds for whom at this moment.
@@ -197,8 +197,11 @@ extension Panal {
     /// Everything that is due at this moment, in passes between which others have their turn.
     func sweepOutputs() async {
         do {
+            try await finishBegun()
             while try await sweepPass() { try await Task.sleep(for: .milliseconds(50)) }
-            for user in tenancy.users {
+            let users = tenancy.users
+            try await store.forgetFilling(exceptOf: users)
+            for user in users {
                 try await makeRoom(for: user, bytes: 0)
                 try await noteFilling(of: user)
             }
@@ -222,17 +225,25 @@ extension Panal {
 
     fileprivate static func isNearlyFull(_ stored: Int, of most: Int) -> Bool { stored >= most - most / 10 }
 
-    /// Brings begun removals to their end, tells owners, and removes what is due; a bounded part of each. Answers whether there is
-    /// more of it.
+    /// Brings begun removals to their end, past those that are held up by their readers.
+    func finishBegun(pass: Int = Panal.pass) async throws {
+        var last: JobID?
+        repeat {
+            let begun = try await store.unfinishedRemovals(after: last, limit: pass)
+            do {
+                try await finishRemovals(begun)
+            } catch {
+                // The next sweep tries again; what is due for everybody else goes on.
+                logger.warning("outputs could not be removed", metadata: ["error": "\(error)"])
+            }
+            last = begun.count == pass ? begun.last : nil
+            if last != nil { try await Task.sleep(for: .milliseconds(50)) }
+        } while last != nil
+    }
+
+    /// Tells owners, and removes what is due; a bounded part of each. Answers whether there is more of it.
     func sweepPass() async throws -> Bool {
-        let begun = try await store.unfinishedRemovals(limit: Self.pass)
         var more = false
-        do {
-            more = try await finishRemovals(begun) == Self.pass
-        } catch {
-            // The next sweep tries again; what is due for everybody else goes on.
-            logger.warning("outputs could not be removed", metadata: ["error": "\(error)"])
-        }
         let plan = retention
         let now = clock.now()
         if plan.removesAnything {
@@ -246,7 +257,7 @@ extension Panal {
                 try await store.announce(promises, at: now, tells: plan.common.warning > .zero)
             }
             if !untold.isEmpty { webhooks?.dispatcher.wake() }
-            more = more || untold.count == Self.pass
+            more = untold.count == Self.pass
         }
         let due = try await store.outputsDue(at: now, limit: Self.pass)
         var spared: [JobID] = []
@@ -293,14 +304,12 @@ extension Panal {
 
     /// Removes the files of what is noted as removed: not of what somebody still reads, which a later pass finds. What others have
     /// too stays, and what nobody has is found by the next housekeeping.
-    @discardableResult
-    private func finishRemovals(_ jobs: [JobID]) async throws -> Int {
+    private func finishRemovals(_ jobs: [JobID]) async throws {
         let free = jobs.filter { !reads.isRead($0) }
         for part in free.parts(of: Self.share) {
             try await blobs.removeStreams(of: part)
             try await store.noteFilesGone(of: part)
         }
-        return free.count
     }
 }
 

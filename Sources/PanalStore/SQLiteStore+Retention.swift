@@ -147,12 +147,15 @@ extension SQLiteStore {
         return RemovedOutputs(job: job, removal: removal)
     }
 
-    package func unfinishedRemovals(limit: Int) async throws -> [JobID] {
+    package func unfinishedRemovals(after job: JobID?, limit: Int) async throws -> [JobID] {
         try await pool.read { database in
             try Row.fetchAll(
                 database,
-                sql: "SELECT id FROM jobs WHERE removed IS NOT NULL AND files_gone = 0 ORDER BY position LIMIT ?",
-                arguments: [limit]
+                sql: """
+                    SELECT id FROM jobs WHERE removed IS NOT NULL AND files_gone = 0
+                        AND position > coalesce((SELECT position FROM jobs WHERE id = ?), 0)
+                    ORDER BY position LIMIT ?
+                    """, arguments: [job?.text, limit]
             ).map { try $0.identifier(0) }
         }
     }
@@ -199,6 +202,18 @@ extension SQLiteStore {
                 arguments: [user.text, now.microseconds])
             guard database.changesCount > 0 else { return }
             try Self.announceFilling(to: user, at: now, database)
+        }
+    }
+
+    package func forgetFilling(exceptOf users: Set<UserID>) async throws {
+        let known: [UserID] = try look { database in
+            try Row.fetchAll(database, sql: "SELECT user FROM storage_notices").map { try $0.identifier(0) }
+        }
+        let others = known.filter { !users.contains($0) }
+        guard !others.isEmpty else { return }
+        try await write { database in
+            let statement = try database.cachedStatement(sql: "DELETE FROM storage_notices WHERE user = ?")
+            for user in others { try statement.execute(arguments: [user.text]) }
         }
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import PanalCore
 import PanalManifest
 import PanalStore
+import Synchronization
 import Testing
 
 @testable import PanalService
@@ -233,6 +234,24 @@ import Testing
         #expect(try await fixture.store.unfinishedRemovals(limit: 9).isEmpty)
     }
 
+    /// More begun removals than one look takes are not kept waiting by the first ones, which somebody reads.
+    @Test func readersHoldUpNobodyElsesRemoval() async throws {
+        let fixture = try await Self.fixture()
+        let panal = fixture.panal
+        var jobs: [JobID] = []
+        for _ in 0..<5 { jobs.append(try await Self.job(fixture)) }
+        var readers = jobs[..<4].map(panal.reads.begin)
+        _ = try await fixture.store.noteRemoved(jobs, because: .age, at: fixture.clock.now())
+        try await panal.finishBegun(pass: 2)
+        #expect(jobs.map { Self.isOnDisk($0, fixture) } == [true, true, true, true, false])
+        #expect(try await fixture.store.unfinishedRemovals(limit: 9) == Array(jobs[..<4]))
+        #expect(try await fixture.store.unfinishedRemovals(after: jobs[1], limit: 1) == [jobs[2]])
+        readers = []
+        #expect(readers.isEmpty)
+        try await panal.finishBegun(pass: 2)
+        #expect(try await fixture.store.unfinishedRemovals(limit: 9).isEmpty)
+    }
+
     @Test func ownersRemoveWhatTheyLike() async throws {
         let fixture = try await Self.fixture([:], executor: .holds)
         let panal = fixture.panal
@@ -375,6 +394,12 @@ import Testing
             await panal.sweepOutputs()
             let hook = try #require(try await panal.webhooks(fixture.ana).first)
             #expect(try await panal.deliveries(fixture.ana, of: hook.id, limit: 9).count == 2)
+            // Without any limit that is forgotten.
+            try await panal.restrict(fixture.admin, .user(fixture.ana.user), to: .none)
+            await panal.sweepOutputs()
+            try await panal.restrict(fixture.admin, .user(fixture.ana.user), to: Restriction(storedBytes: 10))
+            await panal.sweepOutputs()
+            #expect(try await panal.deliveries(fixture.ana, of: hook.id, limit: 9).count == 3)
         }
     }
 

@@ -1,4 +1,5 @@
 import PanalCore
+import Synchronization
 
 extension StubbornStore {
     func outputsToAnnounce(_ plan: RetentionPlan, at now: Timestamp, limit: Int) async throws -> [EndedJob] {
@@ -36,7 +37,9 @@ extension StubbornStore {
         guard !isFull else { throw DiskFull() }
         return try await store.noteRemoved(jobs, of: user, downTo: most, at: now)
     }
-    func unfinishedRemovals(limit: Int) async throws -> [JobID] { try await store.unfinishedRemovals(limit: limit) }
+    func unfinishedRemovals(after job: JobID?, limit: Int) async throws -> [JobID] {
+        try await store.unfinishedRemovals(after: job, limit: limit)
+    }
     func noteFilesGone(of jobs: [JobID]) async throws { try await store.noteFilesGone(of: jobs) }
     func setKept(_ job: JobID, _ isKept: Bool, most: Int) async throws -> Bool {
         try await store.setKept(job, isKept, most: most)
@@ -44,6 +47,7 @@ extension StubbornStore {
     func noteFilling(of user: UserID, _ isFilling: Bool, at now: Timestamp) async throws {
         try await store.noteFilling(of: user, isFilling, at: now)
     }
+    func forgetFilling(exceptOf users: Set<UserID>) async throws { try await store.forgetFilling(exceptOf: users) }
     func outputFigures() async throws -> OutputFigures { try await store.outputFigures() }
 
     func insert(_ invitation: Invitation, tokenHash: ContentHash) async throws {
