@@ -95,7 +95,8 @@ package protocol TenancyStore: Sendable {
         _ subject: RestrictionSubject, to restriction: Restriction, expecting expected: Restriction?
     ) async throws
     /// Whether the pool takes jobs.
-    func setPool(_ name: String, isOpen: Bool) async throws
+    /// Throws `StoreError.changed` where it is not open, or closed, as `expected`.
+    func setPool(_ name: String, isOpen: Bool, expecting expected: Bool?) async throws
     /// Bytes of a user's programs, and of what their jobs left.
     func storedBytes(of user: UserID) async throws -> Int
 }

@@ -119,13 +119,13 @@ package struct JobCallback: Hashable, Sendable {
 
 /// Where webhooks and their messages are kept. A store that has these writes the messages of a job's step in the step's own transaction.
 package protocol WebhookStore: Sendable {
-    /// One without an address replaces the owner's earlier one.
-    func insert(_ webhook: Webhook, secret: [UInt8]) async throws
+    /// One without an address replaces the owner's earlier one. Throws `StoreError.changed` where that is not `expected`.
+    func insert(_ webhook: Webhook, secret: [UInt8], expecting expected: Webhook?) async throws
     /// In the order of their making.
     func webhooks(of owner: UserID) async throws -> [Webhook]
     func webhook(_ id: WebhookID) async throws -> Webhook?
-    /// With its messages. Answers whether there was one.
-    func deleteWebhook(_ id: WebhookID) async throws -> Bool
+    /// With its messages. Answers whether there was one; throws `StoreError.changed` where it is not as `expected`.
+    func deleteWebhook(_ id: WebhookID, expecting expected: Webhook?) async throws -> Bool
     /// Whether anybody has any.
     func hasWebhooks() async throws -> Bool
 

@@ -26,13 +26,21 @@ extension Panal {
         return groups.map { LedgerAccount.group($0.id.text) }.first(where: paying.contains) ?? .user(principal.user)
     }
 
-    /// Whether a group pays for what its members submit from now on; administrators only.
-    package func setPaying(_ principal: Principal, group name: String, to pays: Bool) async throws -> NamedStanding {
+    /// Whether a group pays for what its members submit from now on; administrators only. Throws `changed` where that is not as
+    /// `expected` has it.
+    package func setPaying(
+        _ principal: Principal, group name: String, to pays: Bool, expecting expected: NamedStanding? = nil
+    ) async throws -> NamedStanding {
         try requireAdministrator(principal)
         let (account, name) = try await account(principal, .group(name))
-        logger.notice("a group's paying is set", metadata: ["account": "\(account)", "pays": "\(pays)"])
-        return NamedStanding(
-            name: name, standing: try await store.setPaying(account, to: pays, at: clock.now()))
+        do {
+            let standing = try await store.setPaying(
+                account, to: pays, at: clock.now(), expecting: expected?.standing)
+            logger.notice("a group's paying is set", metadata: ["account": "\(account)", "pays": "\(pays)"])
+            return NamedStanding(name: name, standing: standing)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
     }
 
     /// How an account stands: one's own, or for administrators anybody's. Throws `notFound` where there is nobody of that name.
@@ -117,13 +125,20 @@ extension Panal {
     }
 
     /// Sets the most that an account may spend in a month, nil for no limit; administrators only. Where the rules say that running
-    /// jobs stop, those that the budget does not cover any more are cancelled, the newest first. Answers which.
+    /// jobs stop, those that the budget does not cover any more are cancelled, the newest first. Answers which. Throws `changed` where
+    /// the budget is not that of `expected`.
     package func setBudget(
-        _ principal: Principal, of name: AccountName, to amount: Credits?
+        _ principal: Principal, of name: AccountName, to amount: Credits?, expecting expected: NamedStanding? = nil
     ) async throws -> (standing: NamedStanding, stopped: [JobID]) {
         try requireAdministrator(principal)
         let (account, name) = try await account(principal, name)
-        var standing = try await store.setBudget(of: account, to: amount, at: clock.now())
+        var standing: AccountStanding
+        do {
+            standing = try await store.setBudget(
+                of: account, to: amount, at: clock.now(), expecting: expected?.standing)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
         logger.notice(
             "budget set",
             metadata: [
@@ -183,8 +198,10 @@ extension Panal {
         return try await store.costItems()
     }
 
-    /// Replaces the list; administrators only.
-    package func setCostItems(_ principal: Principal, to items: [CostItem]) async throws {
+    /// Replaces the list; administrators only. Throws `changed` where it is not `expected`.
+    package func setCostItems(
+        _ principal: Principal, to items: [CostItem], expecting expected: [CostItem]? = nil
+    ) async throws {
         try requireAdministrator(principal)
         guard items.count <= 200 else { throw ServiceError(.invalid, mistake: "/items", "at most 200") }
         var names: Set<String> = []
@@ -196,7 +213,11 @@ extension Panal {
                 throw ServiceError(.invalid, mistake: "/items/\(place)/name", "‘\(item.name)’ stands twice")
             }
         }
-        try await store.setCostItems(items)
+        do {
+            try await store.setCostItems(items, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
     }
 
     /// What a month cost and earned, in all and by profile; administrators only. `profile` looks at one of them.

@@ -106,15 +106,20 @@ extension Panal {
 
     /// Gives one of the principal's own keys a new secret, which is only in this answer; the present one is taken for `grace` more, an
     /// older one no more. Scopes and end stay. Throws `forbidden` for whoever comes by a key that may less than this one or ends before
-    /// it, `conflict` when it has expired.
+    /// it, `conflict` when it has expired, `changed` where it is not as `expected`.
     package func rotateKey(
-        _ principal: Principal, _ id: APIKeyID, grace: Duration
+        _ principal: Principal, _ id: APIKeyID, grace: Duration, expecting expected: APIKey? = nil
     ) async throws -> (key: APIKey, secret: String) {
         guard grace >= .zero, grace <= Self.longestGrace else {
             throw ServiceError(
                 .invalid, mistake: "/grace", "seconds, from 0 to \(Int(Self.longestGrace.inSeconds))")
         }
         guard let found = try await store.key(id), found.owner.id == principal.user else { throw Self.noKey }
+        if var expected {
+            // Noted on the way, and nothing that anybody has changed.
+            expected.lastUsed = found.key.lastUsed
+            guard found.key == expected else { throw Self.changed }
+        }
         let now = clock.now()
         var key = found.key
         if let expires = key.expires, expires <= now {
@@ -131,7 +136,10 @@ extension Panal {
         guard
             try await store.replaceSecret(
                 of: id, found.secretHash, with: Secrets.hash(secret), previousUntil: until)
-        else { throw ServiceError(.conflict, "somebody else is changing this key's secret") }
+        else {
+            throw expected == nil
+                ? ServiceError(.conflict, "somebody else is changing this key's secret") : Self.changed
+        }
         accessSignals.post(about: principal.user)
         key.previousHoldsUntil = until
         return (key, APIKeyText.make(id: id, secret: secret))

@@ -222,18 +222,27 @@ extension Panal {
         return pools
     }
 
-    /// Closes a pool, in which what runs goes on and nothing starts, or opens it; also beyond a restart. Administrators only.
-    package func setPool(_ principal: Principal, _ name: String, isOpen: Bool) async throws -> PoolEntry {
-        try requireAdministrator(principal)
-        guard pools.contains(where: { $0.name == name }) else {
-            throw ServiceError(.notFound, "there is no pool ‘\(name)’")
-        }
-        try await store.setPool(name, isOpen: isOpen)
-        try await tenancyChanged()
+    package func pool(_ principal: Principal, _ name: String) throws -> PoolEntry {
         guard let pool = pools.first(where: { $0.name == name }) else {
             throw ServiceError(.notFound, "there is no pool ‘\(name)’")
         }
         return pool
+    }
+
+    /// Closes a pool, in which what runs goes on and nothing starts, or opens it; also beyond a restart. Administrators only. Throws
+    /// `changed` where it is not open, or closed, as `expected` is.
+    package func setPool(
+        _ principal: Principal, _ name: String, isOpen: Bool, expecting expected: PoolEntry? = nil
+    ) async throws -> PoolEntry {
+        try requireAdministrator(principal)
+        _ = try pool(principal, name)
+        do {
+            try await store.setPool(name, isOpen: isOpen, expecting: expected?.isOpen)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
+        try await tenancyChanged()
+        return try pool(principal, name)
     }
 
     // MARK: - What holds

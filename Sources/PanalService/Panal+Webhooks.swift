@@ -31,27 +31,46 @@ extension Panal {
         return try await addWebhook(principal, url: url, events: events)
     }
 
-    /// Makes the secret that signs what is sent to addresses that single jobs name; a new one replaces it at once.
-    package func createCallbackSecret(_ principal: Principal) async throws -> (webhook: Webhook, secret: String) {
-        try await addWebhook(principal, url: nil, events: WebhookEvent.standard)
+    /// One of the principal's own.
+    package func webhook(_ principal: Principal, _ id: WebhookID) async throws -> Webhook {
+        try await own(principal, id)
+    }
+
+    /// Makes the secret that signs what is sent to addresses that single jobs name; a new one replaces it at once. Throws `changed`
+    /// where the one before is not as `expected`.
+    package func createCallbackSecret(
+        _ principal: Principal, expecting expected: Webhook? = nil
+    ) async throws -> (webhook: Webhook, secret: String) {
+        try await addWebhook(principal, url: nil, events: WebhookEvent.standard, expecting: expected)
     }
 
     private func addWebhook(
-        _ principal: Principal, url: String?, events: Set<WebhookEvent>
+        _ principal: Principal, url: String?, events: Set<WebhookEvent>, expecting expected: Webhook? = nil
     ) async throws -> (webhook: Webhook, secret: String) {
         let store = try outlets.store
         let now = clock.now()
         let webhook = Webhook(id: .make(at: now), owner: principal.user, url: url, events: events, created: now)
         let secret = Secrets.bytes(32)
-        try await store.insert(webhook, secret: secret)
+        do {
+            try await store.insert(webhook, secret: secret, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
         signals.note(hasWebhooks: true)
         let stored = url == nil ? try await store.webhooks(of: principal.user).first { $0.url == nil } : webhook
         return (stored ?? webhook, WebhookSigning.text(secret))
     }
 
-    package func deleteWebhook(_ principal: Principal, _ id: WebhookID) async throws {
+    /// Throws `changed` where it is not as `expected`.
+    package func deleteWebhook(
+        _ principal: Principal, _ id: WebhookID, expecting expected: Webhook? = nil
+    ) async throws {
         _ = try await own(principal, id)
-        _ = try await outlets.store.deleteWebhook(id)
+        do {
+            _ = try await outlets.store.deleteWebhook(id, expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
     }
 
     /// Sends a message of the event `webhook.test`; its log tells what came of it.

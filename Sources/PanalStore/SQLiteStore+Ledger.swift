@@ -41,10 +41,13 @@ extension SQLiteStore {
     }
 
     package func setBudget(
-        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp
+        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp, expecting expected: AccountStanding?
     ) async throws -> AccountStanding {
         try await write { database in
             try Self.make(account, database)
+            if let expected, try Self.standing(of: account, at: moment, database).budget != expected.budget {
+                throw StoreError.changed("the budget of \(account)")
+            }
             try database.execute(
                 sql: "UPDATE ledger_accounts SET budget = ? WHERE id = ?",
                 arguments: [amount?.micro, account.description])
@@ -53,10 +56,13 @@ extension SQLiteStore {
     }
 
     package func setPaying(
-        _ account: LedgerAccount, to pays: Bool, at moment: Timestamp
+        _ account: LedgerAccount, to pays: Bool, at moment: Timestamp, expecting expected: AccountStanding?
     ) async throws -> AccountStanding {
         try await write { database in
             try Self.make(account, database)
+            if let expected, try Self.standing(of: account, at: moment, database).pays != expected.pays {
+                throw StoreError.changed("for whom \(account) pays")
+            }
             try database.execute(
                 sql: "UPDATE ledger_accounts SET pays = ? WHERE id = ?", arguments: [pays, account.description])
             return try Self.standing(of: account, at: moment, database)

@@ -110,8 +110,13 @@ extension SQLiteStore {
         }
     }
 
-    package func setPool(_ name: String, isOpen: Bool) async throws {
+    package func setPool(_ name: String, isOpen: Bool, expecting expected: Bool?) async throws {
         try await changeTenancy { database in
+            if let expected {
+                let isClosed = try Row.fetchOne(
+                    database, sql: "SELECT 1 FROM closed_pools WHERE name = ?", arguments: [name])
+                guard (isClosed == nil) == expected else { throw StoreError.changed("pool \(name)") }
+            }
             try database.execute(
                 sql: isOpen
                     ? "DELETE FROM closed_pools WHERE name = ?"

@@ -69,19 +69,22 @@ extension SQLiteStore {
     }
 
     package func costItems() async throws -> [CostItem] {
-        try await pool.read { database in
-            try Row.fetchAll(
-                database, sql: "SELECT name, unit, price, quantity, hours_a_day FROM cost_items ORDER BY position"
-            ).map {
-                CostItem(
-                    name: try $0.text(0), unit: try $0.word(1), price: try $0.credits(2), quantity: try $0.integer(3),
-                    hoursADay: try $0.integer(4))
-            }
+        try await pool.read { try Self.costItems($0) }
+    }
+
+    private static func costItems(_ database: Database) throws -> [CostItem] {
+        try Row.fetchAll(
+            database, sql: "SELECT name, unit, price, quantity, hours_a_day FROM cost_items ORDER BY position"
+        ).map {
+            CostItem(
+                name: try $0.text(0), unit: try $0.word(1), price: try $0.credits(2), quantity: try $0.integer(3),
+                hoursADay: try $0.integer(4))
         }
     }
 
-    package func setCostItems(_ items: [CostItem]) async throws {
+    package func setCostItems(_ items: [CostItem], expecting expected: [CostItem]?) async throws {
         try await write { database in
+            if let expected, try Self.costItems(database) != expected { throw StoreError.changed("the costs") }
             try database.execute(sql: "DELETE FROM cost_items")
             for (place, item) in items.enumerated() {
                 try database.execute(

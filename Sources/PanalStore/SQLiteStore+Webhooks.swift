@@ -8,8 +8,9 @@ private let deliveryColumns = """
     """
 
 extension SQLiteStore: WebhookStore {
-    package func insert(_ webhook: Webhook, secret: [UInt8]) async throws {
+    package func insert(_ webhook: Webhook, secret: [UInt8], expecting expected: Webhook?) async throws {
         try await write { database in
+            if let expected { try Self.require(expected, database) }
             if webhook.url == nil {
                 // What waits is signed with the new secret from now on: the row stays, so that messages keep their webhook.
                 try database.execute(
@@ -37,16 +38,25 @@ extension SQLiteStore: WebhookStore {
     }
 
     package func webhook(_ id: WebhookID) async throws -> Webhook? {
-        try look { database in
-            try Row.fetchOne(
-                database, sql: "SELECT id, owner, url, events, created FROM webhooks WHERE id = ?",
-                arguments: [id.text]
-            ).map(Self.webhook)
+        try look { try Self.webhook(id, $0) }
+    }
+
+    private static func webhook(_ id: WebhookID, _ database: Database) throws -> Webhook? {
+        try Row.fetchOne(
+            database, sql: "SELECT id, owner, url, events, created FROM webhooks WHERE id = ?", arguments: [id.text]
+        ).map(webhook)
+    }
+
+    /// Throws where it is gone or another.
+    private static func require(_ expected: Webhook, _ database: Database) throws {
+        guard try webhook(expected.id, database) == expected else {
+            throw StoreError.changed("webhook \(expected.id)")
         }
     }
 
-    package func deleteWebhook(_ id: WebhookID) async throws -> Bool {
+    package func deleteWebhook(_ id: WebhookID, expecting expected: Webhook?) async throws -> Bool {
         try await write { database in
+            if let expected { try Self.require(expected, database) }
             try database.execute(sql: "DELETE FROM webhooks WHERE id = ?", arguments: [id.text])
             return database.changesCount > 0
         }

@@ -61,8 +61,17 @@ extension AuthorisationTests {
             route: "DELETE /api/v1/users/{id}/restriction", uri: { "/api/v1/users/\(try await user($0))/restriction" },
             statuses: [401, 403, 403, 204]),
         Row(
-            route: "PUT /api/v1/credits/payer", uri: { _ in "/api/v1/credits/payer" },
-            body: .json(#"{"group": "nobody", "pays": true}"#), statuses: [401, 403, 403, 404]),
+            route: "GET /api/v1/credits/budget", uri: { _ in "/api/v1/credits/budget?user=ana" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/credits/budget", uri: { _ in "/api/v1/credits/budget?user=ana" },
+            body: .json(#"{"user": "ana", "amount": null}"#), statuses: [401, 403, 403, 200]),
+        Row(
+            route: "GET /api/v1/credits/payer", uri: { "/api/v1/credits/payer?group=\(try await payer($0))" },
+            statuses: [401, 403, 403, 200]),
+        Row(
+            route: "PUT /api/v1/credits/payer", uri: { "/api/v1/credits/payer?group=\(try await payer($0))" },
+            body: .json(#"{"group": "payers", "pays": true}"#), statuses: [401, 403, 403, 200]),
         Row(
             route: "GET /api/v1/invitations", uri: { _ in "/api/v1/invitations" }, statuses: [401, 403, 403, 200]),
         Row(
@@ -77,10 +86,18 @@ extension AuthorisationTests {
             statuses: [401, 403, 403, 200]),
         Row(route: "GET /api/v1/audit", uri: { _ in "/api/v1/audit" }, statuses: [401, 403, 403, 200]),
         Row(route: "GET /api/v1/pools", uri: { _ in "/api/v1/pools" }, statuses: [401, 200, 200, 200]),
+        Row(route: "GET /api/v1/pools/{name}", uri: { _ in "/api/v1/pools/local" }, statuses: [401, 200, 200, 200]),
         Row(
             route: "PATCH /api/v1/pools/{name}", uri: { _ in "/api/v1/pools/local" }, body: .json(#"{"open": true}"#),
             statuses: [401, 403, 403, 200]),
     ]
+
+    static func payer(_ site: Site) async throws -> String {
+        let root = try #require(site.administrator.principal)
+        let isThere = try site.panal.groups(root).contains { $0.name == "payers" }
+        if !isThere { _ = try await site.panal.createGroup(root, name: "payers", GroupChange()) }
+        return "payers"
+    }
 
     /// What the command line needs besides.
     static let clientRows: [Row] = [

@@ -4,6 +4,7 @@ import HummingbirdTesting
 import NIOCore
 import PanalCore
 @testable import PanalHTTP
+import PanalManifest
 import PanalService
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
     @Test func everyChangeOfWhatHasAMarkTakesIfMatch() async throws {
         try await Site.open { site, client in
             let changes = Self.changes(site)
-            #expect(changes.count >= 12)
+            #expect(changes.count >= 17)
             for route in changes {
                 let name = "\(route.method.rawValue) \(route.path)"
                 #expect(Self.isGuarded(route), "\(name)")
@@ -35,7 +36,8 @@ import Testing
                 var row = try #require(found)
                 let uri = try await row.uri(site)
                 row.uri = { _ in uri }
-                let visitor = uri.contains("/uploads/") || uri.contains("/keys/") ? site.owner : site.administrator
+                let isOwners = ["/uploads/", "/keys/", "/webhooks/"].contains { uri.contains($0) }
+                let visitor = isOwners ? site.owner : site.administrator
                 let mark = try #require(try await client.send(.get, uri, visitor.bearer).headers[.eTag], "\(name)")
                 for wrong in ["\"nonsense\"", "W/\(mark)", String(mark.dropFirst().dropLast())] {
                     let refused = try await AuthorisationTests.ask(row, site, client, as: visitor, [.ifMatch: wrong])
@@ -51,6 +53,54 @@ import Testing
         }
     }
 
+    /// What is changed at an address below the one that it is read at, or by a wish.
+    @Test func changesByAnotherAddressTakeIfMatch() async throws {
+        try await Site.open { site, client in
+            let owner = site.owner
+            let principal = try #require(owner.principal)
+            let batch = try await site.panal.submit(
+                principal, together: [JobRequest(program: "secreto", submission: Submission())], once: nil
+            ).report.batch.id
+            _ = try await site.panal.wait(principal, batch: batch, atMost: .seconds(20))
+            let signing = try await site.panal.createCallbackSecret(principal).webhook.id
+            let key = "/api/v1/keys/\(try await AuthorisationTests.key(site))"
+            let shapes: [(read: String, change: String, replaces: Bool)] = [
+                (key, key + "/rotate", true),
+                ("/api/v1/webhooks/\(signing)", "/api/v1/webhooks/callback-secret", true),
+                ("/api/v1/batches/\(batch)", "/api/v1/batches/\(batch)/cancel", false),
+                ("/api/v1/jobs/\(try await site.job())", "/api/v1/jobs/\(try await site.job())/cancel", false),
+            ]
+            for (read, change, replaces) in shapes {
+                let route = try #require(
+                    site.web.routes.first {
+                        $0.method == .post && $0.path.split(separator: "/").last == change.split(separator: "/").last
+                            && $0.path.split(separator: "/")[2] == change.split(separator: "/")[2]
+                    })
+                #expect(Self.isGuarded(route), "\(change)")
+                let mark = try #require(try await client.send(.get, read, owner.bearer).headers[.eTag], "\(read)")
+                let refused = try await client.json(.post, change, as: owner, "{}", [.ifMatch: "\"nonsense\""])
+                #expect(refused.status == .preconditionFailed && refused.headers[.eTag] != nil, "\(change)")
+                #expect(try await client.send(.get, read, owner.bearer).headers[.eTag] == mark, "\(change)")
+                guard !change.contains("/jobs/") else { continue }
+                let taken = try await client.json(.post, change, as: owner, "{}", [.ifMatch: mark])
+                #expect(taken.status.kind == .successful, "\(change): \(taken.text)")
+                let again = try await client.json(.post, change, as: owner, "{}", [.ifMatch: mark])
+                #expect((again.status == .preconditionFailed) == replaces, "\(change): \(again.text)")
+            }
+        }
+    }
+
+    /// `*` is for what is there.
+    @Test func anyMarkIsNoMarkOfNothing() async throws {
+        try await Site.open { site, client in
+            let address = "/api/v1/webhooks/callback-secret"
+            let refused = try await client.json(.post, address, as: site.owner, "", [.ifMatch: "*"])
+            #expect(refused.status == .preconditionFailed && refused.headers[.eTag] == nil)
+            #expect(try await client.json(.post, address, as: site.owner, "").status == .created)
+            #expect(try await client.json(.post, address, as: site.owner, "", [.ifMatch: "*"]).status == .created)
+        }
+    }
+
     /// Whatever a change answers with as its mark is taken for the next one.
     @Test func theMarkOfAChangeServesForTheNext() async throws {
         try await Site.open { site, client in
@@ -61,6 +111,11 @@ import Testing
                 ("/api/v1/groups/\(group)", .patch, [#"{"share": 2}"#, #"{"share": 3}"#]),
                 ("/api/v1/groups/\(group)/restriction", .put, [#"{"runningCores": 2}"#, "{}"]),
                 ("/api/v1/users/\(user)", .patch, [#"{"status": "blocked"}"#, #"{"role": "administrator"}"#]),
+                ("/api/v1/pools/local", .patch, [#"{"open": false}"#, #"{"open": true}"#]),
+                (
+                    "/api/v1/costs/items", .put,
+                    [#"{"items": [{"name": "a", "unit": "month", "price": "1"}]}"#, #"{"items": []}"#]
+                ),
                 ("/api/v1/settings", .patch, [#"{"queueLimit": 71}"#, #"{"queueLimit": null}"#]),
                 ("/api/v1/programs/secreto", .patch, [#"{"public": true}"#, #"{"public": false}"#]),
             ] as [(String, HTTPRequest.Method, [String])] {
@@ -87,6 +142,11 @@ import Testing
             let doomed = try await AuthorisationTests.group(site)
             let user = try await AuthorisationTests.user(site)
             let key = try await AuthorisationTests.key(site)
+            let renewed = try await AuthorisationTests.key(site)
+            let payers = try await AuthorisationTests.payer(site)
+            let webhook = try await site.webhook()
+            let owner = try #require(site.owner.principal)
+            let signing = try await site.panal.createCallbackSecret(owner).webhook.id
             try await site.panal.restrict(principal, .group(doomed), to: Restriction(runningCores: 3))
             let shapes: [(String, HTTPRequest.Method, @Sendable (Int) -> String)] = [
                 ("/api/v1/groups/\(group)", .patch, { "{\"share\": \($0 + 2)}" }),
@@ -98,10 +158,21 @@ import Testing
                 ("/api/v1/groups/\(doomed)/restriction", .delete, { _ in "" }),
                 ("/api/v1/groups/\(doomed)", .delete, { _ in "" }),
                 ("/api/v1/keys/\(key)", .delete, { _ in "" }),
+                ("/api/v1/keys/\(renewed)/rotate", .post, { "{\"grace\": \($0)}" }),
+                ("/api/v1/webhooks/\(webhook)", .delete, { _ in "" }),
+                ("/api/v1/webhooks/callback-secret", .post, { _ in "" }),
+                ("/api/v1/pools/local", .patch, { _ in #"{"open": false}"# }),
+                ("/api/v1/credits/budget?user=ana", .put, { "{\"user\": \"ana\", \"amount\": \($0 + 1)}" }),
+                ("/api/v1/credits/payer?group=\(payers)", .put, { _ in #"{"group": "payers", "pays": true}"# }),
+                (
+                    "/api/v1/costs/items", .put,
+                    { "{\"items\": [{\"name\": \"a\($0)\", \"unit\": \"month\", \"price\": \"1\"}]}" }
+                ),
             ]
             for (uri, method, body) in shapes {
-                let reader = uri.contains("/keys/") ? site.owner : root
-                let mark = try #require(try await client.send(.get, uri, reader.bearer).headers[.eTag], "\(uri)")
+                let reader = uri.contains("/keys/") || uri.contains("/webhooks/") ? site.owner : root
+                let read = uri.replacing("/rotate", with: "").replacing("callback-secret", with: signing.text)
+                let mark = try #require(try await client.send(.get, read, reader.bearer).headers[.eTag], "\(uri)")
                 let statuses = try await withThrowingTaskGroup(of: Int.self) { tasks in
                     for number in 0..<16 {
                         tasks.addTask {

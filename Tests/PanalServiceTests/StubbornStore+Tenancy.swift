@@ -104,6 +104,8 @@ extension StubbornStore {
     ) async throws {
         try await store.restrict(subject, to: restriction, expecting: expected)
     }
-    func setPool(_ name: String, isOpen: Bool) async throws { try await store.setPool(name, isOpen: isOpen) }
+    func setPool(_ name: String, isOpen: Bool, expecting expected: Bool?) async throws {
+        try await store.setPool(name, isOpen: isOpen, expecting: expected)
+    }
     func storedBytes(of user: UserID) async throws -> Int { try await store.storedBytes(of: user) }
 }

@@ -147,12 +147,14 @@ final class StubbornStore: Store {
     func standings(at moment: Timestamp) async throws -> [AccountStanding] { try await store.standings(at: moment) }
     func post(_ transaction: LedgerTransaction) async throws -> AccountStanding { try await store.post(transaction) }
     func setBudget(
-        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp
+        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp, expecting expected: AccountStanding?
     ) async throws -> AccountStanding {
-        try await store.setBudget(of: account, to: amount, at: moment)
+        try await store.setBudget(of: account, to: amount, at: moment, expecting: expected)
     }
-    func setPaying(_ account: LedgerAccount, to pays: Bool, at moment: Timestamp) async throws -> AccountStanding {
-        try await store.setPaying(account, to: pays, at: moment)
+    func setPaying(
+        _ account: LedgerAccount, to pays: Bool, at moment: Timestamp, expecting expected: AccountStanding?
+    ) async throws -> AccountStanding {
+        try await store.setPaying(account, to: pays, at: moment, expecting: expected)
     }
     func payingAccounts() async throws -> Set<LedgerAccount> { try await store.payingAccounts() }
     func lines(of account: LedgerAccount, owner: UserID?, before: Int64?, limit: Int) async throws -> [LedgerLine] {
@@ -163,7 +165,9 @@ final class StubbornStore: Store {
         try await store.unfinishedJobs(paidBy: account)
     }
     func costItems() async throws -> [CostItem] { try await store.costItems() }
-    func setCostItems(_ items: [CostItem]) async throws { try await store.setCostItems(items) }
+    func setCostItems(_ items: [CostItem], expecting expected: [CostItem]?) async throws {
+        try await store.setCostItems(items, expecting: expected)
+    }
     func ledgerFigures() async throws -> LedgerFigures { try await store.ledgerFigures() }
     func checkLedger(at moment: Timestamp) async throws -> [LedgerFinding] { try await store.checkLedger(at: moment) }
 }

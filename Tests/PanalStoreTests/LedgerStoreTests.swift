@@ -176,14 +176,15 @@ private func credits(_ count: Int64) -> Credits { Credits(micro: count * 1_000_0
         try await fixture.grant(100)
         let at = StoreFixture.start
         #expect(
-            try await fixture.store.setBudget(of: fixture.account, to: credits(21), at: at).leftOfBudget == credits(21))
+            try await fixture.store.setBudget(of: fixture.account, to: credits(21), at: at, expecting: nil).leftOfBudget
+                == credits(21))
         let first = try await fixture.submit()
         try await fixture.end(first, .exited(code: 0), milliseconds: 3_000)
         _ = try await fixture.submit()
         let refusal = LedgerRefusal(
             account: fixture.account, cause: .budget, needed: credits(10), available: credits(8))
         await #expect(throws: refusal) { _ = try await fixture.submit() }
-        _ = try await fixture.store.setBudget(of: fixture.account, to: nil, at: at)
+        _ = try await fixture.store.setBudget(of: fixture.account, to: nil, at: at, expecting: nil)
         _ = try await fixture.submit()
         // Another month, another budget.
         let later = at + .seconds(40 * 86_400)

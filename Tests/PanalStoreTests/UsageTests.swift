@@ -105,9 +105,9 @@ import Testing
             CostItem(name: "b", unit: .hour, price: Credits(micro: 5), quantity: 2, hoursADay: 12),
             CostItem(name: "a", unit: .month, price: .zero),
         ]
-        try await fixture.store.setCostItems(items)
+        try await fixture.store.setCostItems(items, expecting: nil)
         #expect(try await fixture.store.costItems() == items)
-        try await fixture.store.setCostItems([])
+        try await fixture.store.setCostItems([], expecting: items)
         #expect(try await fixture.store.costItems() == [])
     }
 }

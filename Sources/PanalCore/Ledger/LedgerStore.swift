@@ -7,10 +7,16 @@ package protocol LedgerStore: Sendable {
     func standings(at moment: Timestamp) async throws -> [AccountStanding]
     /// Does a grant or a withdrawal. Throws ``LedgerRefusal`` where the account has not enough, ``LedgerMistake`` where it is none.
     func post(_ transaction: LedgerTransaction) async throws -> AccountStanding
-    /// The most that an account may spend in one month; nil for no limit.
-    func setBudget(of account: LedgerAccount, to amount: Credits?, at moment: Timestamp) async throws -> AccountStanding
-    /// Whether a group's account pays for what the group's members submit.
-    func setPaying(_ account: LedgerAccount, to pays: Bool, at moment: Timestamp) async throws -> AccountStanding
+    /// The most that an account may spend in one month; nil for no limit. Throws `StoreError.changed` where it is not that of
+    /// `expected`.
+    func setBudget(
+        of account: LedgerAccount, to amount: Credits?, at moment: Timestamp, expecting expected: AccountStanding?
+    ) async throws -> AccountStanding
+    /// Whether a group's account pays for what the group's members submit. Throws `StoreError.changed` where `expected` says otherwise
+    /// than what is.
+    func setPaying(
+        _ account: LedgerAccount, to pays: Bool, at moment: Timestamp, expecting expected: AccountStanding?
+    ) async throws -> AccountStanding
     /// Accounts that pay for others than their owner.
     func payingAccounts() async throws -> Set<LedgerAccount>
     /// What moved in an account, the newest first, `limit` of them from before the transaction `before` on. With `owner` only what
@@ -22,8 +28,8 @@ package protocol LedgerStore: Sendable {
     func unfinishedJobs(paidBy account: LedgerAccount) async throws -> [JobID]
 
     func costItems() async throws -> [CostItem]
-    /// Replaces all of them.
-    func setCostItems(_ items: [CostItem]) async throws
+    /// Replaces all of them. Throws `StoreError.changed` where they are not `expected`.
+    func setCostItems(_ items: [CostItem], expecting expected: [CostItem]?) async throws
 
     func ledgerFigures() async throws -> LedgerFigures
     /// Holds the ledger against itself and against the jobs, and puts right what follows from what is written. Doing it twice changes

@@ -39,7 +39,7 @@ struct BatchInterface: Sendable {
                     .document(.batch, "The batch", .preferenceApplied)),
             Route(.post, "/api/v1/batches/{id}/cancel", .interface, cancel)
                 .described(
-                    "cancelBatch", .jobs, "Cancel all jobs of a batch", .scope(.jobs),
+                    "cancelBatch", .jobs, "Cancel all jobs of a batch", .scope(.jobs), .guarded,
                     .note(
                         "Asking twice is no error; jobs that have ended stay as they are. Cancelling one job of a batch "
                             + "that waits to start `together` does the same."),
@@ -112,9 +112,14 @@ struct BatchInterface: Sendable {
     }
 
     @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
-        let id = try context.identifier("id", of: JobBatch.self)
-        let report = try await panal.cancel(try context.principal, batch: id)
-        return try .json(Documents.batch(report), status: report.isFinal ? .ok : .accepted)
+        let (principal, id) = (try context.principal, try context.identifier("id", of: JobBatch.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.batch(principal, id) }, document: Documents.batch
+        ) { _ in
+            // A wish, which writes nothing over: what the jobs come to is their runner's to say.
+            let report = try await panal.cancel(principal, batch: id)
+            return try .json(Documents.batch(report), status: report.isFinal ? .ok : .accepted)
+        }
     }
 
     @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {

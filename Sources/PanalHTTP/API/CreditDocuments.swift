@@ -6,13 +6,30 @@ import PanalService
 enum CreditDocuments {
     static func amount(_ credits: Credits) -> JSONValue { .string(credits.description) }
 
+    private static func names(_ named: NamedStanding) -> (user: String?, group: String?) {
+        switch named.name {
+        case .user(let name): (name, nil)
+        case .group(let name): (nil, name)
+        }
+    }
+
+    static func budget(_ named: NamedStanding) -> JSONValue {
+        let (user, group) = names(named)
+        return Documents.object([
+            "user": user.map(JSONValue.string), "group": group.map(JSONValue.string),
+            "amount": named.standing.budget.map(amount) ?? .null,
+        ])
+    }
+
+    static func payer(_ named: NamedStanding) -> JSONValue {
+        Documents.object(["group": names(named).group.map(JSONValue.string), "pays": .boolean(named.standing.pays)])
+    }
+
+    static func items(_ items: [CostItem]) -> JSONValue { .object(["items": .array(items.map(item))]) }
+
     static func account(_ named: NamedStanding, rules: CreditRules) -> JSONValue {
         let standing = named.standing
-        let (user, group): (String?, String?) =
-            switch named.name {
-            case .user(let name): (name, nil)
-            case .group(let name): (nil, name)
-            }
+        let (user, group) = names(named)
         return Documents.object([
             "user": user.map(JSONValue.string), "group": group.map(JSONValue.string),
             "enforced": .boolean(rules.isOn), "balance": amount(standing.balance), "held": amount(standing.held),

@@ -57,9 +57,16 @@ struct CreditInterface: Sendable {
                 "withdrawCredit", .credits, "Take credit back",
                 .note("What is set aside for jobs that have not ended cannot be taken."), Self.movement,
                 .answer(.created, .creditAccount, Self.after), .refuses(.paymentRequired, .notFound)),
+            Route(.get, "/api/v1/credits/budget", .administratorInterface, budget)
+                .described(
+                    "getBudget", .credits, "The most that an account may spend in one month",
+                    .query("user", .userName, "Whose; one's own when nobody is named."),
+                    .query("group", .text(1 ... .max), "A group's."),
+                    .document(.budget, "The budget alone, whose mark no job changes"), .refuses(.notFound)),
             Route(.put, "/api/v1/credits/budget", .administratorInterface, setBudget)
                 .described(
-                    "setBudget", .credits, "Set the most that an account may spend in one month",
+                    "setBudget", .credits, "Set the most that an account may spend in one month", .guarded,
+                    .note("`If-Match` takes the mark of this account's `getBudget`."),
                     .body(
                         .object(
                             [
@@ -71,13 +78,18 @@ struct CreditInterface: Sendable {
                         .creditAccount.extended(
                             by: ["stopped": .list(of: .identifier).note("Jobs that were cancelled for it.")],
                             named: "BudgetChange"), Self.after), .refuses(.notFound)),
+            Route(.get, "/api/v1/credits/payer", .administratorInterface, payer)
+                .described(
+                    "getPayer", .credits, "Whether a group pays for what its members submit",
+                    .query("group", .text(1 ... .max), "Which group; it must be named."),
+                    .document(.payer, "That alone"), .refuses(.badRequest, .notFound)),
             Route(.put, "/api/v1/credits/payer", .administratorInterface, setPayer)
                 .described(
-                    "setPayer", .credits, "Say whether a group pays for what its members submit",
+                    "setPayer", .credits, "Say whether a group pays for what its members submit", .guarded,
                     .note(
-                        "Of several groups that pay the one that was joined first does. Jobs that wait or run stay as they are."
+                        "Of several groups that pay the one that was joined first does. Jobs that wait or run stay as they are. `If-Match` takes the mark of this group's `getPayer`."
                     ),
-                    .body(.object(["group": .text(1...80), "pays": .boolean], isClosed: true)),
+                    .body(.payer),
                     .answer(.ok, .creditAccount, Self.after), .refuses(.notFound)),
             Route(.get, "/api/v1/costs", .administratorInterface, costs)
                 .described(
@@ -86,10 +98,13 @@ struct CreditInterface: Sendable {
                     .query("profile", .text(1 ... .max), "Only this hardware profile's part."),
                     .answer(.ok, .costAnalysis, "The analysis"), .refuses(.notFound)),
             Route(.get, "/api/v1/costs/items", .administratorInterface, costItems)
-                .described("listCostItems", .credits, "What the operator pays for", Self.items),
+                .described(
+                    "listCostItems", .credits, "What the operator pays for",
+                    .document(.object(["items": .list(of: .costItem)]), "In the operator's order")),
             Route(.put, "/api/v1/costs/items", .administratorInterface, setCostItems)
                 .described(
-                    "setCostItems", .credits, "Say what the operator pays for", .note("Replaces all of them."),
+                    "setCostItems", .credits, "Say what the operator pays for", .guarded,
+                    .note("Replaces all of them."),
                     .body(.object(["items": .list(of: .costItem, 0...200)], isClosed: true)), Self.items),
         ]
     }
@@ -100,7 +115,7 @@ struct CreditInterface: Sendable {
         "False where there are more rows than are answered; ask for less.")
     private static let after = "The account as it is then"
     private static let items = OperationPart.answer(
-        .ok, .object(["items": .list(of: .costItem)]), "In the operator's order")
+        .ok, .object(["items": .list(of: .costItem)]), "In the operator's order", .eTag)
     private static let movement = OperationPart.body(
         .object(
             ["user?": .userName, "group?": .text(1...80), "amount": .amount, "reason": .text(1...200)], isClosed: true))
@@ -204,12 +219,30 @@ struct CreditInterface: Sendable {
         guard let name = try Self.name(members) else { throw JSONBody.required("user") }
         guard members["amount"] != nil else { throw JSONBody.required("amount") }
         let amount = try CreditDocuments.amount("amount", in: members)
-        let (standing, stopped) = try await panal.setBudget(try context.principal, of: name, to: amount)
-        guard case .object(var document) = CreditDocuments.account(standing, rules: panal.credits) else {
-            throw ServiceError(.internal, "an account is no object")
+        let principal = try context.principal
+        return try await Preconditions.guarded(
+            request, current: { try await panal.standing(principal, of: name) }, document: CreditDocuments.budget
+        ) { known in
+            let (standing, stopped) = try await panal.setBudget(principal, of: name, to: amount, expecting: known)
+            guard case .object(var document) = CreditDocuments.account(standing, rules: panal.credits) else {
+                throw ServiceError(.internal, "an account is no object")
+            }
+            document["stopped"] = .array(stopped.map { .string($0.text) })
+            return try .json(.object(document))
         }
-        document["stopped"] = .array(stopped.map { .string($0.text) })
-        return try .json(.object(document))
+    }
+
+    @Sendable private func budget(_ request: Request, _ context: WebContext) async throws -> Response {
+        let standing = try await panal.standing(try context.principal, of: try Self.name(try Query(request)))
+        return try .json(CreditDocuments.budget(standing), unlessKnownTo: request)
+    }
+
+    @Sendable private func payer(_ request: Request, _ context: WebContext) async throws -> Response {
+        guard let group = try Query(request).text("group") else {
+            throw ServiceError(.malformed, "the query names no ‘group’")
+        }
+        let standing = try await panal.standing(try context.principal, of: .group(group))
+        return try .json(CreditDocuments.payer(standing), unlessKnownTo: request)
     }
 
     @Sendable private func setPayer(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -217,8 +250,14 @@ struct CreditInterface: Sendable {
         try JSONBody.expect(["group", "pays"], in: members)
         guard let group = try JSONBody.text("group", in: members) else { throw JSONBody.required("group") }
         guard let pays = try JSONBody.boolean("pays", in: members) else { throw JSONBody.required("pays") }
-        let standing = try await panal.setPaying(try context.principal, group: group, to: pays)
-        return try .json(CreditDocuments.account(standing, rules: panal.credits))
+        let principal = try context.principal
+        return try await Preconditions.guarded(
+            request, current: { try await panal.standing(principal, of: .group(group)) },
+            document: CreditDocuments.payer
+        ) { known in
+            let standing = try await panal.setPaying(principal, group: group, to: pays, expecting: known)
+            return try .json(CreditDocuments.account(standing, rules: panal.credits))
+        }
     }
 
     // MARK: - Costs
@@ -232,7 +271,7 @@ struct CreditInterface: Sendable {
 
     @Sendable private func costItems(_ request: Request, _ context: WebContext) async throws -> Response {
         let items = try await panal.costItems(try context.principal)
-        return try .json(.object(["items": .array(items.map(CreditDocuments.item))]))
+        return try .json(CreditDocuments.items(items), unlessKnownTo: request)
     }
 
     @Sendable private func setCostItems(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -240,8 +279,13 @@ struct CreditInterface: Sendable {
         try JSONBody.expect(["items"], in: members)
         guard case .array(let list)? = members["items"] else { throw JSONBody.required("items") }
         let items = try list.enumerated().map { try CreditDocuments.item(from: $1, at: $0) }
-        try await panal.setCostItems(try context.principal, to: items)
-        return try .json(.object(["items": .array(items.map(CreditDocuments.item))]))
+        let principal = try context.principal
+        return try await Preconditions.guarded(
+            request, current: { try await panal.costItems(principal) }, document: CreditDocuments.items
+        ) { known in
+            try await panal.setCostItems(principal, to: items, expecting: known)
+            return try .marked(CreditDocuments.items(items))
+        }
     }
 
     // MARK: - Whose

@@ -218,12 +218,17 @@ struct PoolInterface: Sendable {
                 .described(
                     "listPools", .queue, "The pools of hosts",
                     .document(.object(["pools": .list(of: .pool)]), "In the operator's order")),
+            Route(.get, "/api/v1/pools/{name}", .interface, show)
+                .described(
+                    "getPool", .queue, "A pool", .path("name", .text.example("local"), "The pool's name."),
+                    .document(.pool, "The pool")),
             Route(.patch, "/api/v1/pools/{name}", .administratorInterface, change)
                 .described(
-                    "changePool", .queue, "Close a pool, or open it again",
+                    "changePool", .queue, "Close a pool, or open it again", .guarded,
                     .note("In a closed pool what runs goes on, and nothing starts."),
                     .path("name", .text.example("local"), "The pool's name."),
-                    .body(.object(["open": .boolean], isClosed: true)), .answer(.ok, .pool, "The pool as it is now")),
+                    .body(.object(["open": .boolean], isClosed: true)),
+                    .answer(.ok, .pool, "The pool as it is now", .eTag)),
         ]
     }
 
@@ -231,12 +236,22 @@ struct PoolInterface: Sendable {
         try .json(.object(["pools": .array(panal.pools.map(Documents.pool))]), unlessKnownTo: request)
     }
 
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let pool = try panal.pool(try context.principal, try context.parameter("name"))
+        return try .json(Documents.pool(pool), unlessKnownTo: request)
+    }
+
     /// `{"open": false}`: what runs goes on, nothing starts.
     @Sendable private func change(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["open"], in: members)
         guard let isOpen = try JSONBody.boolean("open", in: members) else { throw JSONBody.required("open") }
-        let pool = try await panal.setPool(try context.principal, try context.parameter("name"), isOpen: isOpen)
-        return try .json(Documents.pool(pool))
+        let (principal, name) = (try context.principal, try context.parameter("name"))
+        return try await Preconditions.guarded(
+            request, current: { try panal.pool(principal, name) }, document: Documents.pool
+        ) { known in
+            try .marked(
+                Documents.pool(try await panal.setPool(principal, name, isOpen: isOpen, expecting: known)))
+        }
     }
 }

@@ -32,7 +32,7 @@ struct KeyInterface: Sendable {
                     "revokeKey", .account, "End a key", .guarded, .empty(.noContent, "It is not valid any more")),
             Route(.post, "/api/v1/keys/{id}/rotate", .interface, rotateKey)
                 .described(
-                    "rotateKey", .account, "Give a key a new secret",
+                    "rotateKey", .account, "Give a key a new secret", .guarded,
                     .note("Id, scopes and end stay. The secret before is taken for `grace` seconds more."),
                     .body(
                         .object(
@@ -102,8 +102,14 @@ struct KeyInterface: Sendable {
         guard grace >= 0, grace <= Int(Panal.longestGrace.inSeconds) else {
             throw Self.wrong("grace", "seconds, from 0 to \(Int(Panal.longestGrace.inSeconds))")
         }
-        let made = try await panal.rotateKey(try context.principal, try Self.id(context), grace: .seconds(grace))
-        return try .json(try Self.document(made))
+        let (principal, id) = (try context.principal, try Self.id(context))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.key(principal, id) }, document: Documents.key
+        ) { known in
+            try .json(
+                try Self.document(
+                    try await panal.rotateKey(principal, id, grace: .seconds(grace), expecting: known)))
+        }
     }
 
     private static func document(_ made: (key: APIKey, secret: String)) throws -> JSONValue {

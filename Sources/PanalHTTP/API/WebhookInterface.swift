@@ -30,10 +30,17 @@ struct WebhookInterface: Sendable {
             Route(.post, "/api/v1/webhooks/callback-secret", .interface, createSecret)
                 .described(
                     "createCallbackSecret", .account, "Make the secret that signs the callbacks of single jobs",
-                    .note("An earlier one is not used any more."),
+                    .guarded,
+                    .note("An earlier one is not used any more; `If-Match` takes the mark of that one's webhook."),
                     .answer(.created, made, "The webhook without address")),
+            Route(.get, "/api/v1/webhooks/{id}", .interface, show)
+                .described(
+                    "getWebhook", .account, "One of one's webhooks", .scope(.account),
+                    .document(.webhook, "The webhook")),
             Route(.delete, "/api/v1/webhooks/{id}", .interface, delete)
-                .described("deleteWebhook", .account, "End a webhook", .empty(.noContent, "It is gone, and its log")),
+                .described(
+                    "deleteWebhook", .account, "End a webhook", .guarded,
+                    .empty(.noContent, "It is gone, and its log")),
             Route(.post, "/api/v1/webhooks/{id}/test", .interface, test)
                 .described(
                     "testWebhook", .account, "Send a message of the event `webhook.test`",
@@ -62,7 +69,19 @@ struct WebhookInterface: Sendable {
     }
 
     @Sendable private func createSecret(_ request: Request, _ context: WebContext) async throws -> Response {
-        try answer(try await panal.createCallbackSecret(try context.principal))
+        let principal = try context.principal
+        return try await Preconditions.guarded(
+            request, current: { try await panal.webhooks(principal).first { $0.url == nil } },
+            documents: { $0.map { [Self.document($0)] } ?? [] }
+        ) { known in
+            try answer(try await panal.createCallbackSecret(principal, expecting: known ?? nil))
+        }
+    }
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        let webhook = try await panal.webhook(
+            try context.principal, try context.identifier("id", of: Webhook.self))
+        return try .json(Self.document(webhook), unlessKnownTo: request)
     }
 
     private func answer(_ made: (webhook: Webhook, secret: String)) throws -> Response {
@@ -76,8 +95,13 @@ struct WebhookInterface: Sendable {
     }
 
     @Sendable private func delete(_ request: Request, _ context: WebContext) async throws -> Response {
-        try await panal.deleteWebhook(try context.principal, try context.identifier("id", of: Webhook.self))
-        return Response(status: .noContent)
+        let (principal, id) = (try context.principal, try context.identifier("id", of: Webhook.self))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.webhook(principal, id) }, document: Self.document
+        ) { known in
+            try await panal.deleteWebhook(principal, id, expecting: known)
+            return Response(status: .noContent)
+        }
     }
 
     @Sendable private func test(_ request: Request, _ context: WebContext) async throws -> Response {

@@ -7,6 +7,10 @@ extension Schema {
         text(pattern: #"^-?[0-9]+(\.[0-9]{1,6})?$"#, example: "12.5")
             .note("An amount of credit as text, with up to six places: exact for everybody."))
 
+    static let budget = component(
+        "Budget", .object(["user?": userName, "group?": text, "amount": any(of: [credits, .null])]))
+    static let payer = component("Payer", .object(["group": text(1...80), "pays": boolean], isClosed: true))
+
     /// An amount that comes in.
     static let amount = any(of: [
         text(pattern: #"^[0-9]{1,13}(\.[0-9]{1,6})?$"#, example: "12.5"), integer(0...1_000_000_000_000),

@@ -80,7 +80,8 @@ struct CostPages: Sendable {
                 quantity: try Self.number("quantity", in: 0...1_000_000_000, form),
                 hoursADay: try Self.number("hours", in: 1...24, form))
             do {
-                try await panal.setCostItems(principal, to: try await panal.costItems(principal) + [item])
+                let items = try await panal.costItems(principal)
+                try await panal.setCostItems(principal, to: items + [item], expecting: items)
             } catch let error as ServiceError where error.code == .invalid {
                 // The list's place is nothing that the page shows.
                 throw ServiceError(
@@ -112,7 +113,7 @@ struct CostPages: Sendable {
         guard items.contains(where: { $0.name == name }) else {
             throw ServiceError(.notFound, "there is no such item")
         }
-        try await panal.setCostItems(principal, to: items.filter { $0.name != name })
+        try await panal.setCostItems(principal, to: items.filter { $0.name != name }, expecting: items)
         return .seeOther("/costs")
     }
 

@@ -21,7 +21,8 @@ enum Preconditions {
         let value = try await current()
         let marks = try marks(of: documents(value))
         let isAny = wanted.contains("*")
-        guard isAny || marks.contains(where: wanted.contains) else { throw changed(now: marks.first) }
+        // There is none of which any would do: RFC 9110 §13.1.1 has `*` fail then.
+        guard isAny ? !marks.isEmpty : marks.contains(where: wanted.contains) else { throw changed(now: marks.first) }
         do {
             return try await change(isAny ? nil : value)
         } catch let error as ServiceError where error.code == .changed {
