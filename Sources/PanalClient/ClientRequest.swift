@@ -59,19 +59,9 @@ package struct ClientRequest: Sendable {
         return request
     }
 
-    /// One part of a path or of a query, percent-encoded.
-    package static func escaped(_ text: String, also: String = "") -> String {
-        let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~\(also)".utf8)
-        return text.utf8.map { byte in
-            if plain.contains(byte) { return String(UnicodeScalar(byte)) }
-            let digits = String(byte, radix: 16, uppercase: true)
-            return digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
-        }.joined()
-    }
-
     /// `?a=1&b=2` of what is not nil; nothing when all is.
     package static func query(_ pairs: KeyValuePairs<String, String?>) -> String {
-        let words = pairs.compactMap { name, value in value.map { "\(name)=\(escaped($0))" } }
+        let words = pairs.compactMap { name, value in value.map { "\(name)=\(PercentCoding.encoded($0))" } }
         return words.isEmpty ? "" : "?" + words.joined(separator: "&")
     }
 }

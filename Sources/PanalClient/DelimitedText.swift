@@ -20,12 +20,6 @@ package enum DelimitedText {
         return try reader.end()
     }
 
-    /// A field as it stands in a record.
-    package static func quoted(_ field: String) -> String {
-        guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return field }
-        return "\"\(field.replacing("\"", with: "\"\""))\""
-    }
-
     private struct Reader {
         private enum State { case start, plain, quoted, closed }
 

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Glibc
 package import NIOCore
 import NIOHTTP1
+import PanalCore
 
 /// A file that is sent by tus 1.0: where the connection breaks, it goes on behind what the server has.
 package struct FileUpload: Sendable {
@@ -33,7 +34,7 @@ package struct FileUpload: Sendable {
         guard let id = made.headers.first(name: "Location")?.split(separator: "/").last.map(String.init) else {
             throw ClientFailure.notUnderstood("the upload has no place")
         }
-        let place = "\(Self.base)/\(ClientRequest.escaped(id))"
+        let place = "\(Self.base)/\(PercentCoding.encoded(id))"
         var bytes = ClientRequest(.PATCH, place)
         bytes.isRepeatable = true
         bytes.waitsOutOverload = true

@@ -38,8 +38,8 @@ enum ExitStatus {
     /// For `--help` and the README.
     static let explanation = """
         Exit codes: the program's own; 128 and the signal's number when a crash ended it; 124 time used up, 137 memory used up, \
-        153 too much output, 159 a forbidden system call, 126 not executable, 130 interrupted, 125 Panal's own failure. A \
-        sentence on standard error says which.
+        153 too much output, 159 a forbidden system call, 126 not executable, 130 interrupted, 141 nobody reads the output any more, \
+        125 Panal's own failure. A sentence on standard error says which.
         """
 
     // Verbs that talk to a server.

@@ -4,16 +4,12 @@ import Glibc
 /// A folder packed into a temporary `.tar.gz`, the form in which servers take folders.
 struct FolderArchive {
     let path: String
-    private let folder: String
+    private let folder: TemporaryFolder
 
     init(of source: String) throws {
         let name = try FileManager.default.realName(of: source)
-        var template = Array("\(FileManager.default.temporaryDirectory.path)/panal-XXXXXX".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else {
-            throw CommandFailure("no temporary folder (errno \(errno))")
-        }
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        path = "\(folder)/\(name).tar.gz"
+        folder = try TemporaryFolder("panal")
+        path = "\(folder.path)/\(name).tar.gz"
         do {
             let code = try ChildProcess.run(
                 "/usr/bin/tar", ["-C", source, "-czf", path, "--owner=0", "--group=0", "."])
@@ -25,7 +21,7 @@ struct FolderArchive {
     }
 
     func remove() {
-        try? FileManager.default.removeItem(atPath: folder)
+        folder.remove()
     }
 }
 

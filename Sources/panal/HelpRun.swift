@@ -9,8 +9,9 @@ struct HelpRun {
 
     /// What the program prints under `--help`, nil when no cell could be made or nothing came; standard error says why.
     func help(of name: String, content: Data) throws -> String? {
-        let folder = try temporaryFolder()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let temporary = try TemporaryFolder("panal-help")
+        defer { temporary.remove() }
+        let folder = temporary.path
         let program = "\(folder)/program"
         try FileManager.default.createDirectory(atPath: program, withIntermediateDirectories: false)
         try content.write(to: URL(filePath: "\(program)/\(name)"))
@@ -39,14 +40,5 @@ struct HelpRun {
         var words = [try Installation.companion("panal"), "run", "--profile", "small", "--program", program]
         if let profiles { words += ["--profiles", profiles] }
         return words + ["--", "/program/\(name)", "--help"]
-    }
-
-    private func temporaryFolder() throws -> String {
-        let base = ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var template = Array("\(base)/panal-help-XXXXXX".utf8CString)
-        guard let made = unsafe mkdtemp(&template) else {
-            throw CommandFailure("no temporary folder can be made in \(base) (errno \(errno))")
-        }
-        return unsafe String(cString: made)
     }
 }

@@ -163,12 +163,9 @@ struct ClientVerbTests {
         #expect(try shell.run(["job", "show", id, "--json"]).json["state"] as? String == "running")
         #expect(try shell.run(["job", "wait", id, "--timeout", "1"]).code == 75)
         // Twice cancels it.
-        let again = try shell.start(["job", "logs", id, "--follow"])
-        try again.until(output: { $0.contains("línea 1") })
-        again.interrupt()
-        try again.until(error: { $0.contains("goes on") })
-        again.interrupt()
-        #expect(again.end().code == 130)
+        let again = try shell.interruptedTwice(
+            ["job", "logs", id, "--follow"], ready: { $0.output.contains("línea 1") })
+        #expect(again.code == 130)
         // Of several jobs it is the one that is waited for.
         let first = try shell.run(["job", "submit", "contar-letras", "--wait"] + given.dropLast(2)).output.prefix(20)
         let other = try shell.run(["job", "submit", "contar-letras"] + given).output.prefix(20)

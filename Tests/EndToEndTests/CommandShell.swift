@@ -58,6 +58,22 @@ final class CommandShell {
         return ended
     }
 
+    /// Ctrl-C twice within the two seconds that a second one has. On a busy machine these pass before it is sent: then nothing was
+    /// cancelled, and it is tried again with another command.
+    func interruptedTwice(_ arguments: [String], ready: (RunningCommand) -> Bool) throws -> Ended {
+        for _ in 0..<10 {
+            let command = try start(arguments)
+            try command.until(output: { _ in ready(command) })
+            command.interrupt()
+            try command.until(error: { $0.contains("goes on") })
+            command.interrupt()
+            let ended = command.end()
+            let last = ended.error.split(separator: "\n").last ?? ""
+            if !last.contains("goes on") { return ended }
+        }
+        throw RunningServer.Failure(reason: "no second Ctrl-C came within two seconds, ten times")
+    }
+
     func start(
         _ arguments: [String], input: String = "", environment: [String: String] = [:], isDetached: Bool = false
     ) throws -> RunningCommand {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Requests and refusals") struct RequestTests {
     @Test func pathsAndQueriesAreEscaped() {
-        #expect(ClientRequest.escaped("año/..?#") == "a%C3%B1o%2F..%3F%23")
+        #expect(PercentCoding.encoded("año/..?#") == "a%C3%B1o%2F..%3F%23")
         #expect(ClientRequest.query(["a": "1 2", "b": nil, "c": "&="]) == "?a=1%202&c=%26%3D")
         #expect(ClientRequest.query(["a": nil]) == "")
     }

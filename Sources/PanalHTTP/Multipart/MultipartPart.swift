@@ -1,4 +1,5 @@
 import NIOCore
+import PanalCore
 
 /// The head of one part: which field it is, and for a file its name and type as the client says.
 package struct MultipartPart: Hashable, Sendable {

@@ -206,7 +206,7 @@ enum Snippet {
             let value =
                 input.type == .file
                 ? "@FILE" : input.defaultTexts.first ?? input.choices?.first?.value ?? sample(input.type)
-            lines.append("  -F \(quoted("\(input.id)=\(value)"))")
+            lines.append("  -F \(ShellWord.quoted("\(input.id)=\(value)"))")
         }
         if lines.count == 2 { lines.append("  -H 'Content-Type: application/json' -d '{}'") }
         lines.append("  http://\(host)\(Documents.base)/programs/\(entry.program.name)/jobs")
@@ -225,10 +225,5 @@ enum Snippet {
         case .json: "{}"
         case .text, .choice, .file, .secret: "…"
         }
-    }
-
-    /// One word of a POSIX shell.
-    private static func quoted(_ text: String) -> String {
-        "'" + text.replacing("'", with: "'\\''") + "'"
     }
 }

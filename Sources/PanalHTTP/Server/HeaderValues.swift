@@ -1,4 +1,5 @@
 import HTTPTypes
+import PanalCore
 
 /// Values of header fields: read from strangers, or written with names that strangers chose.
 enum HeaderValues {

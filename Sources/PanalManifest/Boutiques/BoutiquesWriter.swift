@@ -54,7 +54,7 @@ extension Manifest {
             if pieces.count == 1, case .input(let id) = pieces[0] { return Self.valueKey(id) }
             return pieces.map { piece in
                 switch piece {
-                case .literal(let text): Self.quoted(text)
+                case .literal(let text): ShellWord.quoted(text)
                 case .program: slug
                 case .folder: "."
                 case .input(let id): Self.valueKey(id)
@@ -64,14 +64,6 @@ extension Manifest {
     }
 
     private static func valueKey(_ id: String) -> String { "[\(id.uppercased())]" }
-
-    /// One word of a shell, or a part of one.
-    private static func quoted(_ text: String) -> String {
-        let plain = text.unicodeScalars.allSatisfy { scalar in
-            scalar.isASCII && (scalar.properties.isAlphabetic || "0123456789-_=.,/:@%+".unicodeScalars.contains(scalar))
-        }
-        return plain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
-    }
 
     // MARK: Inputs
 

@@ -7,12 +7,12 @@ struct Attendance: Sendable {
     /// The command by which one comes back.
     let comeBack: String
     let isShown: Bool
-    var display: ProgressDisplay?
-    /// Ends it; nil where nothing does.
-    let cancel: (@Sendable () async throws -> Void)?
+    let display: ProgressDisplay
+    /// Ends it.
+    let cancel: @Sendable () async throws -> Void
 
     /// Does `body` until somebody presses Ctrl-C: then says how to come back and ends with 130. A second Ctrl-C within two seconds cancels
-    /// what is waited for, if that can be done.
+    /// what is waited for.
     func attended<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         let (presses, continuation) = AsyncStream.makeStream(of: Int.self)
         let interruptions = Interruptions { continuation.yield($0) }
@@ -33,14 +33,13 @@ struct Attendance: Sendable {
         var isLeaving = false
         for await _ in presses {
             if isLeaving {
-                try await cancel?()
+                try await cancel()
                 break
             }
             isLeaving = true
-            display?.clear()
-            let again = isShown && cancel != nil ? " (Ctrl-C again cancels it)" : ""
+            display.clear()
+            let again = isShown ? " (Ctrl-C again cancels it)" : ""
             StandardError.line("\(what) goes on; come back with: \(comeBack)\(again)")
-            guard cancel != nil else { break }
             Task {
                 try? await Task.sleep(for: .seconds(2))
                 continuation.finish()

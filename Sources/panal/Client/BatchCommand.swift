@@ -7,30 +7,9 @@ import PanalCore
 struct BatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "batch", abstract: "Run a program with many inputs.",
-        subcommands: [BatchSubmitCommand.self, Show.self, Wait.self])
+        subcommands: [BatchSubmitCommand.self, Show.self, Wait.self, Cancel.self])
 
-    static func path(_ id: String) -> String { "/api/v1/batches/\(ClientRequest.escaped(id))" }
-
-    /// The batch once it has ended, or as it is at `limit`.
-    static func end(
-        _ id: String, _ client: PanalClient, by limit: ContinuousClock.Instant? = nil, isShown: Bool
-    ) async throws -> ClientAnswer {
-        let display = ProgressDisplay(isOn: isShown)
-        defer { display.clear() }
-        var turn = 0
-        while true {
-            let left = limit.map { max(0, Int(($0 - .now).inSeconds.rounded(.up))) }
-            var request = ClientRequest(.GET, path(id))
-            request.waitsOutOverload = true
-            let seconds = min(turn, left ?? turn)
-            if seconds > 0 { request.headers.add(name: "Prefer", value: "wait=\(seconds)") }
-            let answer = try await client.send(request)
-            let batch = try answer.document
-            if batch["final"]?.flag == true || left == 0 { return answer }
-            display.say(progress(batch))
-            turn = display.isShowing ? 1 : 20
-        }
-    }
+    static func path(_ id: String) -> String { "/api/v1/batches/\(PercentCoding.encoded(id))" }
 
     /// `12 of 40 have ended, 2 of them badly`
     static func progress(_ batch: JSONValue) -> String {
@@ -42,14 +21,11 @@ struct BatchCommand: AsyncParsableCommand {
     }
 
     static func text(_ batch: JSONValue) throws -> String {
-        var table = Table([.number("number"), .fixed("job"), .fixed("state"), .flexible("result")])
-        for entry in try batch.list("results") {
-            table.add([
-                "\((entry["index"]?.integer ?? 0) + 1)", entry["job"]?.text ?? "", entry["state"]?.text ?? "",
-                JobText.result(entry),
-            ])
-        }
-        return table.text(width: Terminal.width)
+        let columns: [ListColumn] = [
+            .number("number") { "\(($0["index"]?.integer ?? 0) + 1)" }, .fixed("job"), .fixed("state"),
+            .flexible("result", JobText.result),
+        ]
+        return Table(of: try batch.list("results"), columns).text(width: Terminal.width)
     }
 
     /// That of the first job that did not end well.
@@ -76,7 +52,10 @@ struct BatchCommand: AsyncParsableCommand {
     struct Wait: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Wait until all jobs of a batch have ended.",
-            discussion: "Ends with the exit code of the first job that did not end well.")
+            discussion: """
+                Ends with the exit code of the first job that did not end well. Ctrl-C stops the waiting, not the batch; a second one within \
+                two seconds cancels it.
+                """)
 
         @Argument(help: "The batch's id.")
         var id: String
@@ -99,13 +78,30 @@ struct BatchCommand: AsyncParsableCommand {
         func run() async throws {
             let limit = timeout.map { ContinuousClock.now + .seconds($0) }
             let client = try server.client
-            let answer = try await BatchCommand.end(id, client, by: limit, isShown: !server.json)
+            let watch = Watch(.batch, id, client, isShown: !server.json)
+            let answer = try await watch.attended { try await watch.end(by: limit) }
             let batch = try answer.document
             guard batch["final"]?.flag == true else {
                 StandardError.line("batch \(id): \(BatchCommand.progress(batch)) within \(timeout ?? 0) s")
                 throw ExitCode(ExitStatus.later)
             }
             try await BatchCommand.tell(answer, server, client, download: download)
+        }
+    }
+
+    struct Cancel: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Cancel all jobs of batches.", discussion: "Jobs that have ended stay as they are.")
+
+        @Argument(help: "The batches' ids.")
+        var ids: [String]
+
+        @OptionGroup var server: ServerOptions
+
+        func run() async throws {
+            try await server.each(ids, .POST, { BatchCommand.path($0) + "/cancel" }) { id, batch in
+                "\(id): \(BatchCommand.progress(batch))"
+            }
         }
     }
 

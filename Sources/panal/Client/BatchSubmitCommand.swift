@@ -19,7 +19,8 @@ struct BatchSubmitCommand: AsyncParsableCommand {
               a.png,
               b.png,5
 
-            Prints the batch's id; with --wait a table of the jobs and how they ended. ‘panal batch show ID’ does the same later.
+            Prints the batch's id; with --wait a table of the jobs and how they ended. ‘panal batch show ID’ does the same later. Ctrl-C \
+            stops the waiting, not the batch; a second one within two seconds cancels it.
             """)
 
     @Argument(help: "The program's name.", completion: .custom { _, _, prefix in await Completions.programs(prefix) })
@@ -38,16 +39,8 @@ struct BatchSubmitCommand: AsyncParsableCommand {
     )
     var input: [String] = []
 
-    @Option(
-        help: "Hardware profile; the program's own when it is not given.",
-        completion: .custom { _, _, prefix in await Completions.profiles(prefix) })
-    var profile: String?
-
-    @Option(help: "Version of the program; the newest when it is not given.")
-    var version: Int?
-
-    @Option(help: "low, normal, high or opportunistic.", completion: .list(PriorityClass.allCases.map(\.rawValue)))
-    var priority: String?
+    @Flag(help: "Start all of them in one step: each waits until there is room for all.")
+    var together = false
 
     @Flag(help: "Wait until all have ended; ends with the exit code of the first that did not end well.")
     var wait = false
@@ -58,44 +51,41 @@ struct BatchSubmitCommand: AsyncParsableCommand {
         completion: .directory)
     var download: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "A name of your own for this submission: sent again with it, it is the same batch.", valueName: "key"))
-    var idempotencyKey: String?
-
+    @OptionGroup var options: SubmitOptions
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
         if format == nil, BatchInputs.Format(file: inputs) == nil {
             throw ValidationError("--format csv or --format json? The name of the file does not say")
         }
-        try JobSubmitCommand.validate(priority: priority, idempotencyKey: idempotencyKey)
     }
 
     func run() async throws {
         let client = try server.client
-        let schema = try await client.get(ProgramCommand.path(program, "/schema", version: version)).document
         let read = try BatchInputs(
-            try InputFile.bytes(inputs), format: format ?? .init(file: inputs) ?? .csv, schema: schema,
-            common: try input.map(SubmissionDraft.pair))
+            try InputFile.bytes(inputs), format: format ?? .init(file: inputs) ?? .csv,
+            schema: try await options.schema(of: program, client), common: try input.map(SubmissionDraft.pair))
         let uploads = try await upload(read, client)
         var members: [String: JSONValue] = [
             "submissions": .array(read.entries.map { $0.draft.document(uploads: uploads) })
         ]
-        members["profile"] = profile.map(JSONValue.string)
-        members["version"] = version.map(JSONValue.integer)
-        members["priority"] = priority.map(JSONValue.string)
+        members["profile"] = options.profile.map(JSONValue.string)
+        members["version"] = options.version.map(JSONValue.integer)
+        members["priority"] = options.priority.map(JSONValue.string)
+        if together { members["together"] = true }
         var request = ClientRequest(
             .POST, ProgramCommand.path(program, "/batches"), body: .json(.object(members)))
-        request.repeatSafely(key: idempotencyKey ?? JobSubmitCommand.freshKey())
+        options.repeatSafely(&request)
         let answer = try await client.send(request)
         let id = try answer.document.text("id")
         guard wait || download != nil else { return try server.show(answer) { _ in "\(id)\n" } }
-        if !server.json { StandardError.line("batch \(id) of \(read.entries.count) jobs") }
-        let isShown = !server.json
-        let attendance = Attendance(
-            what: "batch \(id)", comeBack: "panal batch wait \(id)", isShown: isShown, cancel: nil)
-        let end = try await attendance.attended { try await BatchCommand.end(id, client, isShown: isShown) }
+        let (isShown, count) = (!server.json, read.entries.count)
+        let watch = Watch(.batch, id, client, isShown: isShown)
+        let end = try await watch.attended {
+            // Whoever reads this may press Ctrl-C.
+            if isShown { StandardError.line("batch \(id) of \(count) jobs") }
+            return try await watch.end()
+        }
         try await BatchCommand.tell(end, server, client, download: download)
     }
 

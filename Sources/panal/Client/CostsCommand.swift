@@ -77,25 +77,20 @@ struct CostsCommand: AsyncParsableCommand {
     static func values(_ answer: JSONValue) throws -> String {
         let month = answer["month"]?.text ?? ""
         let rows = try answer.list("profiles").map { [month] + row($0) { Humane.plain($0) } }
-        return ([["month", "profile", "jobs", "core_seconds", "earned", "cost"]] + rows).map { row in
-            row.map(DelimitedText.quoted).joined(separator: ",") + "\r\n"
-        }.joined()
+        return ([["month", "profile", "jobs", "core_seconds", "earned", "cost"]] + rows).map(DelimitedRecord.line)
+            .joined()
     }
 
     private static func itemTable(_ answer: JSONValue) throws -> Table {
-        var table = Table([
-            .flexible("item"), .fixed("unit"), .number("price"), .number("quantity"), .number("hours a day").optional,
-            .number("cost").optional,
-        ])
-        for item in try answer.list("items") {
-            table.add([
-                item["name"]?.text ?? "", item["unit"]?.text ?? "", item["price"]?.text ?? "",
-                item["quantity"]?.integer.map(String.init) ?? "",
-                item["unit"]?.text == "hour" ? item["hoursADay"]?.integer.map(String.init) ?? "" : "",
-                item["cost"]?.text ?? "",
+        Table(
+            of: try answer.list("items"),
+            [
+                .flexible("item") { $0["name"]?.text }, .fixed("unit"), .number("price"), .number("quantity"),
+                .number("hours a day") { item in
+                    item["unit"]?.text == "hour" ? item["hoursADay"]?.integer.map(String.init) : nil
+                }.optional,
+                .number("cost").optional,
             ])
-        }
-        return table
     }
 
     struct Items: AsyncParsableCommand {

@@ -24,11 +24,23 @@ struct CreditsCommand: AsyncParsableCommand {
         func validate() throws {
             if user != nil, group != nil { throw ValidationError("--user or --group: one of them") }
         }
+
+        /// What says whose account it is, with `others`.
+        func members(_ others: [String: JSONValue]) -> [String: JSONValue] {
+            var members = others
+            members["user"] = user.map(JSONValue.string)
+            members["group"] = group.map(JSONValue.string)
+            return members
+        }
+    }
+
+    static func owner(_ account: JSONValue) -> String? {
+        account["user"]?.text ?? account["group"]?.text.map { "group \($0)" }
     }
 
     static func details(_ account: JSONValue) -> String {
         var details = Details()
-        details.add("Account", account["user"]?.text ?? account["group"]?.text.map { "group \($0)" })
+        details.add("Account", owner(account))
         details.add("Balance", account["balance"]?.text)
         details.add("Set aside", account["held"]?.text)
         details.add("Paid this month", account["paidThisMonth"]?.text)
@@ -58,13 +70,12 @@ struct CreditsCommand: AsyncParsableCommand {
                 "user": account.user, "group": account.group, "limit": String(limit),
             ])
             try await server.ask(ClientRequest(.GET, "/api/v1/credits" + query)) { answer in
-                var table = Table([
-                    .fixed("at"), .fixed("kind"), .number("amount"), .number("balance"), .fixed("job").optional,
-                    .flexible("by").optional, .flexible("reason").optional,
-                ])
-                for entry in try answer.list("entries") {
-                    table.add(["at", "kind", "amount", "balance", "job", "by", "reason"].map { entry[$0]?.text ?? "" })
-                }
+                let table = Table(
+                    of: try answer.list("entries"),
+                    [
+                        .fixed("at"), .fixed("kind"), .number("amount"), .number("balance"), .fixed("job").optional,
+                        .flexible("by").optional, .flexible("reason").optional,
+                    ])
                 let text = CreditsCommand.details(answer)
                 return table.rows.isEmpty ? text : text + "\n" + table.text(width: Terminal.width)
             }
@@ -82,9 +93,7 @@ struct CreditsCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func carryOut(_ path: String) async throws {
-            var members: [String: JSONValue] = ["amount": .string(amount), "reason": .string(reason)]
-            members["user"] = account.user.map(JSONValue.string)
-            members["group"] = account.group.map(JSONValue.string)
+            let members = account.members(["amount": .string(amount), "reason": .string(reason)])
             let request = ClientRequest(.POST, path, body: .json(.object(members)))
             try await server.ask(request, CreditsCommand.details)
         }
@@ -109,20 +118,14 @@ struct CreditsCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.ask(ClientRequest(.GET, "/api/v1/credits/accounts")) { answer in
-                var table = Table([
-                    .flexible("account"), .number("balance"), .number("set aside").optional,
-                    .number("paid this month").optional, .number("budget").optional,
-                    .number("left of it").optional,
-                ])
-                for account in try answer.list("accounts") {
-                    table.add(
-                        [account["user"]?.text ?? account["group"]?.text.map { "group \($0)" } ?? ""]
-                            + ["balance", "held", "paidThisMonth", "budget", "leftOfBudget"].map {
-                                account[$0]?.text ?? ""
-                            })
-                }
-                return table.text(width: Terminal.width)
+            let columns: [ListColumn] = [
+                .flexible("account", CreditsCommand.owner), .number("balance"),
+                .number("set aside") { $0["held"]?.text }.optional,
+                .number("paid this month") { $0["paidThisMonth"]?.text }.optional, .number("budget").optional,
+                .number("left of it") { $0["leftOfBudget"]?.text }.optional,
+            ]
+            try await server.ask(ClientRequest(.GET, "/api/v1/credits/accounts")) {
+                Table(of: try $0.list("accounts"), columns).text(width: Terminal.width)
             }
         }
     }
@@ -144,9 +147,7 @@ struct CreditsCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            var members: [String: JSONValue] = ["amount": amount == "none" ? .null : .string(amount)]
-            members["user"] = account.user.map(JSONValue.string)
-            members["group"] = account.group.map(JSONValue.string)
+            let members = account.members(["amount": amount == "none" ? .null : .string(amount)])
             var request = ClientRequest(.PUT, "/api/v1/credits/budget", body: .json(.object(members)))
             request.isRepeatable = true
             try await server.ask(request) { answer in

@@ -18,14 +18,7 @@ struct GroupCommand: AsyncParsableCommand {
 
     /// A group's id by its name.
     static func id(of name: String, _ client: PanalClient) async throws -> String {
-        let groups = try await client.all("groups", of: "/api/v1/groups").list("groups")
-        guard let group = groups.first(where: { $0["name"]?.text == name }) else {
-            let known = groups.compactMap { $0["name"]?.text }.joined(separator: ", ")
-            throw ClientFailure(
-                .refused(status: 404),
-                "there is no group ‘\(name)’; " + (known.isEmpty ? "there are none" : "there are \(known)"))
-        }
-        return ClientRequest.escaped(try group.text("id"))
+        try await client.id(of: name, in: "groups", a: "group")
     }
 
     static func details(_ group: JSONValue) -> String {
@@ -46,21 +39,15 @@ struct GroupCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.showAll("groups", of: "/api/v1/groups") { answer in
-                var table = Table([
-                    .flexible("name"), .flexible("label"), .number("share"), .number("cores").optional,
-                    .number("waiting").optional, .fixed("id").optional,
+            try await server.showAll(
+                "groups", of: "/api/v1/groups",
+                [
+                    .flexible("name"), .flexible("label"),
+                    .number("share") { $0["share"]?.decimal.map(Humane.plain) },
+                    .number("cores") { $0["runningCores"]?.integer.map(String.init) }.optional,
+                    .number("waiting") { $0["queuedJobs"]?.integer.map(String.init) }.optional,
+                    .fixed("id").optional,
                 ])
-                for group in try answer.list("groups") {
-                    table.add([
-                        group["name"]?.text ?? "", group["label"]?.text ?? "",
-                        group["share"]?.decimal.map(Humane.plain) ?? "",
-                        group["runningCores"]?.integer.map(String.init) ?? "",
-                        group["queuedJobs"]?.integer.map(String.init) ?? "", group["id"]?.text ?? "",
-                    ])
-                }
-                return table.text(width: Terminal.width)
-            }
         }
     }
 

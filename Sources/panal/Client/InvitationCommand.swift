@@ -90,7 +90,7 @@ struct InvitationCommand: AsyncParsableCommand {
         func run() async throws {
             let client = try server.client
             for id in ids {
-                let request = ClientRequest(.DELETE, "/api/v1/invitations/\(ClientRequest.escaped(id))")
+                let request = ClientRequest(.DELETE, "/api/v1/invitations/\(PercentCoding.encoded(id))")
                 try await server.carryOut(request, client, "\(id) is taken back.")
             }
         }

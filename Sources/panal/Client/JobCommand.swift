@@ -8,10 +8,10 @@ struct JobCommand: AsyncParsableCommand {
         commandName: "job", abstract: "Run programs on a server, and fetch what they made.",
         subcommands: [
             JobSubmitCommand.self, List.self, Show.self, Wait.self, JobLogsCommand.self, Cancel.self,
-            JobDownloadCommand.self,
+            JobDownloadCommand.self, Keep.self, RemoveOutputs.self,
         ])
 
-    static func path(_ id: String, _ rest: String = "") -> String { "/api/v1/jobs/\(ClientRequest.escaped(id))\(rest)" }
+    static func path(_ id: String, _ rest: String = "") -> String { "/api/v1/jobs/\(PercentCoding.encoded(id))\(rest)" }
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -112,7 +112,7 @@ struct JobCommand: AsyncParsableCommand {
             let limit = timeout.map { ContinuousClock.now + .seconds($0) }
             var code: Int32 = 0
             for id in ids {
-                let watch = JobWatch(client: client, id: id, isShown: !server.json)
+                let watch = Watch(.job, id, client, isShown: !server.json)
                 let answer = try await watch.attended { try await watch.end(by: limit) }
                 let job = try answer.document
                 try server.show(answer) { _ in "\(id) \(JobText.line(job))\n" }
@@ -127,21 +127,65 @@ struct JobCommand: AsyncParsableCommand {
     }
 
     struct Cancel: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Cancel jobs.")
+        static let configuration = CommandConfiguration(
+            abstract: "Cancel jobs.", discussion: "With a job of a batch that waits to start together, the whole batch."
+        )
 
+        @OptionGroup var jobs: Jobs
+
+        func run() async throws {
+            try await jobs.each(.POST, "/cancel") { JobText.line($0) }
+        }
+    }
+
+    struct Keep: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Keep what jobs left, whatever its age.",
+            discussion: """
+                Where results are removed after some time, those that are kept stay. ‘panal job show’ says until when others do.
+
+                  panal job keep ID
+                  panal job keep ID --no-longer
+                """)
+
+        @Flag(help: "Not any more: it goes when its time comes, or within the hour where that has come already.")
+        var noLonger = false
+
+        @OptionGroup var jobs: Jobs
+
+        func run() async throws {
+            try await jobs.each(.PATCH, "", body: .json(["kept": .boolean(!noLonger)])) {
+                JobText.outputs($0) ?? "kept for good"
+            }
+        }
+    }
+
+    struct RemoveOutputs: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "remove-outputs", abstract: "Remove what jobs left: both streams and all result files.",
+            discussion: """
+                It cannot be had again. What the job was, used and came to stays, with the names and hashes of its files; a job that has not \
+                ended is to be cancelled first.
+                """)
+
+        @OptionGroup var jobs: Jobs
+
+        func run() async throws {
+            try await jobs.each(.DELETE, "/outputs") { JobText.outputs($0) ?? "there was nothing" }
+        }
+    }
+
+    /// Some jobs that the same is asked of.
+    struct Jobs: ParsableArguments {
         @Argument(help: "Ids.", completion: .custom { _, _, prefix in await Completions.jobs(prefix) })
         var ids: [String]
 
         @OptionGroup var server: ServerOptions
 
-        func run() async throws {
-            let client = try server.client
-            for id in ids {
-                var request = ClientRequest(.POST, JobCommand.path(id, "/cancel"))
-                // Twice is once.
-                request.isRepeatable = true
-                try server.show(try await client.send(request)) { "\(id) \(JobText.line($0))\n" }
-            }
+        func each(
+            _ method: HTTPMethod, _ rest: String, body: ClientRequest.Body = .none, _ text: (JSONValue) -> String
+        ) async throws {
+            try await server.each(ids, method, { JobCommand.path($0, rest) }, body: body) { "\($0) \(text($1))" }
         }
     }
 }

@@ -28,7 +28,7 @@ struct JobLogs: Sendable {
             for stream in streams { group.addTask { try await follow(stream) } }
             try await group.waitForAll()
         }
-        return try await JobWatch(client: client, id: id, isShown: false).end()
+        return try await Watch(.job, id, client, isShown: false).end()
     }
 
     private func follow(_ stream: Stream) async throws {
@@ -44,7 +44,7 @@ struct JobLogs: Sendable {
     }
 
     private func poll(_ stream: Stream, from start: Int) async throws {
-        let watch = JobWatch(client: client, id: id, isShown: false)
+        let watch = Watch(.job, id, client, isShown: false)
         var offset = start
         while true {
             // The state is asked for first: what was written before the end is then there to be read.

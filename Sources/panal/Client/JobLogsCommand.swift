@@ -36,6 +36,6 @@ struct JobLogsCommand: AsyncParsableCommand {
         let client = try options.client
         let logs = JobLogs(client: client, id: id, output: stdout || !stderr, error: stderr || !stdout)
         guard follow else { return try await logs.once() }
-        _ = try await JobWatch(client: client, id: id, isShown: true).attended { try await logs.follow() }
+        _ = try await Watch(.job, id, client, isShown: true).attended { try await logs.follow() }
     }
 }

@@ -34,17 +34,6 @@ struct JobSubmitCommand: AsyncParsableCommand {
         completion: .file(extensions: ["json"]))
     var inputs: String?
 
-    @Option(
-        help: "Hardware profile; the program's own when it is not given.",
-        completion: .custom { _, _, prefix in await Completions.profiles(prefix) })
-    var profile: String?
-
-    @Option(help: "Version of the program; the newest when it is not given.")
-    var version: Int?
-
-    @Option(help: "low, normal, high or opportunistic.", completion: .list(PriorityClass.allCases.map(\.rawValue)))
-    var priority: String?
-
     @Flag(help: "Only say what would become of it; ends with 77 when it would be refused.")
     var dryRun = false
 
@@ -59,11 +48,7 @@ struct JobSubmitCommand: AsyncParsableCommand {
         completion: .directory)
     var download: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "A name of your own for this submission: sent again with it, it is the same job.", valueName: "key"))
-    var idempotencyKey: String?
-
+    @OptionGroup var options: SubmitOptions
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
@@ -71,29 +56,15 @@ struct JobSubmitCommand: AsyncParsableCommand {
         if follow, server.json {
             throw ValidationError("--follow prints the job's output, --json its document: one of them")
         }
-        try Self.validate(priority: priority, idempotencyKey: idempotencyKey)
-    }
-
-    static func validate(priority: String?, idempotencyKey: String?) throws {
-        if let priority, PriorityClass(rawValue: priority) == nil {
-            let known = PriorityClass.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("--priority ‘\(priority)’ is none of \(known)")
-        }
-        if let key = idempotencyKey,
-            !(1...255).contains(key.utf8.count)
-                || !key.utf8.allSatisfy({ (33...126).contains($0) && $0 != 34 && $0 != 92 })
-        {
-            throw ValidationError("--idempotency-key is 1 to 255 visible ASCII characters without quotes")
-        }
     }
 
     private var isWaiting: Bool { wait || follow || download != nil }
 
     func run() async throws {
         let client = try server.client
-        let schema = try await client.get(ProgramCommand.path(program, "/schema", version: version)).document
         let draft = try SubmissionDraft(
-            schema: schema, values: try input.map(SubmissionDraft.pair), files: try file.map(SubmissionDraft.pair),
+            schema: try await options.schema(of: program, client), values: try input.map(SubmissionDraft.pair),
+            files: try file.map(SubmissionDraft.pair),
             document: try inputs.map(InputFile.object))
         let answer = try await submit(draft, client)
         let job = try answer.document
@@ -104,11 +75,12 @@ struct JobSubmitCommand: AsyncParsableCommand {
         }
         let id = try job.text("id")
         guard isWaiting else { return try server.show(answer) { _ in "\(id)\n" } }
-        let watch = JobWatch(client: client, id: id, isShown: !server.json)
-        let follow = follow
-        if !server.json, !(job["final"]?.flag ?? false) { StandardError.line("job \(id)") }
+        let watch = Watch(.job, id, client, isShown: !server.json)
+        let (follow, isShown, isOver) = (follow, !server.json, job["final"]?.flag == true)
         let end = try await watch.attended {
-            if job["final"]?.flag == true, !follow { return answer }
+            // Whoever reads this may press Ctrl-C.
+            if isShown, !isOver { StandardError.line("job \(id)") }
+            if isOver, !follow { return answer }
             return follow ? try await JobLogs(client: client, id: id).follow() : try await watch.end()
         }
         let ended = try end.document
@@ -125,21 +97,16 @@ struct JobSubmitCommand: AsyncParsableCommand {
 
     private func submit(_ draft: SubmissionDraft, _ client: PanalClient) async throws -> ClientAnswer {
         let query = ClientRequest.query([
-            "profile": profile, "version": version.map(String.init), "priority": priority,
+            "profile": options.profile, "version": options.version.map(String.init), "priority": options.priority,
             "dryRun": dryRun ? "true" : nil,
         ])
         let path = ProgramCommand.path(program, "/jobs") + query
         let upload = try draft.hasFiles ? Upload(draft.parts, label: program, isShown: !server.json) : nil
         var request = ClientRequest(.POST, path, body: upload.map { .form($0.form) } ?? .json(draft.document))
-        if dryRun { request.isRepeatable = true } else { request.repeatSafely(key: idempotencyKey ?? Self.freshKey()) }
+        if dryRun { request.isRepeatable = true } else { options.repeatSafely(&request) }
         // A short job's end comes with the answer; a longer one is waited for by its id, so that nothing is lost with the connection.
         if isWaiting { request.headers.add(name: "Prefer", value: "wait=1") }
         guard let upload else { return try await client.send(request) }
         return try await upload.while { try await client.send(request) }
-    }
-
-    static func freshKey() -> String {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in String(generator.next(), radix: 36) }.joined()
     }
 }

@@ -123,7 +123,7 @@ struct KeyCommand: AsyncParsableCommand {
             if isKept { try file.write(try file.read()) }
             let body: JSONValue = ["grace": .integer(grace)]
             let request = ClientRequest(
-                .POST, "/api/v1/keys/\(ClientRequest.escaped(id))/rotate", body: .json(body))
+                .POST, "/api/v1/keys/\(PercentCoding.encoded(id))/rotate", body: .json(body))
             let answer = try await server.client.send(request)
             let secret = try answer.document.text("secret")
             guard isKept, let name = choice.name else {
@@ -157,7 +157,7 @@ struct KeyCommand: AsyncParsableCommand {
         func run() async throws {
             let client = try server.client
             for id in ids {
-                let request = ClientRequest(.DELETE, "/api/v1/keys/\(ClientRequest.escaped(id))")
+                let request = ClientRequest(.DELETE, "/api/v1/keys/\(PercentCoding.encoded(id))")
                 try await server.carryOut(request, client, "\(id) is revoked.")
             }
         }

@@ -119,7 +119,7 @@ struct LoginCommand: AsyncParsableCommand {
 
     static func revoke(_ entry: ServerList.Entry) async throws {
         let client = PanalClient(address: try ServerAddress(entry.url), key: entry.key)
-        _ = try await client.send(ClientRequest(.DELETE, "/api/v1/keys/\(ClientRequest.escaped(entry.keyID))"))
+        _ = try await client.send(ClientRequest(.DELETE, "/api/v1/keys/\(PercentCoding.encoded(entry.keyID))"))
     }
 
     /// Whether the server does not know the key any more.

@@ -11,7 +11,7 @@ struct ProgramCommand: AsyncParsableCommand {
 
     /// Whose address names a program, and perhaps one of its versions.
     static func path(_ name: String, _ rest: String = "", version: Int? = nil) -> String {
-        "/api/v1/programs/\(ClientRequest.escaped(name))\(rest)"
+        "/api/v1/programs/\(PercentCoding.encoded(name))\(rest)"
             + ClientRequest.query(["version": version.map(String.init)])
     }
 

@@ -53,6 +53,19 @@ struct ServerOptions: ParsableArguments {
         try show(try await client.send(request), text)
     }
 
+    /// Asks the same of several things, one after the other, with a line for each. Doing it twice is doing it once.
+    func each(
+        _ ids: [String], _ method: HTTPMethod, _ path: (String) -> String, body: ClientRequest.Body = .none,
+        _ line: (String, JSONValue) -> String
+    ) async throws {
+        let client = try client
+        for id in ids {
+            var request = ClientRequest(method, path(id), body: body)
+            request.isRepeatable = true
+            try show(try await client.send(request)) { TextWidth.harmless(line(id, $0)) + "\n" }
+        }
+    }
+
     /// A list with the entries of all its pages: as a document when JSON was asked for, else what `text` makes of it.
     func showAll(_ name: String, of path: String, _ text: (JSONValue) throws -> String) async throws {
         let list = try await client.all(name, of: path)

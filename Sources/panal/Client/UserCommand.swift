@@ -17,13 +17,12 @@ struct UserCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.showAll("users", of: "/api/v1/users") { answer in
-                var table = Table([
-                    .flexible("name"), .fixed("role"), .fixed("status"), .number("since"), .fixed("id").optional,
+            try await server.showAll(
+                "users", of: "/api/v1/users",
+                [
+                    .flexible("name"), .fixed("role"), .fixed("status"),
+                    .number("since") { Humane.age(of: $0["created"]?.moment) }, .fixed("id").optional,
                 ])
-                for user in try answer.list("users") { table.add(UserCommand.row(user)) }
-                return table.text(width: Terminal.width)
-            }
         }
     }
 
@@ -53,7 +52,11 @@ struct UserCommand: AsyncParsableCommand {
     struct RoleCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "role", abstract: "Make somebody an administrator, or a user again.",
-            discussion: "  panal user role ana administrator")
+            discussion: """
+                Their keys stay good for what they were made for: an administrator signs in anew.
+
+                  panal user role ana administrator
+                """)
 
         @Argument(help: "The user's name.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
         var name: String
@@ -69,13 +72,6 @@ struct UserCommand: AsyncParsableCommand {
             let change = ClientRequest(.PATCH, "/api/v1/users/\(id)", body: .json(["role": .string(role)]))
             try server.show(try await client.send(change)) { "\(name) is \($0["role"]?.text ?? role).\n" }
         }
-    }
-
-    fileprivate static func row(_ user: JSONValue) -> [String] {
-        [
-            user["name"]?.text ?? "", user["role"]?.text ?? "", user["status"]?.text ?? "",
-            Humane.age(of: user["created"]?.moment), user["id"]?.text ?? "",
-        ]
     }
 
     struct Add: AsyncParsableCommand {
@@ -165,10 +161,6 @@ struct UserCommand: AsyncParsableCommand {
 
     /// The id behind a name.
     static func id(of name: String, _ client: PanalClient) async throws -> String {
-        let users = try await client.all("users", of: "/api/v1/users").list("users")
-        guard let user = users.first(where: { $0["name"]?.text == name }) else {
-            throw ClientFailure(.refused(status: 404), "there is no user ‘\(name)’")
-        }
-        return ClientRequest.escaped(try user.text("id"))
+        try await client.id(of: name, in: "users", a: "user")
     }
 }

@@ -20,7 +20,7 @@ struct WebhookCommand: AsyncParsableCommand {
         defaultSubcommand: List.self)
 
     private static func path(_ id: String, _ rest: String = "") -> String {
-        "/api/v1/webhooks/\(ClientRequest.escaped(id))\(rest)"
+        "/api/v1/webhooks/\(PercentCoding.encoded(id))\(rest)"
     }
 
     /// What came of a message, in words.

@@ -1,7 +1,7 @@
 /// Percent-encoding of URIs (RFC 3986) and of `application/x-www-form-urlencoded` (WHATWG URL).
-enum PercentCoding {
+package enum PercentCoding {
     /// The text that was meant; nil where a `%` is not followed by two hexadecimal digits or the bytes are not UTF-8.
-    static func decoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+    package static func decoded(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
         var bytes: [UInt8] = []
         var rest = Substring(text).utf8[...]
         while let byte = rest.popFirst() {
@@ -19,7 +19,7 @@ enum PercentCoding {
     }
 
     /// Every byte but the unreserved ones (RFC 3986 §2.3) and those of `also` as `%XX`.
-    static func encoded(_ text: String, also: String = "") -> String {
+    package static func encoded(_ text: String, also: String = "") -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in text.utf8 {
@@ -33,7 +33,7 @@ enum PercentCoding {
     }
 
     /// The pairs of a form or a query, in order. Nil where an escape cannot be read.
-    static func pairs(_ text: some StringProtocol) -> [(name: String, value: String)]? {
+    package static func pairs(_ text: some StringProtocol) -> [(name: String, value: String)]? {
         var pairs: [(String, String)] = []
         for pair in text.split(separator: "&") {
             let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
