@@ -10,7 +10,6 @@ package protocol BlobStore: UploadFiles {
 
     /// Brings a program's files together in a folder that nobody sees yet. Throws `ArchiveError` where an archive is refused.
     func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram
-    func hasProgram(_ content: ContentHash) async throws -> Bool
     /// A program's files as one tar archive, the same bytes each time; throws `BlobError.missing`.
     func program(_ content: ContentHash) async throws -> StoredBytes
 

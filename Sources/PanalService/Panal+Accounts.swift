@@ -69,13 +69,8 @@ extension Panal {
         try await changeUser(principal, user, status: status)
     }
 
-    /// Makes a user an administrator, or an administrator a user; administrators only, and at once. Throws `conflict` for the last
-    /// administrator.
-    package func setRole(_ principal: Principal, user: UserID, to role: Role) async throws -> User {
-        try await changeUser(principal, user, role: role)
-    }
-
-    /// Both at once, or one of them. Throws `changed` where the user is not as `expected`.
+    /// Status and role at once, or one of them; administrators only, and at once. Throws `conflict` for the last administrator, and
+    /// `changed` where the user is not as `expected`.
     package func changeUser(
         _ principal: Principal, _ id: UserID, status: UserStatus? = nil, role: Role? = nil,
         expecting expected: User? = nil

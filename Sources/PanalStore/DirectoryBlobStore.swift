@@ -46,10 +46,6 @@ package final class DirectoryBlobStore: BlobStore {
         }
     }
 
-    package func hasProgram(_ content: ContentHash) async throws -> Bool {
-        try await disk.run { [folder] in try Files.look(folder.programPath(content)) != nil }
-    }
-
     package func program(_ content: ContentHash) async throws -> StoredBytes {
         let path = folder.programPath(content)
         let archive = try await disk.run { [disk] in

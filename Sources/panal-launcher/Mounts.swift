@@ -103,7 +103,6 @@ enum Mounts {
         return (fields[0], fields[1], UInt(fields[2]), fields[3])
     }
 
-    static let processMagic: UInt64 = 0x9fa0
     static let tmpfsMagic: UInt64 = 0x0102_1994
     static let overlayMagic: UInt64 = 0x794c_7630
 }

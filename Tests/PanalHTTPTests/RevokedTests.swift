@@ -85,11 +85,14 @@ import Testing
         try await Site.listen(configuration: Self.silent) { site, port in
             let root = try #require(site.administrator.principal)
             let ben = try #require(site.other.principal)
-            _ = try await site.panal.setRole(root, user: ben.user, to: .administrator)
+            _ = try await site.panal.changeUser(root, ben.user, role: .administrator)
+            // A key that was made before is good for no more than it was.
+            let key = try await site.panal.createKey(
+                Principal(user: ben.user, name: ben.name, role: .administrator), label: "new", lifetime: nil)
             let job = try await site.job(Script(isEndless: true))
             let connection = try await Self.stream(
-                "/api/v1/jobs/\(job)/stdout", "Authorization: Bearer \(site.other.key)", port)
-            _ = try await site.panal.setRole(root, user: ben.user, to: .user)
+                "/api/v1/jobs/\(job)/stdout", "Authorization: Bearer \(key.secret)", port)
+            _ = try await site.panal.changeUser(root, ben.user, role: .user)
             #expect(try await connection.read { $0.text.hasSuffix(Self.lastChunk) }, "\(connection.text)")
             #expect(connection.text.contains("event: refused"))
         }

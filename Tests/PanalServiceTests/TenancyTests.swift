@@ -33,7 +33,7 @@ import Testing
         }
         await refused(.forbidden) { _ = try await panal.rights(ana, of: fixture.berta.user) }
         await refused(.forbidden) { _ = try await panal.setPool(ana, "local", isOpen: false) }
-        await refused(.forbidden) { _ = try await panal.setRole(ana, user: ana.user, to: .administrator) }
+        await refused(.forbidden) { _ = try await panal.changeUser(ana, ana.user, role: .administrator) }
         #expect(try await panal.members(fixture.admin, group.id).map(\.name) == ["berta"])
         #expect(try await panal.users(fixture.admin).filter { $0.role == .administrator }.map(\.name) == ["admin"])
     }
@@ -41,13 +41,13 @@ import Testing
     @Test func theLastAdministratorStaysOne() async throws {
         let fixture = try await ServiceFixture()
         let (panal, admin) = (fixture.panal, fixture.admin)
-        await refused(.conflict) { _ = try await panal.setRole(admin, user: admin.user, to: .user) }
-        _ = try await panal.setRole(admin, user: fixture.ana.user, to: .administrator)
+        await refused(.conflict) { _ = try await panal.changeUser(admin, admin.user, role: .user) }
+        _ = try await panal.changeUser(admin, fixture.ana.user, role: .administrator)
         _ = try await panal.setStatus(admin, user: fixture.ana.user, to: .disabled)
-        await refused(.conflict) { _ = try await panal.setRole(admin, user: admin.user, to: .user) }
+        await refused(.conflict) { _ = try await panal.changeUser(admin, admin.user, role: .user) }
         _ = try await panal.setStatus(admin, user: fixture.ana.user, to: .available)
-        #expect(try await panal.setRole(admin, user: admin.user, to: .user).role == .user)
-        await refused(.notFound) { _ = try await panal.setRole(admin, user: .make(at: fixture.clock.now()), to: .user) }
+        #expect(try await panal.changeUser(admin, admin.user, role: .user).role == .user)
+        await refused(.notFound) { _ = try await panal.changeUser(admin, .make(at: fixture.clock.now()), role: .user) }
     }
 
     @Test func namesThatAreNotKnownAreRefused() async throws {

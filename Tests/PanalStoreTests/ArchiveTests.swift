@@ -135,7 +135,7 @@ private let builder = """
         let tree = try fixture.folder.tree("data/programs").map { $0.replacing(content.hex, with: "P") }
         #expect(tree == ["P 555", "P/bin 555", "P/bin/tool 555", "P/data 555", "P/data/ñandú.txt 444"])
         #expect(try fixture.folder.tree("data/temporary") == [])
-        #expect(try await fixture.blobs.hasProgram(content))
+        #expect(try await fixture.blobs.program(content).size > 0)
     }
 
     /// Formats agree on the content's hash; another manifest or entry is another program.
@@ -152,7 +152,7 @@ private let builder = """
         // Two programs without their files, and then none.
         let later = Timestamp(Date(timeIntervalSinceNow: 60))
         #expect(try await fixture.blobs.removePrograms(except: [first], before: later) == 2)
-        #expect(try await fixture.blobs.hasProgram(first))
+        #expect(try await fixture.blobs.program(first).size > 0)
     }
 
     /// What is refused, with a part of the message that names the entry or the cause.

@@ -58,7 +58,7 @@ import Testing
         for (number, input) in inputs.enumerated() {
             #expect(try await blobs.blob(input).all() == Array("input \(number)".utf8))
         }
-        #expect(try await blobs.hasProgram(program))
+        #expect(try await blobs.program(program).size > 0)
         let script = path + "/" + ContentLayout.program(program) + "/run.sh"
         #expect(FileManager.default.isExecutableFile(atPath: script))
         try store.close()

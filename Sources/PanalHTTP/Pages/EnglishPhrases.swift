@@ -12,13 +12,12 @@ let englishPhrases: [Phrase: String] = [
     .administrator: "administrator", .changePassword: "Change password", .oldPassword: "Present password",
     .newPassword: "New password", .newPasswordAgain: "New password again",
     .passwordHint: "At least 10 characters. All your sessions end, this one too.",
-    .passwordChanged: "The password is changed. Sign in with the new one.",
     .passwordsDiffer: "The two new passwords differ.", .apiKeys: "Keys for programs",
     .apiKeysIntroduction: "A key lets a program use the API in your name: Authorization: Bearer pnl_…",
     .keyLabel: "What it is for", .keyDays: "Days that it holds", .keyDaysHint: "Empty: until you revoke it.",
     .makeKey: "Make key", .newKey: "Your new key",
     .shownOnce: "This is shown only now. Copy it; Panal keeps no readable copy.", .revoke: "Revoke",
-    .revokeKeyNamed: "Revoke key %1", .keyRevoked: "The key is revoked.", .made: "made",
+    .revokeKeyNamed: "Revoke key %1", .made: "made",
     .holdsUntil: "holds until %1", .holdsForever: "holds until revoked",
 
     .keyGoodFor: "Good for", .lastUsed: "last used %1", .neverUsed: "never used",
@@ -138,7 +137,7 @@ let englishPhrases: [Phrase: String] = [
     .asTable: "As a table (CSV)", .creditMovements: "What moved", .creditMovement: "Movement", .creditWhen: "When",
     .creditAmount: "Credits", .creditReason: "Reason", .creditGranted: "granted", .creditWithdrawn: "taken back",
     .creditHeld: "set aside", .creditSettled: "settled, the rest given back", .creditRefunded: "given back",
-    .atMostCredits: "at most %1 credits", .someCredits: "%1 credits", .creditFree: "free",
+    .atMostCredits: "at most %1 credits", .someCredits: "%1 credits",
     .notEnoughCredit: "There is not enough credit: at most %1 are needed, and %2 are there.",
 
     .administration: "Administration", .settings: "Settings",

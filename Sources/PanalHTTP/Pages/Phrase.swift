@@ -7,9 +7,9 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case skipToContent, mainNavigation, programs, jobs, publish, users, signIn, signOut, footer, goBack, requestNumber
     // Signing in and the account.
     case signInIntroduction, userName, password, wrongSignIn, tooManyTries, userNotAvailable, account, signedInAs
-    case administrator, changePassword, oldPassword, newPassword, newPasswordAgain, passwordHint, passwordChanged
+    case administrator, changePassword, oldPassword, newPassword, newPasswordAgain, passwordHint
     case passwordsDiffer, apiKeys, apiKeysIntroduction, keyLabel, keyDays, keyDaysHint, makeKey, newKey, shownOnce
-    case revoke, revokeKeyNamed, keyRevoked, made, holdsUntil, holdsForever
+    case revoke, revokeKeyNamed, made, holdsUntil, holdsForever
     case keyGoodFor, lastUsed, neverUsed, scopeRead, scopeJobs, scopePrograms, scopeAccount, scopeAdministration
     case signUp, signUpInstead, signInInstead, signUpIntroduction, signUpClosed, signUpPasswordHint, passwordAgain
     case invitation, invitationNeeded, invitationOptional, invitationNotValid
@@ -50,7 +50,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case monthlyBudget, leftOfBudget, month, anyMonth, noUse, coreTime, cost, paid, total, asTable
     case creditMovements, creditMovement, creditWhen, creditAmount, creditReason, creditGranted, creditWithdrawn,
         creditHeld
-    case creditSettled, creditRefunded, atMostCredits, someCredits, creditFree, notEnoughCredit
+    case creditSettled, creditRefunded, atMostCredits, someCredits, notEnoughCredit
     // Administration.
     case administration, settings, settingsIntroduction, settingStandard, settingsSaved
     case accountOf, noAccounts, giveOrTake, reasonHint, give, takeBack, accountStandsAt, budgetSet

@@ -12,13 +12,12 @@ let spanishPhrases: [Phrase: String] = [
     .administrator: "administrador", .changePassword: "Cambiar la contraseña", .oldPassword: "Contraseña actual",
     .newPassword: "Contraseña nueva", .newPasswordAgain: "Contraseña nueva otra vez",
     .passwordHint: "Al menos 10 caracteres. Se cierran todas tus sesiones, también esta.",
-    .passwordChanged: "La contraseña ha cambiado. Entra con la nueva.",
     .passwordsDiffer: "Las dos contraseñas nuevas no coinciden.", .apiKeys: "Claves para programas",
     .apiKeysIntroduction: "Con una clave un programa usa la API en tu nombre: Authorization: Bearer pnl_…",
     .keyLabel: "Para qué es", .keyDays: "Días que vale", .keyDaysHint: "Vacío: hasta que la revoques.",
     .makeKey: "Crear clave", .newKey: "Tu clave nueva",
     .shownOnce: "Se muestra solo ahora. Cópiala: Panal no guarda ninguna copia legible.", .revoke: "Revocar",
-    .revokeKeyNamed: "Revocar la clave %1", .keyRevoked: "La clave está revocada.", .made: "creada",
+    .revokeKeyNamed: "Revocar la clave %1", .made: "creada",
     .holdsUntil: "vale hasta %1", .holdsForever: "vale hasta que se revoque",
 
     .keyGoodFor: "Sirve para", .lastUsed: "usada por última vez %1", .neverUsed: "nunca usada",
@@ -148,7 +147,7 @@ let spanishPhrases: [Phrase: String] = [
     .asTable: "Como tabla (CSV)", .creditMovements: "Movimientos", .creditMovement: "Movimiento", .creditWhen: "Cuándo",
     .creditAmount: "Créditos", .creditReason: "Motivo", .creditGranted: "concedido", .creditWithdrawn: "retirado",
     .creditHeld: "apartado", .creditSettled: "liquidado, el resto devuelto", .creditRefunded: "devuelto",
-    .atMostCredits: "como mucho %1 créditos", .someCredits: "%1 créditos", .creditFree: "gratis",
+    .atMostCredits: "como mucho %1 créditos", .someCredits: "%1 créditos",
     .notEnoughCredit: "No hay crédito suficiente: hacen falta como mucho %1 y hay %2.",
 
     .administration: "Administración", .settings: "Ajustes",
