@@ -5,12 +5,9 @@
 package struct Identifier<Subject>: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let text: String
 
-    private static var alphabet: [UInt8] { Array("0123456789abcdefghjkmnpqrstvwxyz".utf8) }
-
     /// Reads an identifier back; nil when `text` is not 20 characters of the alphabet.
     package init?(_ text: String) {
-        let alphabet = Self.alphabet
-        guard text.utf8.count == 20, text.utf8.allSatisfy({ alphabet.contains($0) }) else { return nil }
+        guard text.utf8.count == 20, text.utf8.allSatisfy({ isInAlphabet[Int($0)] }) else { return nil }
         self.text = text
     }
 
@@ -20,7 +17,6 @@ package struct Identifier<Subject>: Hashable, Comparable, Sendable, CustomString
 
     /// A new identifier made at `now`.
     package static func make(at now: Timestamp, using generator: inout some RandomNumberGenerator) -> Self {
-        let alphabet = alphabet
         let milliseconds = UInt64(clamping: now.microseconds / 1_000)
         let random = generator.next()
         var letters: [UInt8] = []
@@ -41,6 +37,10 @@ package struct Identifier<Subject>: Hashable, Comparable, Sendable, CustomString
     package static func < (left: Self, right: Self) -> Bool { left.text < right.text }
     package var description: String { text }
 }
+
+/// Not of the generic type, which can keep nothing.
+private let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+private let isInAlphabet = (0...255).map { alphabet.contains(UInt8($0)) }
 
 extension Identifier: Codable {
     package init(from decoder: any Decoder) throws {

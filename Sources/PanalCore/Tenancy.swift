@@ -64,9 +64,11 @@ package struct Tenancy: Hashable, Sendable {
 
     /// What holds for somebody.
     package func rights(of user: UserID) -> Restriction {
-        Restriction.effective(
-            own: restrictions[.user(user)] ?? .none,
-            groups: groups(of: user).map { restrictions[.group($0.id)] ?? .none })
+        let own = restrictions[.user(user)] ?? .none
+        let groups = groups(of: user).compactMap { restrictions[.group($0.id)] }
+        // For most users, and asked for each job of a list.
+        guard !groups.isEmpty else { return own }
+        return Restriction.effective(own: own, groups: groups)
     }
 
     /// Users for whom something other than nothing may hold.

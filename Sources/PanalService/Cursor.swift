@@ -16,14 +16,28 @@ struct Cursor: Hashable {
 
     func text(of scope: String, key: SymmetricKey) -> String {
         let content = Array(place.utf8)
-        let text = Data(Self.code(content, scope, key) + content).base64EncodedString()
-        return text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        let text = Data(Self.code(content, scope, key) + content).base64EncodedString().utf8
+        let letters = text.lazy.filter { $0 != UInt8(ascii: "=") }.map { byte in
+            switch byte {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: byte
+            }
+        }
+        return String(decoding: Array(letters), as: UTF8.self)
     }
 
     /// Throws ``foreign``.
     init(reading text: String, of scope: String, key: SymmetricKey) throws {
-        let plain = text.replacing("-", with: "+").replacing("_", with: "/")
-        let padded = plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)
+        let plain = text.utf8.prefix(Self.longest + 1).map { byte in
+            switch byte {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: byte
+            }
+        }
+        let padding = [UInt8](repeating: UInt8(ascii: "="), count: (4 - plain.count % 4) % 4)
+        let padded = String(decoding: plain + padding, as: UTF8.self)
         guard text.utf8.count <= Self.longest, let data = Data(base64Encoded: padded), data.count > Self.codeBytes
         else {
             throw Self.foreign

@@ -203,6 +203,9 @@ final class JobRunner: Sendable {
         if let attempt { await executor.cancel(attempt) }
     }
 
+    /// Whether a signal of the job's end is still to come.
+    func isLive(_ job: JobID) -> Bool { state.withLock { $0.live[job] != nil } }
+
     func waitingReport(of job: JobID) async -> WaitingReport? {
         guard let ticket = state.withLock({ $0.live[job]?.ticket }) else { return nil }
         return await scheduler.waitingReport(ticket)

@@ -53,10 +53,15 @@ extension Panal {
             trace: TraceContext.current?.header)
     }
 
-    /// The job as it is when it ends or when `atMost` has passed, whichever comes first.
-    package func wait(_ principal: Principal, job id: JobID, atMost: Duration) async throws -> Job {
+    /// The job as it is when it ends or when `atMost` has passed, whichever comes first. `isNew` where `principal` has submitted it in
+    /// this moment, so that nobody has to look whose it is.
+    package func wait(
+        _ principal: Principal, job id: JobID, atMost: Duration, isNew: Bool = false
+    ) async throws -> Job {
         guard atMost > .zero else { return try await job(principal, id) }
         return try await signals.waiting(for: id, until: .now + atMost) { waiter in
+            // A job that is still carried out ends after the registration, and is not looked at before that.
+            if isNew, runner?.isLive(id) == true, await !waiter.next() { return try await self.job(principal, id) }
             // After the registration: an end before it is seen here, an end after it is signalled.
             while true {
                 let job = try await owned(id, principal)

@@ -54,6 +54,10 @@ extension Row {
         }
     }
 
+    func usage(_ column: Int) throws -> ResourceUsage { try ResourceUsage(compact: text(column)) ?? document(column) }
+    func outcome(_ column: Int) throws -> Outcome { try Outcome(compact: text(column)) ?? document(column) }
+    func numbers(_ column: Int) throws -> [Int] { try [Int](compact: text(column)) ?? document(column) }
+
     /// As `document`; most lists are empty, and that is said without a decoder.
     func list<Element: Decodable>(_ column: Int) throws -> [Element] {
         try text(column) == "[]" ? [] : try document(column)
@@ -71,7 +75,9 @@ extension Row {
 }
 
 enum JSONText {
-    static func of(_ value: some Encodable) throws -> String {
+    static func of(_ value: some Encodable) throws -> String { try encoded(value) }
+
+    static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)

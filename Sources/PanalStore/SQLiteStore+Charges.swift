@@ -3,9 +3,11 @@ package import PanalCore
 
 /// What jobs are charged with: holds and their ends, always inside of the transaction that stores the job's own state.
 extension SQLiteStore {
-    private static let columns = """
-        payer, core_hour, memory_hour, most_millicores, most_memory, most_time, hold, ended, core_time, memory_time, cost, paid
+    static let chargeColumns = """
+        payer, core_hour, memory_hour, most_millicores, most_memory, most_time, hold, job_charges.ended, core_time, memory_time,
+        cost, paid
         """
+    static let chargeColumnCount = 12
 
     /// Why the job cannot be paid; nil when it can be, and where nothing is to be set aside.
     static func refusal(of job: Job, _ database: Database) throws -> LedgerRefusal? {
@@ -68,19 +70,24 @@ extension SQLiteStore {
     }
 
     static func charge(of job: JobID, _ database: Database) throws -> JobCharge? {
-        let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM job_charges WHERE job = ?")
-        return try Row.fetchOne(statement, arguments: [job.text]).map { row in
-            JobCharge(
-                payer: try row.account(0), price: Price(coreHour: try row.long(1), memoryHour: try row.long(2)),
-                millicores: try row.integer(3), memory: try row.integer(4), longest: try row.long(5),
-                hold: try row.credits(6),
-                settlement: try row.optional(7, row.moment).map { ended in
-                    JobCharge.Settlement(
-                        at: ended,
-                        use: MeteredUse(coreMicroseconds: try row.long(8), memoryMicroseconds: try row.long(9)),
-                        cost: try row.credits(10), paid: try row.credits(11))
-                })
-        }
+        let statement = try database.cachedStatement(sql: "SELECT \(chargeColumns) FROM job_charges WHERE job = ?")
+        return try Row.fetchOne(statement, arguments: [job.text]).map { try charge($0, from: 0) }
+    }
+
+    /// Reads `chargeColumns`, of which `first` is the first.
+    static func charge(_ row: Row, from first: Int) throws -> JobCharge {
+        JobCharge(
+            payer: try row.account(first),
+            price: Price(coreHour: try row.long(first + 1), memoryHour: try row.long(first + 2)),
+            millicores: try row.integer(first + 3), memory: try row.integer(first + 4),
+            longest: try row.long(first + 5), hold: try row.credits(first + 6),
+            settlement: try row.optional(first + 7, row.moment).map { ended in
+                JobCharge.Settlement(
+                    at: ended,
+                    use: MeteredUse(
+                        coreMicroseconds: try row.long(first + 8), memoryMicroseconds: try row.long(first + 9)),
+                    cost: try row.credits(first + 10), paid: try row.credits(first + 11))
+            })
     }
 
     private static func changeHeld(of account: LedgerAccount, by amount: Credits, _ database: Database) throws {

@@ -2,10 +2,18 @@ import GRDB
 package import PanalCore
 
 let jobColumns = """
-    id, owner, program, program_name, version, profile, state, submitted, started, ended, fields, outcome, usage, cores, message,
-    output_bytes, output_truncated, error_bytes, error_truncated, priority, attempt, kept, expires, removed, removal,
-    removed_bytes, removed_files
+    jobs.id, jobs.owner, jobs.program, program_name, version, jobs.profile, state, submitted, started, jobs.ended, fields,
+    jobs.outcome, usage, cores, message, output_bytes, output_truncated, error_bytes, error_truncated, jobs.priority, attempt,
+    kept, expires, removed, removal, removed_bytes, removed_files
     """
+
+/// A job with its charge, and whether it has left files.
+private let wholeJobs = """
+    SELECT \(jobColumns), \(SQLiteStore.chargeColumns), EXISTS (SELECT 1 FROM job_files WHERE job_files.job = jobs.id)
+    FROM jobs LEFT JOIN job_charges ON job_charges.job = jobs.id
+    """
+
+private let oneJob = "\(wholeJobs) WHERE jobs.id = ?"
 
 extension SQLiteStore {
     package func job(_ id: JobID) async throws -> Job? {
@@ -13,37 +21,54 @@ extension SQLiteStore {
     }
 
     package func jobs(_ query: JobQuery) async throws -> [Job] {
-        try await pool.read { database in
-            var conditions: [String] = []
-            var arguments: StatementArguments = []
-            func require(_ condition: String, _ value: String) {
-                conditions.append(condition)
-                arguments += [value]
-            }
-            if let owner = query.owner { require("owner = ?", owner.text) }
-            if let program = query.program { require("program_name = ?", program) }
-            if let state = query.state { require("state = ?", state.rawValue) }
-            if let before = query.before {
-                // Where that job is gone, what was submitted before its moment.
-                conditions.append(
-                    """
-                    position < coalesce((SELECT position FROM jobs WHERE id = ?),
-                        (SELECT max(position) + 1 FROM jobs WHERE submitted < ?), 0)
-                    """)
-                arguments += [before.job.text, before.submitted.microseconds]
-            }
-            let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-            arguments += [query.limit]
-            let statement = try database.cachedStatement(
-                sql: "SELECT \(jobColumns) FROM jobs \(filter) ORDER BY position DESC LIMIT ?")
-            var jobs = try Row.fetchAll(statement, arguments: arguments).map { try Job(row: $0) }
-            for place in jobs.indices {
-                jobs[place].charge = try Self.charge(of: jobs[place].id, database)
-                guard jobs[place].state.isFinal else { continue }
-                jobs[place].files = try Self.files(of: jobs[place].id, database)
-            }
-            return jobs
+        // What is found by an index, row by row, is there sooner than a thread that would look for it. A transaction is not needed: all
+        // but files is read by one statement, and files come with a job's end.
+        if query.program == nil, query.state == nil, query.limit <= 64 { return try look { try Self.jobs(query, $0) } }
+        return try await pool.read { try Self.jobs(query, $0) }
+    }
+
+    private static func jobs(_ query: JobQuery, _ database: Database) throws -> [Job] {
+        var conditions: [String] = []
+        var arguments: StatementArguments = []
+        func require(_ condition: String, _ value: String) {
+            conditions.append(condition)
+            arguments += [value]
         }
+        if let owner = query.owner { require("jobs.owner = ?", owner.text) }
+        if let program = query.program { require("program_name = ?", program) }
+        if let state = query.state { require("state = ?", state.rawValue) }
+        if let before = query.before {
+            // Where that job is gone, what was submitted before its moment.
+            conditions.append(
+                """
+                position < coalesce((SELECT position FROM jobs WHERE id = ?),
+                    (SELECT max(position) + 1 FROM jobs WHERE submitted < ?), 0)
+                """)
+            arguments += [before.job.text, before.submitted.microseconds]
+        }
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        arguments += [query.limit]
+        let statement = try database.cachedStatement(sql: "\(wholeJobs) \(filter) ORDER BY position DESC LIMIT ?")
+        return try whole(statement, arguments, database)
+    }
+
+    /// Reads what `wholeJobs` finds.
+    private static func whole(
+        _ statement: Statement, _ arguments: StatementArguments, _ database: Database
+    ) throws -> [Job] {
+        var jobs: [Job] = []
+        var withFiles: [Int] = []
+        // Row by row out of SQLite, without a copy of each value between.
+        let rows = try Row.fetchCursor(statement, arguments: arguments)
+        while let row = try rows.next() {
+            var job = try Job(row: row)
+            let next = Job.columnCount
+            job.charge = try row.optional(next) { _ in try charge(row, from: next) }
+            if job.state.isFinal, try row.flag(next + chargeColumnCount) { withFiles.append(jobs.count) }
+            jobs.append(job)
+        }
+        for place in withFiles { jobs[place].files = try files(of: jobs[place].id, database) }
+        return jobs
     }
 
     package func events(of job: JobID) async throws -> [JobEvent] {
@@ -87,9 +112,10 @@ extension SQLiteStore {
         let isEnd = changes.contains(where: \.state.isFinal)
         return try await write(isEnd ? .synchronized : .written) { [self] database in
             try checkLease(database)
-            if let attempt, try !Self.isNewest(attempt, database) { return nil }
-            guard try Self.state(of: job, database) == expected else { return nil }
-            return try Self.take(changes, from: expected, with: job, database)
+            guard let stored = try Self.standing(of: job, database), stored.state == expected,
+                attempt == nil || attempt == stored.attempt
+            else { return nil }
+            return try Self.take(changes, with: stored, database)
         }
     }
 
@@ -97,31 +123,31 @@ extension SQLiteStore {
         let isEnd = changes.contains(where: \.state.isFinal)
         return try await write(isEnd ? .synchronized : .written) { [self] database in
             try checkLease(database)
-            for job in jobs where try Self.state(of: job, database) != expected { return false }
-            for job in jobs { _ = try Self.take(changes, from: expected, with: job, database) }
+            var standing: [Standing] = []
+            for job in jobs {
+                guard let stored = try Self.standing(of: job, database), stored.state == expected else { return false }
+                standing.append(stored)
+            }
+            for stored in standing { _ = try Self.take(changes, with: stored, database) }
             return true
         }
     }
 
-    private static func state(of job: JobID, _ database: Database) throws -> JobState? {
-        let statement = try database.cachedStatement(sql: "SELECT state FROM jobs WHERE id = ?")
-        return try Row.fetchOne(statement, arguments: [job.text])?.word(0)
-    }
-
-    /// All steps that a job in state `first` makes at once, with what its end brings with it; the state that it is then in.
+    /// All steps that a job makes at once, with what its end brings with it; the state that it is then in.
     private static func take(
-        _ changes: [JobChange], from first: JobState, with job: JobID, _ database: Database
+        _ changes: [JobChange], with stored: Standing, _ database: Database
     ) throws -> JobState {
-        var state = first
+        var state = stored.state
         for change in changes {
             guard state.next.contains(change.state) else {
                 throw StoreError.forbiddenChange(from: state, to: change.state)
             }
             state = change.state
         }
+        let job = stored.attempt.job
         try apply(changes, to: job, database)
         if state.isFinal, let last = changes.last {
-            try forgetSecrets(of: job, database)
+            if stored.hasSecrets { try forgetSecrets(of: job, database) }
             try settle(job, last, database)
         }
         return state
@@ -150,12 +176,29 @@ extension SQLiteStore {
         }
     }
 
-    private static func isNewest(_ attempt: AttemptID, _ database: Database) throws -> Bool {
-        // As text: it may be larger than SQLite's numbers.
+    private struct Standing {
+        var state: JobState
+        /// The newest.
+        var attempt: AttemptID
+        /// Of any attempt.
+        var hasSecrets: Bool
+    }
+
+    /// How a job stands before a change; nil where it is not there.
+    private static func standing(of job: JobID, _ database: Database) throws -> Standing? {
+        // The nonce as text: it may be larger than SQLite's numbers.
         let statement = try database.cachedStatement(
-            sql: "SELECT number, specification -> '$.nonce' FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
-        guard let row = try Row.fetchOne(statement, arguments: [attempt.job.text]) else { return false }
-        return try row.integer(0) == attempt.number && row.text(1) == String(attempt.nonce)
+            sql: """
+                SELECT state, number, specification -> '$.nonce', number > 1 OR coalesce(specification ->> '$.hasSecrets', 1)
+                FROM jobs JOIN attempts ON attempts.job = jobs.id WHERE jobs.id = ? ORDER BY number DESC LIMIT 1
+                """)
+        return try Row.fetchOne(statement, arguments: [job.text]).map { row in
+            let nonce = try row.text(2)
+            guard let number = UInt64(nonce) else { throw StoreError.damaged("‘\(nonce)’ is no nonce of an attempt") }
+            return Standing(
+                state: try row.word(0), attempt: AttemptID(job: job, number: try row.integer(1), nonce: number),
+                hasSecrets: try row.flag(3))
+        }
     }
 
     /// The newest attempt's work, under another number and nonce.
@@ -178,38 +221,38 @@ extension SQLiteStore {
     private static func apply(_ changes: [JobChange], to job: JobID, _ database: Database) throws {
         guard let last = changes.last else { return }
         let started = changes.last(where: { $0.started != nil })?.started
-        let cores = changes.last(where: { $0.cores != nil })?.cores
-        try database.cachedStatement(
-            sql: """
-                UPDATE jobs SET state = ?, message = ?, started = coalesce(?, started), ended = ?,
-                    cores = coalesce(?, cores) WHERE id = ?
-                """
-        ).execute(arguments: [
-            last.state.rawValue, last.message, started?.microseconds,
-            last.state.isFinal ? last.at.microseconds : nil, try cores.map { try JSONText.of($0) }, job.text,
-        ])
-        for change in changes {
-            if let result = change.result { try store(result, of: job, database) }
-            if let retry = change.retry { try insertRetry(retry, database) }
-            try insertEvent(change, job, database)
-            try announce(change, of: job, database)
+        let cores = try changes.last(where: { $0.cores != nil })?.cores.map { try JSONText.of($0) }
+        let ended = last.state.isFinal ? last.at.microseconds : nil
+        let result = changes.last(where: { $0.result != nil })?.result
+        if let result {
+            try database.cachedStatement(
+                sql: """
+                    UPDATE jobs SET state = ?, message = ?, started = coalesce(?, started), ended = ?,
+                        cores = coalesce(?, cores), outcome = ?, usage = ?, output_bytes = ?, output_truncated = ?,
+                        error_bytes = ?, error_truncated = ? WHERE id = ?
+                    """
+            ).execute(arguments: [
+                last.state.rawValue, last.message, started?.microseconds, ended, cores,
+                try JSONText.of(result.outcome), try result.usage.map { try JSONText.of($0) }, result.output.bytes,
+                result.output.truncated, result.error.bytes, result.error.truncated, job.text,
+            ])
+        } else {
+            try database.cachedStatement(
+                sql: """
+                    UPDATE jobs SET state = ?, message = ?, started = coalesce(?, started), ended = ?,
+                        cores = coalesce(?, cores) WHERE id = ?
+                    """
+            ).execute(arguments: [last.state.rawValue, last.message, started?.microseconds, ended, cores, job.text])
         }
-    }
-
-    private static func store(_ result: JobResult, of job: JobID, _ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                UPDATE jobs SET outcome = ?, usage = ?, output_bytes = ?, output_truncated = ?, error_bytes = ?,
-                    error_truncated = ? WHERE id = ?
-                """
-        ).execute(arguments: [
-            try JSONText.of(result.outcome), try result.usage.map { try JSONText.of($0) }, result.output.bytes,
-            result.output.truncated, result.error.bytes, result.error.truncated, job.text,
-        ])
-        for file in result.files {
+        for file in result?.files ?? [] {
             try database.cachedStatement(sql: "INSERT INTO job_files VALUES (?, ?, ?, ?)").execute(arguments: [
                 job.text, file.path, file.bytes, file.content.hex,
             ])
+        }
+        try insert(changes, of: job, database)
+        for change in changes {
+            if let retry = change.retry { try insertRetry(retry, database) }
+            try announce(change, of: job, database)
         }
     }
 
@@ -230,17 +273,21 @@ extension SQLiteStore {
         }
     }
 
-    static func insertEvent(_ change: JobChange, _ job: JobID, _ database: Database) throws {
-        try database.cachedStatement(sql: "INSERT INTO job_events (job, at, state, message) VALUES (?, ?, ?, ?)")
-            .execute(arguments: [job.text, change.at.microseconds, change.state.rawValue, change.message])
+    /// Its events, in their order.
+    static func insert(_ changes: [JobChange], of job: JobID, _ database: Database) throws {
+        guard !changes.isEmpty else { return }
+        let rows = Array(repeating: "(?, ?, ?, ?)", count: changes.count).joined(separator: ", ")
+        var arguments: [(any DatabaseValueConvertible)?] = []
+        for change in changes {
+            arguments += [job.text, change.at.microseconds, change.state.rawValue, change.message]
+        }
+        try database.cachedStatement(sql: "INSERT INTO job_events (job, at, state, message) VALUES \(rows)")
+            .execute(arguments: StatementArguments(arguments))
     }
 
     static func job(_ id: JobID, _ database: Database) throws -> Job? {
-        let statement = try database.cachedStatement(sql: "SELECT \(jobColumns) FROM jobs WHERE id = ?")
-        guard var job = try Row.fetchOne(statement, arguments: [id.text]).map({ try Job(row: $0) }) else { return nil }
-        if job.state.isFinal { job.files = try files(of: id, database) }
-        job.charge = try charge(of: id, database)
-        return job
+        let statement = try database.cachedStatement(sql: oneJob)
+        return try whole(statement, [id.text], database).first
     }
 
     private static func files(of job: JobID, _ database: Database) throws -> [JobFile] {
@@ -263,8 +310,8 @@ extension Job {
             priority: try row.word(19), attempt: try row.integer(20), state: try row.word(6),
             submitted: try row.moment(7), started: try row.optional(8, row.moment),
             ended: try row.optional(9, row.moment), fields: try row.list(10),
-            outcome: try row.optional(11, row.document), usage: try row.optional(12, row.document),
-            cores: try row.optional(13, row.document), message: try row.optional(14, row.text),
+            outcome: try row.optional(11, row.outcome), usage: try row.optional(12, row.usage),
+            cores: try row.optional(13, row.numbers), message: try row.optional(14, row.text),
             output: StreamState(bytes: try row.integer(15), truncated: try row.flag(16)),
             error: StreamState(bytes: try row.integer(17), truncated: try row.flag(18)))
         keeping = OutputKeeping(isKept: try row.flag(21), promised: try row.optional(22, row.moment))

@@ -145,10 +145,11 @@ extension SQLiteStore {
         ])
         let number = database.lastInsertedRowID
         for entry in transaction.entries {
-            try make(entry.account, database)
             let name = entry.account.description
             let statement = try database.cachedStatement(sql: "SELECT balance FROM ledger_accounts WHERE id = ?")
-            let before = Credits(micro: try Int64.fetchOne(statement, arguments: [name]) ?? 0)
+            let found = try Int64.fetchOne(statement, arguments: [name])
+            if found == nil { try make(entry.account, database) }
+            let before = Credits(micro: found ?? 0)
             let after = try entry.account.balance(before, after: entry.amount)
             try database.cachedStatement(sql: "UPDATE ledger_accounts SET balance = ? WHERE id = ?")
                 .execute(arguments: [after.micro, name])

@@ -9,7 +9,7 @@ extension SQLiteStore {
         let rows = try drafts.map { draft in
             JobRow(
                 draft: draft, fields: try JSONText.of(draft.job.fields),
-                specification: try JSONText.of(AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets)),
+                specification: try AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets).text(),
                 cores: try draft.steps.last { $0.cores != nil }?.cores.map { try JSONText.of($0) })
         }
         let stored: Result<[Int64], any Error> = try await write(isSynchronized ? .synchronized : .owed) {
@@ -70,7 +70,8 @@ extension SQLiteStore {
             job.priority.rawValue, attempt.id.number, row.cores,
         ])
         let position = database.lastInsertedRowID
-        try insertEvent(JobChange(to: job.state, at: job.submitted, message: job.message), job.id, database)
+        let first = JobChange(to: job.state, at: job.submitted, message: job.message)
+        try insert([first] + row.draft.steps, of: job.id, database)
         try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
             job.id.text, attempt.id.number, row.specification,
         ])
@@ -86,10 +87,7 @@ extension SQLiteStore {
                 job.id.text, trace,
             ])
         }
-        for step in row.draft.steps {
-            try insertEvent(step, job.id, database)
-            try announce(step, of: job.id, database)
-        }
+        for step in row.draft.steps { try announce(step, of: job.id, database) }
         return position
     }
 

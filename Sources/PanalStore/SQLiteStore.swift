@@ -10,7 +10,7 @@ package final class SQLiteStore: Sendable {
     let pool: DatabasePool
     /// For `look` alone. Whoever waits here for a connection waits on a thread that others may need; nobody holds one of these while
     /// waiting for a thread, as those do who read from `pool`.
-    private let glances: DatabasePool
+    private let glances: Glances
     let line: CommitLine
     /// This process's place among those that have claimed the store; nil before it has.
     private let epoch = Mutex<Int64?>(nil)
@@ -35,8 +35,7 @@ package final class SQLiteStore: Sendable {
         configuration.readonly = true
         configuration.label = "panal.store.glances"
         configuration.prepareDatabase { _ in }
-        configuration.maximumReaderCount = 8
-        glances = try DatabasePool(path: path, configuration: configuration)
+        glances = try Glances(path: path, configuration: configuration)
     }
 
     /// Ends all use of the file. Calls after it throw.
@@ -68,9 +67,9 @@ package final class SQLiteStore: Sendable {
     }
 
     /// A look at a few rows, on the caller's own thread: it takes less time than it takes to wake another one. Long lists are read
-    /// by `pool.read` on threads of the pool's.
+    /// by `pool.read` on threads of the pool's. There is no transaction: each statement sees what is stored at its own moment.
     func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try glances.read(body)
+        try glances.look(body)
     }
 
     package func claim() async throws {

@@ -49,7 +49,7 @@ enum Documents {
         ])
     }
 
-    private static func removal(_ removal: OutputRemoval) -> JSONValue {
+    static func removal(_ removal: OutputRemoval) -> JSONValue {
         .object([
             "at": time(removal.at), "cause": .string(removal.cause.rawValue), "bytes": .integer(removal.bytes),
             "files": .integer(removal.files),

@@ -136,7 +136,7 @@ struct JobInterface: Sendable {
         switch taken {
         case .estimate(let estimate): return try .json(CreditDocuments.estimate(estimate))
         case .job(let job, let isRepeated):
-            var response = try await answer(job, request, principal)
+            var response = try await answer(job, isRepeated: isRepeated, request, principal)
             if isRepeated { response.headers[.idempotencyReplayed] = "true" }
             return response
         }
@@ -167,14 +167,17 @@ struct JobInterface: Sendable {
     }
 
     /// 202 with the address of the job; 200 with its end when the client wanted to wait and it came in time.
-    private func answer(_ job: Job, _ request: Request, _ principal: Principal) async throws -> Response {
+    private func answer(
+        _ job: Job, isRepeated: Bool, _ request: Request, _ principal: Principal
+    ) async throws -> Response {
         let location = "\(Documents.base)/jobs/\(job.id)"
         if let wish = HeaderValues.wait(request.headers) {
             let seconds = min(wish, longestWait)
             // The job is stored: whatever fails from here on, an error would make the client send it again.
-            let waited = try? await panal.wait(principal, job: job.id, atMost: .seconds(seconds))
+            let waited = try? await panal.wait(
+                principal, job: job.id, atMost: .seconds(seconds), isNew: !isRepeated)
             if let waited, waited.state.isFinal {
-                var response = try Response.json(Documents.job(waited))
+                var response = Response.json(bytes: try JobText.of(waited))
                 response.headers[.preferenceApplied] = "wait=\(seconds)"
                 response.headers[.location] = location
                 return response
@@ -182,8 +185,8 @@ struct JobInterface: Sendable {
         }
         // It was not told of so far, or by a request that waits like this one.
         try await panal.settleDown()
-        var response = try Response.json(
-            Documents.job((try? await panal.job(principal, job.id)) ?? job), status: .accepted)
+        var response = Response.json(
+            bytes: try JobText.of((try? await panal.job(principal, job.id)) ?? job), status: .accepted)
         response.headers[.location] = location
         response.headers[.retryAfter] = "1"
         return response
@@ -194,7 +197,7 @@ struct JobInterface: Sendable {
         let page = try await panal.jobPage(
             try context.principal, program: try query.text("program"), state: try query.state("state"),
             try Paging.wish(query), everyone: try query.boolean("everyone") ?? false)
-        return try Paging.answer("jobs", page.entries.map(Documents.job), next: page.next, request)
+        return Paging.answer(try JobText.page(page.entries, next: page.next), next: page.next, request)
     }
 
     /// The job; with `Prefer: wait=N` as it is when it ends, or after N seconds.
@@ -202,11 +205,11 @@ struct JobInterface: Sendable {
         let principal = try context.principal
         let id = try context.identifier("id", of: Job.self)
         guard let wish = HeaderValues.wait(request.headers) else {
-            return try .json(Documents.job(try await panal.job(principal, id)), unlessKnownTo: request)
+            return .json(bytes: try JobText.of(try await panal.job(principal, id)), unlessKnownTo: request)
         }
         let seconds = min(wish, longestWait)
         let job = try await panal.wait(principal, job: id, atMost: .seconds(seconds))
-        var response = try Response.json(Documents.job(job), unlessKnownTo: request)
+        var response = Response.json(bytes: try JobText.of(job), unlessKnownTo: request)
         response.headers[.preferenceApplied] = "wait=\(seconds)"
         return response
     }

@@ -25,7 +25,12 @@ enum Paging {
         var document = more
         document[name] = .array(entries)
         if let next { document["next"] = .string(next) }
-        var response = try Response.json(.object(document), unlessKnownTo: request)
+        return answer(Array(try JSONValue.object(document).serialized()), next: next, request)
+    }
+
+    /// The same with the document written already.
+    static func answer(_ document: [UInt8], next: String?, _ request: Request) -> Response {
+        var response = Response.json(bytes: document, unlessKnownTo: request)
         response.headers[.link] = next.map { link(to: $0, request) }
         return response
     }

@@ -183,14 +183,21 @@ struct WebError: Error, Sendable {
 
 extension Response {
     static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) throws -> Response {
+        json(bytes: try value.serialized(), status: status)
+    }
+
+    static func json(bytes: some Sequence<UInt8>, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: try value.serialized())))
+            body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
     /// A document with an `ETag`, or 304 where the client has it.
     static func json(_ value: JSONValue, unlessKnownTo request: Request) throws -> Response {
-        let bytes = try value.serialized()
+        json(bytes: Array(try value.serialized()), unlessKnownTo: request)
+    }
+
+    static func json(bytes: [UInt8], unlessKnownTo request: Request) -> Response {
         let etag = StoredAnswer.etag(of: bytes)
         let headers: HTTPFields = [.contentType: "application/json", .eTag: etag, .cacheControl: "private, no-cache"]
         if HeaderValues.names(etag, in: request.headers) {

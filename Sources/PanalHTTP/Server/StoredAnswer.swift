@@ -45,10 +45,32 @@ enum StoredAnswer {
         return "sha-256=:\(Data(bytes).base64EncodedString()):"
     }
 
-    /// A mark of a document's content, quoted.
+    /// A mark of a document's content, quoted: a number of 64 bits, eight bytes at a time (Appleby's MurmurHash64A).
     static func etag(of bytes: some Sequence<UInt8>) -> String {
         // An array first: `Data` hands its bytes out one call at a time.
-        let mark = Array(bytes).reduce(14_695_981_039_346_656_037 as UInt64) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
+        let bytes = Array(bytes)
+        let factor: UInt64 = 0xC6A4_A793_5BD1_E995
+        var mark = 0x5041_4E41_4C00_0000 ^ (UInt64(bytes.count) &* factor)
+        var place = 0
+        func mix(_ word: UInt64) {
+            var word = word &* factor
+            word ^= word >> 47
+            mark = (mark ^ (word &* factor)) &* factor
+        }
+        while place + 8 <= bytes.count {
+            var word: UInt64 = 0
+            for byte in 0..<8 { word |= UInt64(bytes[place + byte]) << UInt64(8 * byte) }
+            mix(word)
+            place += 8
+        }
+        if place < bytes.count {
+            var word: UInt64 = 0
+            for byte in place..<bytes.count { word |= UInt64(bytes[byte]) << UInt64(8 * (byte - place)) }
+            mix(word)
+        }
+        mark ^= mark >> 47
+        mark = mark &* factor
+        mark ^= mark >> 47
         return "\"\(String(mark, radix: 36))\""
     }
 }
