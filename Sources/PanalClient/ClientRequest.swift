@@ -24,6 +24,8 @@ package struct ClientRequest: Sendable {
     package var isRepeatable: Bool
     /// Whether ‘later’ is waited for rather than said.
     package var waitsOutOverload = false
+    /// Whether the answer comes when programs have run.
+    package var takesLong = false
 
     package init(_ method: HTTPMethod, _ path: String, body: Body = .none) {
         self.method = method

@@ -25,15 +25,19 @@ package final class PanalClient: Sendable {
     private static let largestAnswer = 64 * 1_048_576
 
     /// For the whole process; it is never shut down, since the process ends with its last request.
-    private static let http: HTTPClient = {
+    private static let http = client(silence: .seconds(120))
+    /// For what is answered when programs have run: longer than the tests of a publication may take.
+    private static let patient = client(silence: .minutes(15))
+
+    /// `silence`: longer than the server lets anybody wait, and than its live streams are silent.
+    private static func client(silence: TimeAmount) -> HTTPClient {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
-        // Longer than the server lets anybody wait, and than its live streams are silent.
-        configuration.timeout.read = .seconds(120)
+        configuration.timeout.read = silence
         // A server that is not there is to be said at once, not after retries.
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+    }
 
     /// Without `key` only what is open to everybody can be asked for. `notice` hears that a connection was lost and is made again.
     package init(
@@ -76,7 +80,9 @@ package final class PanalClient: Sendable {
     /// answered, and ``ClientFailure`` for a refusal.
     package func open(_ request: ClientRequest) async throws -> HTTPClientResponse {
         let sent = try request.http(address: address, key: key)
-        let response = try await lostWhere { try await Self.http.execute(sent, timeout: .hours(24)) }
+        let response = try await lostWhere {
+            try await (request.takesLong ? Self.patient : Self.http).execute(sent, timeout: .hours(24))
+        }
         hasAnswered.store(true, ordering: .relaxed)
         guard (200..<300).contains(response.status.code) else {
             let body = try? await response.body.collect(upTo: Self.largestAnswer)

@@ -10,6 +10,8 @@ package protocol BlobStore: UploadFiles {
 
     /// Brings a program's files together in a folder that nobody sees yet. Throws `ArchiveError` where an archive is refused.
     func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram
+    /// One file of a program, by its path in the program's folder; nil when there is no such file.
+    func file(_ path: String, of program: ContentHash) async throws -> StoredBytes?
     /// A program's files as one tar archive, the same bytes each time; throws `BlobError.missing`.
     func program(_ content: ContentHash) async throws -> StoredBytes
 

@@ -129,7 +129,7 @@ package struct Program: Hashable, Sendable, Codable, Identifiable {
 }
 
 /// One immutable version of a program: the same content and manifest are the same version.
-package struct ProgramVersion: Hashable, Sendable, Codable {
+package struct ProgramVersion: Hashable, Sendable {
     package var program: ProgramID
     /// 1, 2, 3… in the order of publication.
     package var number: Int
@@ -142,11 +142,14 @@ package struct ProgramVersion: Hashable, Sendable, Codable {
     /// Bytes of all files together.
     package var size: Int
     package var published: Timestamp
+    /// What its tests last came to; nil where it has none. This may change.
+    package var tests: TestRecord?
 
     package init(
         program: ProgramID, number: Int, content: ContentHash, manifest: String, entry: String, size: Int,
-        published: Timestamp
+        published: Timestamp, tests: TestRecord? = nil
     ) {
+        self.tests = tests
         self.program = program
         self.number = number
         self.content = content

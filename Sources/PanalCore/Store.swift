@@ -4,7 +4,8 @@
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
 package protocol Store:
-    InvitationStore, KeyStore, LedgerStore, OperationsStore, RetentionStore, SubmissionStore, TenancyStore, UploadStore
+    InvitationStore, KeyStore, LedgerStore, OperationsStore, RetentionStore, SubmissionStore, TenancyStore,
+    TestRecordStore, UploadStore
 {
     // Users.
     func users() async throws -> [User]
@@ -166,11 +167,14 @@ package struct ProgramDraft: Hashable, Sendable {
     package var entry: String
     package var size: Int
     package var at: Timestamp
+    /// What its tests came to; nil where it has none.
+    package var tests: TestRecord?
 
     package init(
         name: String, owner: UserID, isPublic: Bool, content: ContentHash, manifest: String, entry: String, size: Int,
-        at: Timestamp
+        at: Timestamp, tests: TestRecord? = nil
     ) {
+        self.tests = tests
         self.name = name
         self.owner = owner
         self.isPublic = isPublic

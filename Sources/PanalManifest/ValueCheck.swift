@@ -223,7 +223,7 @@ enum AddressText {
 }
 
 /// Values in messages and lists.
-enum Shown {
+package enum Shown {
     /// The text cut to what a person reads, without control characters.
     static func text(_ text: String, limit: Int = 60) -> String {
         var shown = String.UnicodeScalarView()

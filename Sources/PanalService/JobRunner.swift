@@ -48,6 +48,8 @@ final class JobRunner: Sendable {
         var isStopping = false
         /// What runs goes on without this process, and its jobs stay as they are stored.
         var isLeaving = false
+        /// Runs that are no jobs.
+        var passing: [Ticket: PassingRun] = [:]
         /// Starts that are not stored yet.
         var starts: [LateStart] = []
         var ends: [JobState: Int] = [:]
@@ -260,7 +262,9 @@ final class JobRunner: Sendable {
             if !leavingCells {
                 for job in state.live.keys { state.live[job]?.isCancelled = true }
             }
-            let handedOver = state.live.values.filter(\.isHandedOver).map(\.attempt.id)
+            for run in state.passing.values { run.turn.yield(.stopped) }
+            let passing = state.passing.values.filter(\.isStarted).map(\.attempt)
+            let handedOver = passing + state.live.values.filter(\.isHandedOver).map(\.attempt.id)
             return (leavingCells ? [] : handedOver, state.live.values.compactMap(\.task))
         }
         for attempt in running { await executor.cancel(attempt) }
@@ -323,6 +327,7 @@ final class JobRunner: Sendable {
         let isWanted = state.withLock { state in
             // A stopping service, and one whose executor is gone, leaves the job queued: the next start takes it up.
             guard !state.isStopping, executor.isUsable else { return true }
+            if Self.begin(ticket, reservations, in: &state) { return true }
             guard let job = state.jobs[ticket], var live = state.live[job] else { return false }
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
             live.attempt.cores = reservations.flatMap { $0.cores + $0.sharedCores }

@@ -5,14 +5,18 @@ extension Panal {
     /// The same with the texts that the program gets as files or as standard input, stored as such.
     func storingTexts(of prepared: PreparedJob) async throws -> PreparedJob {
         var prepared = prepared
-        for text in prepared.invocation.texts {
-            prepared.invocation.inputs.append(
+        prepared.invocation = try await storingTexts(of: prepared.invocation)
+        return prepared
+    }
+
+    func storingTexts(of given: Invocation) async throws -> Invocation {
+        var invocation = given
+        for text in invocation.texts {
+            invocation.inputs.append(
                 InputFile(field: text.field, name: text.name, content: try await stored(text.text)))
         }
-        if let text = prepared.invocation.standardInputText {
-            prepared.invocation.standardInput = try await stored(text)
-        }
-        return prepared
+        if let text = invocation.standardInputText { invocation.standardInput = try await stored(text) }
+        return invocation
     }
 
     private func stored(_ text: String) async throws -> ContentHash {

@@ -23,6 +23,8 @@ package final class Panal: Sendable {
     let manifests = ManifestCache()
     let retries = RetryTurns()
     let busyUploads = BusyUploads()
+    /// Whose publications are being tested.
+    let testing = Mutex<[UserID]>([])
     let cursorKey = Mutex<[UInt8]?>(nil)
     let reads = OutputReads()
     let removedBytes = Mutex<[RemovalCause: Int]>([:])

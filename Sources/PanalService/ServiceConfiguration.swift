@@ -25,6 +25,11 @@ package struct ServiceConfiguration: Hashable, Sendable {
     /// Used where neither the submission nor the manifest names a profile.
     package var defaultProfile: String
     package var credits: CreditRules
+    /// What the tests of one publication may take together, their waiting counted.
+    package var testTime: Duration
+    /// Publications whose tests run at the same time: of all users, and of one.
+    package var testsAtOnce: Int
+    package var testsOfOneAtOnce: Int
 
     package init(
         queueLimit: Int = 1_000, schedule: ScheduleSettings = ScheduleSettings(),
@@ -32,9 +37,13 @@ package struct ServiceConfiguration: Hashable, Sendable {
         maximumUploadBytes: Int = 1 << 30, maximumProgramBytes: Int = 1 << 30,
         maximumProgramFiles: Int = 10_000, sessionLifetime: Duration = .seconds(12 * 3_600),
         minimumPasswordLength: Int = 10, passwordCost: PasswordCost = .standard, throttle: ThrottleRule = .standard,
-        defaultProfile: String = "small", credits: CreditRules = CreditRules()
+        defaultProfile: String = "small", credits: CreditRules = CreditRules(),
+        testTime: Duration = .seconds(600), testsAtOnce: Int = 8, testsOfOneAtOnce: Int = 2
     ) {
         self.credits = credits
+        self.testTime = testTime
+        self.testsAtOnce = testsAtOnce
+        self.testsOfOneAtOnce = testsOfOneAtOnce
         self.schedule = schedule
         self.schedule.queueLimit = max(0, queueLimit)
         self.deadlines = deadlines

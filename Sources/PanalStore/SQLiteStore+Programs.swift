@@ -4,7 +4,11 @@ package import PanalCore
 private let programColumns = """
     programs.id, programs.name, programs.owner, programs.is_public, programs.created, programs.latest
     """
-private let versionColumns = "version.program, number, content, manifest, entry, size, published"
+private let versionColumns = """
+    version.program, number, version.content, manifest, entry, size, published,
+    tests.conditions, tests.at, tests.failures
+    """
+private let testsOfVersion = "LEFT JOIN program_tests AS tests ON tests.content = version.content"
 
 extension SQLiteStore {
     package func programs(
@@ -16,7 +20,7 @@ extension SQLiteStore {
                 sql: """
                     SELECT \(programColumns), \(versionColumns), users.name FROM programs
                     JOIN program_versions AS version ON version.program = programs.id AND version.number = latest
-                    JOIN users ON users.id = programs.owner
+                    \(testsOfVersion) JOIN users ON users.id = programs.owner
                     WHERE (:user IS NULL OR is_public OR owner = :user) AND programs.name > :name
                     ORDER BY programs.name LIMIT :limit
                     """, arguments: ["user": user?.text, "name": name ?? "", "limit": limit]
@@ -31,7 +35,7 @@ extension SQLiteStore {
                     SELECT \(programColumns), \(versionColumns), users.name FROM programs
                     JOIN program_versions AS version
                         ON version.program = programs.id AND version.number = coalesce(:version, latest)
-                    JOIN users ON users.id = programs.owner WHERE programs.name = :name
+                    \(testsOfVersion) JOIN users ON users.id = programs.owner WHERE programs.name = :name
                     """)
             return try Row.fetchOne(statement, arguments: ["name": name, "version": version])
                 .map { try StoredProgram(row: $0) }
@@ -45,7 +49,8 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(versionColumns) FROM program_versions AS version WHERE program = ? AND number < ?
+                    SELECT \(versionColumns) FROM program_versions AS version \(testsOfVersion)
+                    WHERE program = ? AND number < ?
                     ORDER BY number DESC LIMIT ?
                     """, arguments: [program.text, number ?? .max, limit]
             ).map { try ProgramVersion(row: $0, from: 0) }
@@ -71,9 +76,13 @@ extension SQLiteStore {
                         program.created.microseconds, program.latest,
                     ])
             }
+            if let tests = draft.tests { try Self.put(tests, of: draft.content, database) }
             let known = try Row.fetchOne(
                 database,
-                sql: "SELECT \(versionColumns) FROM program_versions AS version WHERE program = ? AND content = ?",
+                sql: """
+                    SELECT \(versionColumns) FROM program_versions AS version \(testsOfVersion)
+                    WHERE program = ? AND version.content = ?
+                    """,
                 arguments: [program.id.text, draft.content.hex]
             ).map { try ProgramVersion(row: $0, from: 0) }
             let version = try known ?? Self.addVersion(draft, to: program, database)
@@ -119,7 +128,7 @@ extension SQLiteStore {
     ) throws -> ProgramVersion {
         let version = ProgramVersion(
             program: program.id, number: program.latest + 1, content: draft.content, manifest: draft.manifest,
-            entry: draft.entry, size: draft.size, published: draft.at)
+            entry: draft.entry, size: draft.size, published: draft.at, tests: draft.tests)
         try database.execute(
             sql: "INSERT INTO program_versions VALUES (?, ?, ?, ?, ?, ?, ?)",
             arguments: [
@@ -143,7 +152,8 @@ extension ProgramVersion {
         self.init(
             program: try row.identifier(first), number: try row.integer(first + 1), content: try row.hash(first + 2),
             manifest: try row.text(first + 3), entry: try row.text(first + 4), size: try row.integer(first + 5),
-            published: try row.moment(first + 6))
+            published: try row.moment(first + 6),
+            tests: row.hasNull(atIndex: first + 7) ? nil : try TestRecord(row: row, from: first + 7))
     }
 }
 
@@ -151,6 +161,6 @@ extension StoredProgram {
     fileprivate init(row: Row) throws {
         self.init(
             program: try Program(row: row), version: try ProgramVersion(row: row, from: 6),
-            ownerName: try row.text(13))
+            ownerName: try row.text(16))
     }
 }

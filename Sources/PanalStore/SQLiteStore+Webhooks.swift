@@ -193,10 +193,27 @@ extension SQLiteStore: WebhookStore {
     }
 
     static func announceFilling(to user: UserID, at moment: Timestamp, _ database: Database) throws {
-        let event = WebhookEvent.filling
+        try announce(.filling, to: user.text, at: moment, database)
+    }
+
+    /// To the owners of the programs that have a version with this content.
+    static func announceFailing(_ content: ContentHash, at moment: Timestamp, _ database: Database) throws {
+        let owners = try String.fetchAll(
+            database,
+            sql: """
+                SELECT DISTINCT owner FROM programs JOIN program_versions ON program_versions.program = programs.id
+                WHERE content = ?
+                """, arguments: [content.hex])
+        for owner in owners { try announce(.failing, to: owner, at: moment, database) }
+    }
+
+    /// What is about no job.
+    private static func announce(
+        _ event: WebhookEvent, to user: String, at moment: Timestamp, _ database: Database
+    ) throws {
         let rows = try Row.fetchAll(
             database, sql: "SELECT id, url FROM webhooks WHERE owner = ? AND url IS NOT NULL AND instr(events, ?)",
-            arguments: [user.text, ",\(event.rawValue),"])
+            arguments: [user, ",\(event.rawValue),"])
         for row in rows {
             try insert(
                 WebhookDelivery(

@@ -49,7 +49,8 @@ final class ServiceFixture: Sendable {
         cores: Int = 2, queueLimit: Int = 100, executor: DirectedExecutor.Mode = .answers,
         throttle: ThrottleRule = .standard, schedule: ScheduleSettings = ScheduleSettings(),
         deadlines: StateDeadlines = StateDeadlines(), opportunisticMemory: Int = 0,
-        credits: CreditRules = CreditRules(), tariff: Tariff = .free
+        credits: CreditRules = CreditRules(), tariff: Tariff = .free,
+        testTime: Duration = .seconds(600), testsAtOnce: Int = 8, testsOfOneAtOnce: Int = 2
     ) async throws {
         self.tariff = tariff
         path = NSTemporaryDirectory() + "panal-test-" + UUID().uuidString
@@ -59,7 +60,8 @@ final class ServiceFixture: Sendable {
             host: HostDescription(
                 name: "test", cores: (0..<cores).map { CoreDescription(threads: [$0]) }, memory: 8 << 30,
                 opportunisticMemory: opportunisticMemory), maximumUploadBytes: 1 << 20, passwordCost: Self.cheap,
-            throttle: throttle, credits: credits)
+            throttle: throttle, credits: credits, testTime: testTime, testsAtOnce: testsAtOnce,
+            testsOfOneAtOnce: testsOfOneAtOnce)
         (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff, receiver)
         let first = try #require(try await panal.start())
         let admin = try await panal.signIn(name: first.name, password: first.password, from: "here").principal

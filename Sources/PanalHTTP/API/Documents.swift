@@ -20,6 +20,17 @@ enum Documents {
             "sha256": .string(entry.version.content.hex), "bytes": .integer(entry.version.size),
             "entry": .string(entry.version.entry), "published": time(entry.version.published), "url": .string(path),
             "schema": .string("\(path)/schema?version=\(entry.version.number)"), "jobs": .string("\(path)/jobs"),
+            "tests": entry.version.tests.map(tests),
+        ])
+    }
+
+    private static func tests(_ record: TestRecord) -> JSONValue {
+        .object([
+            "passed": .boolean(record.hasPassed), "at": time(record.at),
+            "failures": .array(
+                record.failures.map {
+                    .object(["pointer": .string($0.pointer), "detail": .string($0.detail)])
+                }),
         ])
     }
 

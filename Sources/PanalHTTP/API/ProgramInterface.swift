@@ -19,7 +19,9 @@ struct ProgramInterface: Sendable {
                     "publishProgram", .programs, "Publish a program, or a new version of one",
                     .note(
                         "The same content and manifest are the same version. The name in addresses comes of the "
-                            + "manifest's."),
+                            + "manifest's. The manifest's tests run first, in cells: where one fails nothing is published, and "
+                            + "the answer (422) says of each what was expected and what came. It comes when they have ended."
+                    ),
                     .body([("multipart/form-data", .publication)]),
                     .answer(.created, .program, "A new version", .location),
                     .answer(.ok, .program, "This version was there already", .location), .refuses(.conflict)),

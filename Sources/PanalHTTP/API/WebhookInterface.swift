@@ -167,9 +167,9 @@ struct WebhookInterface: Sendable {
 
 extension Schema {
     static let webhookEvents = list(
-        of: words(WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)), 1...6
+        of: words(WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)), 1...7
     ).note(
-        "Where nothing is said: the end of a job in any way and, of a webhook, that a job's outputs are removed some days later and that one's storage is nearly full."
+        "Where nothing is said: the end of a job in any way and, of a webhook, that a job's outputs are removed some days later that one's storage is nearly full, and that a program of one's own does not pass its tests any more."
     )
 
     static let webhook = component(

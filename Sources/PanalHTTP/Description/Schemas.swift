@@ -134,6 +134,11 @@ extension Schema {
             "latest": integer(1 ... .max).note("The newest version."), "version": integer(1 ... .max), "sha256": digest,
             "bytes": count, "entry": text.example("run.sh").note("The file that is started."), "published": time,
             "url": reference, "schema": reference, "jobs": reference,
+            "tests?": object([
+                "passed": boolean, "at": time.note("When they ran last."),
+                "failures": list(of: object(["pointer": text, "detail": text])),
+            ]).note(
+                "What the manifest's tests came to: before the publication, and whenever a profile has changed since."),
         ]))
 
     static let profile = component(

@@ -190,7 +190,9 @@ let spanishPhrases: [Phrase: String] = [
     .nextAttempt: "de nuevo a las %1", .deliveryWaiting: "en camino", .deliveryArrived: "llegó",
     .deliveryFailed: "abandonado",
     .eventStarted: "empezado", .eventFinished: "terminado", .eventFailed: "fallido", .eventCancelled: "cancelado",
-    .eventExpiring: "salidas por borrarse", .eventFilling: "almacenamiento casi lleno", .eventTest: "prueba",
+    .eventExpiring: "salidas por borrarse", .eventFilling: "almacenamiento casi lleno",
+    .testsFail: "Esta versión ya no pasa sus propias pruebas (%1): lo que hace puede estar mal.",
+    .eventFailing: "un programa no pasa sus pruebas", .eventTest: "prueba",
 
     .notFoundTitle: "No encontrado", .notFoundText: "Aquí no hay nada, o nada que puedas ver.",
     .forbiddenTitle: "No permitido", .forbiddenText: "Esto es para administradores.",

@@ -32,6 +32,13 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     // Sections, outputs, resources, exit codes, tests.
     case hasNoName, sectionOfTwo, fieldTwice, outputWithoutPath, outputFromWork, outputPath, unknownPreview
     case exitCodeKey, noMessage, networkOutside, amountOf, quantity, testFile, testHash
+    // What came of tests.
+    case testFailed, testTail, testInBrackets, testSkipped, testFileMissing, testsTakeLong
+    case testWantsCode, testWantsSuccess, testWantsTime, testWantsFile, testWantsAtLeast, testWantsAtMost
+    case testWantsHash, testWantsFileText, testWantsText
+    case testCameCode, testCameSignal, testCameNotStarted, testCameProcessor, testCameLate, testCameMemory
+    case testCameOutput, testCameCall, testCameNoFile, testCameFiles, testCameBytes, testCameHash, testCameNoText
+    case testWrote, testWroteNothing
     // Submissions.
     case noSuchField, noSuchFieldNear, moreUnknownFields, tooManyFiles, tooLargeTogether, isNeeded, takesOne
     case takesSeveral, takesNotFile, takesFile, fileKind, fileTooLarge, theValue

@@ -56,6 +56,7 @@ struct ProgramCommand: AsyncParsableCommand {
             var request = ClientRequest(.POST, "/api/v1/programs", body: .form(upload.form))
             // The same content again is the version that is there already.
             request.isRepeatable = true
+            request.takesLong = true
             let answer = try await upload.while { try await client.send(request) }
             try server.show(answer) { entry in
                 let version = entry["version"]?.integer.map { " version \($0)" } ?? ""
@@ -139,6 +140,7 @@ struct ProgramCommand: AsyncParsableCommand {
             details.add("Published", Humane.moment(entry["published"]?.moment))
             details.add("Size", entry["bytes"]?.integer.map(ByteCount.text))
             details.add("Started as", entry["entry"]?.text)
+            details.add("Tests", entry["tests"].map(tests))
             var text = details.text()
             var table = Table([
                 .fixed("input"), .fixed("kind"), .flexible("label"), .fixed("default").optional,
@@ -149,6 +151,15 @@ struct ProgramCommand: AsyncParsableCommand {
             }
             if !table.rows.isEmpty { text += "\n" + table.text(width: Terminal.width) }
             return text
+        }
+
+        private static func tests(_ record: JSONValue) -> String {
+            let age = Humane.age(of: record["at"]?.moment)
+            guard record["passed"]?.flag == false else { return "passed (\(age))" }
+            let failures = (record["failures"]?.list ?? []).map { failure in
+                "\n  \(failure["pointer"]?.text ?? ""): \(failure["detail"]?.text ?? "")"
+            }
+            return "failed (\(age)):" + failures.joined()
         }
 
         private static func row(_ name: String, _ field: JSONValue, required: [JSONValue]) -> [String] {
