@@ -15,6 +15,9 @@ package protocol BlobStore: UploadFiles {
     /// A program's files as one tar archive, the same bytes each time; throws `BlobError.missing`.
     func program(_ content: ContentHash) async throws -> StoredBytes
 
+    /// Blobs under these paths as one tar archive, the same bytes each time; throws `BlobError.missing`.
+    func archive(_ files: [(path: String, content: ContentHash)]) async throws -> StoredBytes
+
     /// Where an attempt's output goes. `onAppend` is called after each piece has been stored, on the executor's thread.
     /// `resuming`: what is stored of the attempt already stays, and the rest is put behind it.
     func sink(

@@ -254,11 +254,31 @@ package struct JobField: Hashable, Sendable, Codable {
     package var id: String
     package var label: String
     package var value: String
+    /// The values one by one, where `value` is not the only one as it was given; nil for secrets, and where there is much of
+    /// them.
+    package var values: [String]?
+    /// The files of a file field.
+    package var files: [JobFieldFile]?
 
-    package init(id: String, label: String, value: String) {
+    package init(
+        id: String, label: String, value: String, values: [String]? = nil, files: [JobFieldFile]? = nil
+    ) {
         self.id = id
         self.label = label
         self.value = value
+        self.values = values
+        self.files = files
+    }
+}
+
+/// A file that was submitted.
+package struct JobFieldFile: Hashable, Sendable, Codable {
+    package var name: String
+    package var content: ContentHash
+
+    package init(name: String, content: ContentHash) {
+        self.name = name
+        self.content = content
     }
 }
 

@@ -30,7 +30,7 @@ enum AcceptedFile {
         return parts.count == 2 && isToken(parts[0]) && (parts[1] == "*" || isToken(parts[1]))
     }
 
-    private static let mediaTypes: [String: String] = [
+    static let mediaTypes: [String: String] = [
         "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
         "svg": "image/svg+xml", "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff", "avif": "image/avif",
         "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg",

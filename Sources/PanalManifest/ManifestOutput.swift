@@ -31,11 +31,12 @@ package struct ManifestOutput: Hashable, Sendable {
     package var description: String?
     /// Path of a file below the work folder, or a glob over such paths: `*` and `?` within one part, `**` over parts.
     package var pattern: String
-    package var preview: Preview
+    /// As the author says, or as the path's ending tells; nil when each file is to tell by itself.
+    package var preview: Preview?
     /// Whether a run without it is still right.
     package var isOptional: Bool
 
-    package init(name: String, description: String?, pattern: String, preview: Preview, isOptional: Bool) {
+    package init(name: String, description: String?, pattern: String, preview: Preview?, isOptional: Bool) {
         self.name = name
         self.description = description
         self.pattern = pattern

@@ -42,8 +42,11 @@ extension Manifest {
         }
     }
 
-    private static func preview(_ output: DocumentReader, path: String) -> Preview {
-        guard let word = output.text("type", maximum: 40) else { return Preview(fileName: path) }
+    private static func preview(_ output: DocumentReader, path: String) -> Preview? {
+        guard let word = output.text("type", maximum: 40) else {
+            let told = Preview(fileName: path)
+            return told == .download ? nil : told
+        }
         if let preview = Preview(rawValue: word.lowercased()) { return preview }
         let words = Preview.allCases.map(\.rawValue)
         output.report("type", .unknownPreview, .text(word), .nearest(to: word, among: words))

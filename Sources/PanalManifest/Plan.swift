@@ -31,7 +31,7 @@ extension Manifest {
             texts: inputs.compactMap { values[$0.id]?.written },
             standardInputText: standardInput.flatMap { $0.type == .file ? nil : values[$0.id]?.joined },
             fields: inputs.compactMap { input in
-                values[input.id].map { JobField(id: input.id, label: input.name, value: $0.shown) }
+                values[input.id].map { input.field($0) }
             },
             secretIDs: Set(inputs.filter { $0.type == .secret }.map(\.id)))
         let size = (invocation.arguments + invocation.environment).reduce(0) { $0 + $1.utf8.count + 1 }
@@ -130,5 +130,23 @@ extension ManifestInput {
         guard let flag else { return texts }
         if let separator { return texts.map { flag + separator + $0 } }
         return [flag] + texts
+    }
+}
+
+extension ManifestInput {
+    /// Bytes of values that a job keeps beside what is shown of them.
+    private static let keptBytes = 16_384
+
+    /// What a job keeps of a field, so that it can be read and filled in again.
+    fileprivate func field(_ value: FieldValue) -> JobField {
+        var field = JobField(id: id, label: name, value: value.shown)
+        if !value.files.isEmpty {
+            field.files = value.files.map { JobFieldFile(name: $0.name, content: $0.content) }
+        } else if type != .secret, value.values != [value.shown],
+            value.values.reduce(0, { $0 + $1.utf8.count }) <= Self.keptBytes
+        {
+            field.values = value.values
+        }
+        return field
     }
 }

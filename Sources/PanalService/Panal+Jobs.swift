@@ -174,6 +174,27 @@ extension Panal {
         return (file, try await blobs.blob(file.content).narrowed(to: range).holding(reading))
     }
 
+    /// All result files of a job as one tar archive, in a folder of the program's name.
+    package func archive(_ principal: Principal, _ id: JobID) async throws -> StoredBytes {
+        let reading = reads.begin(id)
+        let job = try await owned(id, principal)
+        guard !job.files.isEmpty else { throw ServiceError(.notFound, "this job has no result files") }
+        try checkPresence(of: job)
+        let files = job.files.map { (path: "\(job.programName)/\($0.path)", content: $0.content) }
+        return try await blobs.archive(files).holding(reading)
+    }
+
+    /// The files that a job was given for a field, to give them to another one.
+    package func inputFiles(_ principal: Principal, _ id: JobID, of field: String) async throws -> [SubmittedFile] {
+        let job = try await owned(id, principal)
+        var files: [SubmittedFile] = []
+        for file in job.fields.first(where: { $0.id == field })?.files ?? [] {
+            let bytes = try await blobs.blob(file.content).size
+            files.append(SubmittedFile(name: file.name, content: file.content, bytes: bytes, mediaType: nil))
+        }
+        return files
+    }
+
     func owned(_ id: JobID, _ principal: Principal) async throws -> Job {
         guard let job = try await store.job(id), job.owner == principal.user || principal.isAdministrator else {
             throw ServiceError(.notFound, "there is no such job")

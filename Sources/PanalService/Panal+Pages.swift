@@ -135,7 +135,7 @@ extension Panal {
         _ fetch: (_ behind: String?, _ limit: Int) async throws -> [Entry]
     ) async throws -> Page<Entry> {
         let scope = list.map { "\($0.utf8.count):\($0)" }.joined()
-        let key = try await cursorSigningKey()
+        let key = try await signingKey()
         let behind = try wish.cursor.map { try Cursor(reading: $0, of: scope, key: key).place }
         // One more than asked for tells whether there is a next page.
         let found = try await fetch(behind, wish.limit + 1)
@@ -167,7 +167,7 @@ extension Panal {
         return number
     }
 
-    private func cursorSigningKey() async throws -> SymmetricKey {
+    func signingKey() async throws -> SymmetricKey {
         if let known = cursorKey.withLock(\.self) { return SymmetricKey(data: known) }
         let key = try await store.signingKey()
         cursorKey.withLock { $0 = key }

@@ -68,6 +68,19 @@ package final class DirectoryBlobStore: BlobStore {
         return StoredBytes(size: archive.size, range: 0..<archive.size, source: archive)
     }
 
+    package func archive(_ files: [(path: String, content: ContentHash)]) async throws -> StoredBytes {
+        let archive = try await disk.run { [disk, folder] in
+            let found = try files.map { file in
+                guard let found = try Files.look(folder.blobPath(file.content)) else {
+                    throw BlobError.missing(file.content)
+                }
+                return (path: file.path, file: folder.blobPath(file.content), bytes: found.size)
+            }
+            return ProgramArchive(files: found, disk: disk)
+        }
+        return StoredBytes(size: archive.size, range: 0..<archive.size, source: archive)
+    }
+
     package func sink(
         for attempt: AttemptID, resuming: Bool, onAppend: @escaping @Sendable () -> Void
     ) async throws -> any JobSink {

@@ -51,6 +51,25 @@ struct ProgramArchive: ByteSource {
         self.size = size
     }
 
+    /// Of files wherever they are, each under a path of its own.
+    init(files: [(path: String, file: String, bytes: Int)], disk: DiskQueue) {
+        self.disk = disk
+        var pieces: [Piece] = []
+        var size = 0
+        func add(_ content: Piece.Content, _ count: Int) {
+            pieces.append(Piece(start: size, content: content))
+            size += count
+        }
+        for file in files {
+            let header = Self.header(file.path, file.bytes, isExecutable: false)
+            add(.bytes(header), header.count)
+            if file.bytes > 0 { add(.file(path: file.file, bytes: file.bytes), Self.padded(file.bytes)) }
+        }
+        add(.bytes([UInt8](repeating: 0, count: 2 * Self.block)), 2 * Self.block)
+        self.pieces = pieces
+        self.size = size
+    }
+
     func open() async throws -> any ByteReader { Reader(archive: self) }
 
     private static func isExecutable(_ path: String) throws -> Bool {
@@ -117,14 +136,17 @@ struct ProgramArchive: ByteSource {
     private static func header(_ path: String, _ size: Int?, isExecutable: Bool) -> [UInt8] {
         let name = size == nil ? path + "/" : path
         let isPlain = name.utf8.count <= 100 && name.utf8.allSatisfy { (32..<127).contains($0) }
+        // The old format has eleven octal digits for a size.
+        let isLarge = size ?? 0 >= 1 << 33
         var bytes: [UInt8] = []
-        if !isPlain {
-            let record = paxRecord("path", name)
+        if !isPlain || isLarge {
+            let record =
+                (isPlain ? [] : paxRecord("path", name)) + (isLarge ? paxRecord("size", String(size ?? 0)) : [])
             bytes += ustar("pax", type: "x", size: record.count, mode: "0000644") + record
             bytes += [UInt8](repeating: 0, count: padded(record.count) - record.count)
         }
         bytes += ustar(
-            isPlain ? name : "long", type: size == nil ? "5" : "0", size: size ?? 0,
+            isPlain ? name : "long", type: size == nil ? "5" : "0", size: isLarge ? 0 : size ?? 0,
             mode: isExecutable ? "0000755" : "0000644")
         return bytes
     }

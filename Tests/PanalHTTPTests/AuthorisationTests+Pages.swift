@@ -1,8 +1,38 @@
 import PanalCore
+import PanalService
 
 /// Pages of administration and of webhooks.
 extension AuthorisationTests {
     static let pageRows: [Row] = [
+        Row(
+            route: "GET /programs/{name}/rules", uri: { _ in "/programs/secreto/rules" },
+            statuses: [303, 404, 200, 200]),
+        // It has no fields, so that nobody finds one.
+        Row(
+            route: "GET /programs/{name}/choices/{field}", uri: { _ in "/programs/secreto/choices/a" },
+            statuses: [303, 404, 404, 404]),
+        Row(
+            route: "GET /api/v1/jobs/{id}/archive", uri: { "/api/v1/jobs/\(try await withFile($0))/archive" },
+            statuses: [401, 404, 200, 200]),
+        Row(
+            route: "GET /jobs/{id}/archive", uri: { "/jobs/\(try await withFile($0))/archive" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "GET /jobs/{id}/stream", uri: { "/jobs/\(try await withFile($0))/stream" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "POST /jobs/{id}/share", uri: { "/jobs/\(try await withFile($0))/share" },
+            body: .form(["days": "3"]), statuses: [303, 404, 201, 201]),
+        // Whoever has the link.
+        Row(
+            route: "GET /shared/{secret}", uri: { "/shared/\(try await shared($0))" },
+            statuses: [200, 200, 200, 200]),
+        Row(
+            route: "GET /shared/{secret}/files/**", uri: { "/shared/\(try await shared($0))/files/a/b.txt" },
+            statuses: [200, 200, 200, 200]),
+        Row(
+            route: "GET /shared/{secret}/archive", uri: { "/shared/\(try await shared($0))/archive" },
+            statuses: [200, 200, 200, 200]),
         Row(route: "GET /settings", uri: { _ in "/settings" }, statuses: [303, 403, 403, 200]),
         Row(
             route: "POST /settings", uri: { _ in "/settings" }, body: .form(["queueLimit": "50"]),
@@ -48,4 +78,16 @@ extension AuthorisationTests {
             route: "POST /webhooks/{id}/delete", uri: { "/webhooks/\(try await $0.webhook())/delete" },
             body: .form([:]), statuses: [303, 404, 303, 404]),
     ]
+
+    /// The secret of a link to a job of the owner's.
+    private static func shared(_ site: Site) async throws -> String {
+        let job = try await withFile(site)
+        guard let owner = site.owner.principal else { return "" }
+        return try await site.panal.share(owner, job, days: 1).secret
+    }
+
+    /// A job of the owner's that has left a file.
+    static func withFile(_ site: Site) async throws -> JobID {
+        try await site.job(Script(files: [("a/b.txt", Array("x".utf8))]))
+    }
 }

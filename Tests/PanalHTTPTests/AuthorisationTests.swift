@@ -269,10 +269,6 @@ import Testing
                 statuses: [303, 403, 403, 200]),
         ]
 
-    private static func withFile(_ site: Site) async throws -> JobID {
-        try await site.job(Script(files: [("a/b.txt", Array("x".utf8))]))
-    }
-
     @Sendable private static func upload(_ site: Site) async throws -> String {
         let owner = try #require(site.owner.principal)
         return "/api/v1/uploads/\(try await site.panal.beginUpload(owner, length: 3, metadata: "").id)"

@@ -25,7 +25,9 @@ import Testing
         #expect(invocation.secretIDs.isEmpty)
         #expect(
             invocation.fields == [
-                JobField(id: "imagen_de_entrada", label: "imagen de entrada", value: "gato.png"),
+                JobField(
+                    id: "imagen_de_entrada", label: "imagen de entrada", value: "gato.png",
+                    files: [JobFieldFile(name: "gato.png", content: hash("a"))]),
                 JobField(id: "tamano_de_filtro", label: "tamaño de filtro", value: "3"),
             ])
     }

@@ -8,7 +8,14 @@ import Testing
 @Suite struct RuleTests {
     struct Table: Codable {
         struct Case: Codable {
+            struct File: Codable {
+                var name: String
+                var bytes: Int
+                var mediaType: String?
+            }
+
             var values: [String: [String]]
+            var files: [String: [File]]?
             var hidden: [String]?
             /// Codes of mistakes by field.
             var mistakes: [String: [String]]?
@@ -29,12 +36,21 @@ import Testing
 
     @Test func theTableHolds() throws {
         let tables = try Self.table()
-        #expect(tables.count > 9)
+        #expect(tables.count > 25)
         for table in tables {
             let manifest = try Manifest(parsing: table.manifest.serialized())
             for row in table.cases {
-                let submission = Submission(values: row.values.mapValues { $0.map(SubmittedValue.text) })
-                let about = Comment(rawValue: "\(table.about): \(row.values)")
+                var submission = Submission(values: row.values.mapValues { $0.map(SubmittedValue.text) })
+                for (id, files) in row.files ?? [:] {
+                    submission.values[id] = try files.map { file in
+                        let content = try #require(ContentHash(hex: String(repeating: "a", count: 64)))
+                        return .file(
+                            SubmittedFile(
+                                name: file.name, content: content, bytes: file.bytes, mediaType: file.mediaType))
+                    }
+                }
+                let about = Comment(
+                    rawValue: "\(table.about): \(row.values.description.prefix(200)) \(row.files ?? [:])")
                 var engine = RuleEngine(manifest)
                 var found: [String: [String]] = [:]
                 for mistake in engine.judge(submission) {
@@ -152,8 +168,35 @@ import Testing
                     continue
                 }
                 #expect(field["showIf"] == input.showIf?.json)
+                #expect((field["matcher"] != nil) == (input.pattern != nil))
                 #expect((field["requires"] != nil) == !input.requires.isEmpty)
             }
+        }
+    }
+
+    /// What a page says about mistakes is there in both languages, with the same holes.
+    @Test func everyMistakeOfTheTableHasItsWords() throws {
+        let (english, spanish) = (Manifest.rulePhrases(inSpanish: false), Manifest.rulePhrases(inSpanish: true))
+        let told = Set(try Self.table().flatMap(\.cases).flatMap { ($0.mistakes ?? [:]).values.joined() })
+        for code in told { #expect(english[code] != nil && spanish[code] != nil, "\(code)") }
+        #expect(Set(english.keys) == Set(spanish.keys))
+        #expect(english != spanish)
+    }
+
+    /// What a program's page shows as a first try is taken, whatever its rules.
+    @Test func theSampleIsTaken() throws {
+        for table in try Self.table() where !table.about.contains("pattern") && !table.about.contains("secret") {
+            let manifest = try Manifest(parsing: table.manifest.serialized())
+            var submission = Submission()
+            for (input, values) in manifest.sample() {
+                submission.values[input.id] = try values.map { text in
+                    guard input.type == .file else { return .text(text) }
+                    let content = try #require(ContentHash(hex: String(repeating: "a", count: 64)))
+                    return .file(SubmittedFile(name: text, content: content, bytes: 1, mediaType: nil))
+                }
+            }
+            var engine = RuleEngine(manifest)
+            #expect(engine.judge(submission).map(\.detail) == [], Comment(rawValue: table.about))
         }
     }
 

@@ -70,6 +70,11 @@ struct JobInterface: Sendable {
                 .described(
                     "listResultFiles", .jobs, "The files that a job left",
                     .document(.object(["files": .list(of: .file)]), "By path; none before the job's end")),
+            Route(.get, "/api/v1/jobs/{id}/archive", .interface, archive)
+                .described(
+                    "getResultArchive", .jobs, "All files that a job left, in one",
+                    .note("A tar archive, the same bytes each time."), .refuses(.gone),
+                    Self.bytes("application/x-tar", nil)),
             Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file)
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
@@ -257,6 +262,11 @@ struct JobInterface: Sendable {
         let job = try await panal.job(try context.principal, try context.identifier("id", of: Job.self))
         return try .json(
             .object(["files": .array(job.files.map { Documents.file($0, job: job.id) })]), unlessKnownTo: request)
+    }
+
+    @Sendable private func archive(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).archive(
+            job: try context.identifier("id", of: Job.self), request, as: try context.principal)
     }
 
     @Sendable private func file(_ request: Request, _ context: WebContext) async throws -> Response {

@@ -23,6 +23,60 @@ struct LiveStates: LiveSource {
     }
 }
 
+/// What changes on a job's page: its states, and both of its streams.
+struct LivePage: LiveSource {
+    let panal: Panal
+    let principal: Principal
+    let job: JobID
+    /// Bytes that the page shows the end of.
+    var told: [OutputStream: Int]
+    private var states: Int?
+
+    init(panal: Panal, principal: Principal, job: JobID, told: [OutputStream: Int]) {
+        self.panal = panal
+        self.principal = principal
+        self.job = job
+        self.told = told
+    }
+
+    /// Bytes of one event.
+    private static let pieceBytes = 16_384
+
+    mutating func next() async throws -> [ServerEvent] {
+        var news: [ServerEvent] = []
+        let count = try await panal.history(principal, job).count
+        if states != count { news.append(ServerEvent(name: "state", data: ["events": .integer(count)])) }
+        states = count
+        for stream in [OutputStream.output, .error] {
+            let name = JSONValue.string(stream.rawValue)
+            let from = told[stream] ?? 0
+            let bytes = try await panal.output(principal, job, stream: stream)
+            if from > bytes.size {
+                // An attempt that is made again begins its output again.
+                told[stream] = 0
+                news.append(ServerEvent(name: "reset", data: ["stream": name]))
+                continue
+            }
+            var piece = try await bytes.narrowed(to: from..<min(bytes.size, from + Self.pieceBytes)).all()
+            piece.removeLast(LiveOutput.unfinished(piece))
+            guard !piece.isEmpty else { continue }
+            told[stream] = from + piece.count
+            news.append(
+                ServerEvent(
+                    name: "output",
+                    data: [
+                        "stream": name, "from": .integer(from), "to": .integer(from + piece.count),
+                        "text": .string(String(decoding: piece, as: UTF8.self)),
+                    ]))
+        }
+        return news
+    }
+
+    func end() async throws -> ServerEvent {
+        ServerEvent(name: "end", data: ["state": .string(try await panal.job(principal, job).state.rawValue)])
+    }
+}
+
 /// What a job writes to a stream as it comes. An event's id is the number of bytes up to its end, so that a client goes on at the byte
 /// at which its connection broke.
 struct LiveOutput: LiveSource {

@@ -36,6 +36,13 @@ struct Form: Sendable {
         return file
     }
 
+    /// The form without the fields of these names.
+    func without(_ names: Set<String>) -> Form {
+        var form = self
+        for name in names { form.values[name] = nil }
+        return form
+    }
+
     mutating func append(_ value: SubmittedValue, to name: String) {
         values[name, default: []].append(value)
     }

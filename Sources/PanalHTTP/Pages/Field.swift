@@ -11,8 +11,14 @@ struct Field: Sendable {
     /// Whether the form comes back because of a mistake somewhere; browsers then forget the files that were chosen.
     let isAgain: Bool
     let wording: Wording
-    /// The section that begins with this field.
-    var section: ManifestSection?
+    /// Where all values of a field with very many choices can be read.
+    let choicesHref: String?
+    /// Files of an earlier job, and whether they are taken again.
+    let earlier: [SubmittedFile]
+    let isKept: Bool
+
+    /// Choices that stand in the page; where there are more, one types, and a script offers what begins to fit.
+    static let shownChoices = 200
 
     static func anchor(_ id: String) -> String { "field-\(id)" }
 
@@ -22,10 +28,13 @@ struct Field: Sendable {
         return String(part.replacing("~1", with: "/").replacing("~0", with: "~"))
     }
 
+    var isLong: Bool { (input.choices?.count ?? 0) > Self.shownChoices }
+
     private enum Control { case check, group, select, area, input(kind: String) }
 
     private var control: Control {
         if input.choices != nil, input.type != .file {
+            if isLong { return input.isList ? .area : .input(kind: "text") }
             if input.isList { return .group }
             return (input.choices?.count ?? 0) <= 4 && input.isRequired ? .group : .select
         }
@@ -51,11 +60,15 @@ struct Field: Sendable {
         var values: Templates.Values = [
             "id": input.id, "anchor": Self.anchor(input.id), "label": input.name,
             // A browser without a script shows every field, and may not insist on one that is not asked for.
-            "required": input.isRequired && input.showIf == nil,
+            "required": input.isRequired && input.showIf == nil && earlier.isEmpty,
             // What has a default is filled in already; the word would only confuse.
             "mayBeLeftOut": input.isOptional && input.defaultValue == nil && input.type != .boolean,
             "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake),
-            "heading": PageFrame.optional(section?.name), "about": PageFrame.optional(section?.description),
+            "hasEarlier": !earlier.isEmpty, "isKept": isKept, "earlierFiles": earlierFiles,
+            "earlierText": wording.t(
+                .sameFile, earlier.map { Wording.visible($0.name) }.joined(separator: ", ")),
+            "choicesHref": PageFrame.optional(isLong ? choicesHref : nil),
+            "allChoices": isLong ? wording.t(.allChoices, String(input.choices?.count ?? 0)) : "",
             "describedBy": PageFrame.optional(describedBy), "isCheck": false, "isGroup": false, "isSelect": false,
             "isArea": false, "isInput": false, "choices": [Templates.Values](),
         ]
@@ -86,6 +99,13 @@ struct Field: Sendable {
         return values
     }
 
+    /// For the script, which judges them like chosen ones.
+    private var earlierFiles: String {
+        let files: [JSONValue] = earlier.map { .object(["name": .string($0.name), "size": .integer($0.bytes)]) }
+        guard let bytes = try? JSONValue.array(files).serialized() else { return "[]" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private func choices(kind: String) -> [Templates.Values] {
         (input.choices ?? []).map { choice in
             ["value": choice.value, "text": choice.label, "kind": kind, "checked": entered.contains(choice.value)]
@@ -104,8 +124,9 @@ struct Field: Sendable {
             "max": PageFrame.optional(isBounded ? most : nil), "step": PageFrame.optional(isNumber ? step : nil),
             "minlength": PageFrame.optional(isText ? input.minimumLength.map(String.init) : nil),
             "maxlength": PageFrame.optional(isText ? input.maximumLength.map(String.init) : nil),
-            "pattern": PageFrame.optional(
-                input.pattern?.expression ?? (input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil)),
+            // A manifest's own pattern is not handed to a browser's engine, which an author could make run for ever: the
+            // page's script follows its steps instead.
+            "pattern": PageFrame.optional(input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil),
             "secret": input.type == .secret,
         ]
     }
@@ -136,7 +157,7 @@ struct Field: Sendable {
         if input.type == .file {
             if !input.accept.isEmpty { parts.append(wording.t(.fileTypes, input.accept.joined(separator: ", ")) + ".") }
             if let most = input.maximumBytes { parts.append(wording.t(.atMostBytes, wording.bytes(most)) + ".") }
-        } else if input.choices == nil {
+        } else if input.choices == nil || isLong {
             let range = [
                 input.minimum.map { wording.t(.from, $0.text) }, input.maximum.map { wording.t(.upTo, $0.text) },
             ].compactMap { $0 }.joined(separator: " ")

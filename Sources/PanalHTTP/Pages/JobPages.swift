@@ -8,18 +8,21 @@ import PanalService
 struct JobPages: Sendable {
     let panal: Panal
     let frame: PageFrame
+    let live: EventStream
 
     var routes: [Route] {
         [
             Route(.get, "/jobs", .page, list),
             Route(.get, "/jobs/{id}", .page, show),
-            Route(.get, "/jobs/{id}/live", .page, live),
+            Route(.get, "/jobs/{id}/live", .page, current),
+            Route(.get, "/jobs/{id}/stream", .page, follow),
             Route(.post, "/jobs/{id}/cancel", .page, cancel),
             Route(.post, "/jobs/{id}/kept", .page, keep),
             Route(.post, "/jobs/{id}/outputs", .page, removeOutputs),
             Route(.get, "/jobs/{id}/stdout", .page) { try await stream(.output, $0, $1) },
             Route(.get, "/jobs/{id}/stderr", .page) { try await stream(.error, $0, $1) },
             Route(.get, "/jobs/{id}/files/**", .page, file),
+            Route(.get, "/jobs/{id}/archive", .page, archive),
         ]
     }
 
@@ -76,7 +79,7 @@ struct JobPages: Sendable {
     }
 
     /// The inner part of a job's page, for the script that keeps it current.
-    @Sendable private func live(_ request: Request, _ context: WebContext) async throws -> Response {
+    @Sendable private func current(_ request: Request, _ context: WebContext) async throws -> Response {
         let job = try await panal.job(try context.principal, try context.identifier("id", of: Job.self))
         let text = try frame.render("joblive", try await values(of: job, context), context)
         let etag = StoredAnswer.etag(of: text.utf8)
@@ -88,6 +91,20 @@ struct JobPages: Sendable {
         response.headers[.eTag] = etag
         response.headers[.final] = job.state.isFinal ? "true" : "false"
         return response
+    }
+
+    /// All that changes on the page, as it comes.
+    @Sendable private func follow(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let id = try context.identifier("id", of: Job.self)
+        let query = try Query(request)
+        var told: [OutputStream: Int] = [:]
+        for stream in [OutputStream.output, .error] {
+            told[stream] = try query.integer(stream.rawValue, in: 0...Int.max) ?? 0
+        }
+        let source = LivePage(panal: panal, principal: principal, job: id, told: told)
+        return live.response(
+            source, changes: try await panal.changes(principal, id), access: context.access, request)
     }
 
     @Sendable private func cancel(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -107,6 +124,11 @@ struct JobPages: Sendable {
             as: try context.principal, isDownload: try Query(request).boolean("download") ?? false)
     }
 
+    @Sendable private func archive(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await JobFiles(panal: panal).archive(
+            job: try context.identifier("id", of: Job.self), request, as: try context.principal)
+    }
+
     // MARK: One job
 
     private func values(of job: Job, _ context: WebContext) async throws -> Templates.Values {
@@ -120,7 +142,8 @@ struct JobPages: Sendable {
         let files =
             isThere
             ? try await ResultPreview(
-                panal: panal, principal: principal, job: job, manifest: manifest, wording: wording
+                panal: panal, principal: principal, job: job, manifest: manifest, wording: wording,
+                base: "/jobs/\(job.id)"
             ).values() : []
         var streams: [Templates.Values] = []
         if isThere {
@@ -138,7 +161,12 @@ struct JobPages: Sendable {
             "message": PageFrame.optional(Self.message(of: job, meaning, t)),
             "messageLanguage": job.standstill == nil ? "en" : t.language.rawValue,
             "waits": PageFrame.optional(wording.waiting(job, now: panal.now)),
+            "archiveHref": PageFrame.optional(files.count > 1 ? "/jobs/\(job.id)/archive" : nil),
+            "againHref": PageFrame.optional(
+                manifest != nil && job.state.isFinal ? "\(ProgramPages.path(job.programName))?from=\(job.id)" : nil),
+            "shareAction": PageFrame.optional(job.state.isFinal && isThere ? "/jobs/\(job.id)/share" : nil),
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
+            "streamHref": "/jobs/\(job.id)/stream",
             "hasFiles": !files.isEmpty, "files": files, "noFiles": isThere && job.state == .finished && files.isEmpty,
             "keeping": keeping(of: job, wording),
             "streams": streams,
@@ -168,7 +196,7 @@ struct JobPages: Sendable {
     }
 
     /// What the program's author says of the exit code.
-    private static func meaning(of job: Job, _ manifest: Manifest?) -> ExitCodeMeaning? {
+    static func meaning(of job: Job, _ manifest: Manifest?) -> ExitCodeMeaning? {
         guard case .exited(let code)? = job.outcome else { return nil }
         return manifest?.exitCodes[code]
     }
@@ -193,6 +221,7 @@ struct JobPages: Sendable {
         return [
             "id": stream.rawValue, "title": wording.t(stream == .output ? .standardOutput : .standardError),
             "size": whole.size == 0 ? "" : wording.bytes(whole.size), "empty": whole.size == 0,
+            "bytes": whole.size,
             "tail": TextEnds.end(of: tail, isWhole: !isCut), "href": "/jobs/\(job.id)/\(stream.rawValue)",
             "cut": isCut
                 ? wording.t(.lastPart, wording.bytes(tail.count), wording.bytes(whole.size)) : false as Any,

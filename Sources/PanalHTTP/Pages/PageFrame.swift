@@ -127,6 +127,19 @@ struct Wording: Sendable {
         t = Catalogue(language: context.language)
     }
 
+    /// A name that strangers chose, without the marks that turn the order of what is read: `exe.png` stays what it is.
+    static func visible(_ name: String) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in name.unicodeScalars {
+            switch scalar.value {
+            case 0x202A...0x202E, 0x2066...0x2069, 0x200E, 0x200F, 0x061C: shown.append("\u{FFFD}")
+            case 0..<0x20, 0x7F..<0xA0: shown.append("\u{FFFD}")
+            default: shown.append(scalar)
+            }
+        }
+        return String(shown)
+    }
+
     /// `2026-11-21 07:04:12 UTC`
     static func moment(_ moment: Timestamp) -> String {
         let text = moment.rfc3339

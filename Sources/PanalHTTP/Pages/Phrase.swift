@@ -28,7 +28,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case programFile, programFileHint, publicProgram, aboutProgram, address, publishedBy, publishedAt, size
     case makePublic, makePrivate, fromCommandLine, schema, run, profile, optional, olderVersion, notPublished
     // Fields.
-    case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong
+    case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong, allChoices
+    case dropHere, uploading, stopUpload, formNotSent, snippetHint
     case oneCore, cores, coresPart, memory
     // Jobs.
     case state, program, anyState, filter, noJobs, choosePrograms, submitted, duration, outcome, older, onlyMine
@@ -42,6 +43,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case outputExceeded, syscallDenied, wasCancelled, systemError
     case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled
     case bytesRead, bytesWritten, ofWhichForced, waited
+    case allInOne, runAgain, sameFile, fromEarlier, shareResult, shareResultHint, shareDays, makeLink, sharedLink
+    case sharedLinkHint, sharedUntil, sharedBy
     // What becomes of outputs.
     case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest
     case keepOutputs, letGo, removeOutputs, removeOutputsHint, outputDays, outputDaysHint

@@ -33,6 +33,11 @@ struct ProgramPages: Sendable {
         return try frame.page("programs", title: t(.programs), in: .programs, ["programs": tiles], context)
     }
 
+    /// Something of one version of a program.
+    static func path(_ entry: ProgramEntry, _ part: String) -> String {
+        "\(path(entry.program.name))/\(part)?version=\(entry.version.number)"
+    }
+
     static func path(_ name: String) -> String { "/programs/\(PercentCoding.encoded(name))" }
 
     // MARK: Publishing
@@ -81,7 +86,10 @@ struct ProgramPages: Sendable {
         let version = try Query(request).integer("version", in: 1...Int.max)
         let entry = try await panal.program(
             try context.principal, name: try context.parameter("name"), version: version)
-        return try page(entry, request, context)
+        guard let from = try Query(request).text("from") else { return try page(entry, request, context) }
+        guard let id = JobID(from) else { throw ServiceError(.notFound, "there is no such job") }
+        let earlier = try await EarlierJob(id, of: entry.program.name, panal, try context.principal)
+        return try page(entry, request, context, earlier: earlier)
     }
 
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -90,21 +98,23 @@ struct ProgramPages: Sendable {
         let form = try await FormReader(panal: panal).read(request, as: principal) {
             try PageFrame.checkToken(of: $0, context)
         }
-        let order = try JobOrder(form: form)
+        let order = try JobOrder(form: form.without(EarlierJob.formKeys))
+        let earlier = try await EarlierJob(form, of: name, panal, principal)
+        let submission = earlier?.completing(order.submission) ?? order.submission
         let entry = try await panal.program(principal, name: name, version: order.version)
         do {
             let job = try await panal.submit(
                 principal, program: name, version: entry.version.number, profile: order.profile,
-                submission: entry.manifest.meant(by: order.submission), callback: order.callback)
+                submission: entry.manifest.meant(by: submission), callback: order.callback)
             return .seeOther("/jobs/\(job.id)")
         } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
-            return try page(entry, request, context, order: order, error: error)
+            return try page(entry, request, context, order: order, earlier: earlier, error: error)
         }
     }
 
     private func page(
         _ entry: ProgramEntry, _ request: Request, _ context: WebContext, order: JobOrder? = nil,
-        error: ServiceError? = nil
+        earlier: EarlierJob? = nil, error: ServiceError? = nil
     ) throws -> Response {
         let wording = Wording(context)
         let t = wording.t
@@ -113,23 +123,30 @@ struct ProgramPages: Sendable {
         for mistake in error?.mistakes ?? [] {
             mistakes[Field.id(of: mistake.pointer), default: ""] += mistake.detail(in: t.language) + " "
         }
-        let fields = entry.manifest.sectioned.flatMap { section, inputs in
-            inputs.enumerated().map { place, input in
+        let sections = entry.manifest.sectioned.enumerated().map { place, part -> Templates.Values in
+            let fields = part.inputs.map { input in
                 Field(
-                    input: input, entered: order.map { Self.entered(input, $0) } ?? input.defaultTexts,
+                    input: input,
+                    entered: order.map { Self.entered(input, $0) } ?? earlier?.entered(input) ?? input.defaultTexts,
                     mistake: mistakes[input.id], isAgain: error != nil, wording: wording,
-                    section: place == 0 ? section : nil
+                    choicesHref: Self.path(entry, "choices/\(input.id)"), earlier: earlier?.files[input.id] ?? [],
+                    isKept: earlier?.kept.contains(input.id) ?? false
                 ).values
             }
+            return [
+                "heading": PageFrame.optional(part.section?.name), "sectionID": "section-\(place)",
+                "about": PageFrame.optional(part.section?.description), "fields": fields,
+            ]
         }
-        let profiles = profiles(entry, for: try context.principal, chosen: order?.profile, wording)
+        let profiles = profiles(
+            entry, for: try context.principal, chosen: order?.profile ?? earlier?.job.profile, wording)
         let isOld = entry.version.number != entry.program.latest
         var values: Templates.Values = [
             "label": entry.manifest.name, "name": name, "description": PageFrame.optional(entry.manifest.description),
             "isPrivate": !entry.program.isPublic, "action": Self.path(name), "version": String(entry.version.number),
             "older": isOld
                 ? t(.olderVersion, String(entry.version.number), String(entry.program.latest)) : false as Any,
-            "fields": fields, "profiles": profiles,
+            "sections": sections, "rulesHref": Self.path(entry, "rules"), "profiles": profiles,
             "failing": entry.version.tests?.hasPassed == false
                 ? t(.testsFail, Wording.moment(entry.version.tests?.at ?? entry.version.published)) : false as Any,
             "failures": (entry.version.tests?.failures ?? []).map {
@@ -142,7 +159,7 @@ struct ProgramPages: Sendable {
             "mayEdit": entry.isOwn, "visibilityAction": "\(Self.path(name))/visibility",
             "otherVisibility": entry.program.isPublic ? "false" : "true",
             "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
-            "curl": Snippet.curl(entry, authority: request.head.authority),
+            "snippets": Snippet(entry, authority: request.head.authority).all,
             "schemaHref": "\(Documents.base)/programs/\(name)/schema?version=\(entry.version.number)",
         ]
         if let error {
@@ -198,37 +215,5 @@ extension ProgramPages {
     private func price(of profile: Profile, _ wording: Wording) -> Any {
         guard !profile.tariff.ordinary.isFree else { return false }
         return wording.t(.atMostCredits, wording.credits(CreditDocuments.mostCost(of: profile)))
-    }
-}
-
-/// Ready-made commands that do what the form does.
-enum Snippet {
-    static func curl(_ entry: ProgramEntry, authority: String?) -> String {
-        let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
-        let host = authority.flatMap { $0.utf8.allSatisfy(letters.contains) && !$0.isEmpty ? $0 : nil } ?? "localhost"
-        var lines = ["curl -H \"Authorization: Bearer $PANAL_KEY\"", "  -H 'Prefer: wait=30'"]
-        for input in entry.manifest.inputs where input.isRequired || input.defaultValue != nil {
-            let value =
-                input.type == .file
-                ? "@FILE" : input.defaultTexts.first ?? input.choices?.first?.value ?? sample(input.type)
-            lines.append("  -F \(ShellWord.quoted("\(input.id)=\(value)"))")
-        }
-        if lines.count == 2 { lines.append("  -H 'Content-Type: application/json' -d '{}'") }
-        lines.append("  http://\(host)\(Documents.base)/programs/\(entry.program.name)/jobs")
-        return lines.joined(separator: " \\\n")
-    }
-
-    private static func sample(_ type: InputType) -> String {
-        switch type {
-        case .number, .integer: "3"
-        case .boolean: "true"
-        case .date: "2026-11-21"
-        case .time: "14:30"
-        case .email: "name@example.org"
-        case .url: "https://example.org/"
-        case .colour: "#1e90ff"
-        case .json: "{}"
-        case .text, .choice, .file, .secret: "…"
-        }
     }
 }

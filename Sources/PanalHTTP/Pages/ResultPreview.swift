@@ -10,6 +10,8 @@ struct ResultPreview: Sendable {
     let job: Job
     let manifest: Manifest?
     let wording: Wording
+    /// The address below which the job's files are.
+    let base: String
 
     /// Bytes of a text and lines of a table that a page shows.
     private static let textBytes = 16_384
@@ -28,9 +30,10 @@ struct ResultPreview: Sendable {
     }
 
     private func values(of file: JobFile, isShown: Bool) async throws -> Templates.Values {
-        let href = "/jobs/\(job.id)/files/\(PercentCoding.encoded(file.path, also: "/"))"
+        let href = "\(base)/files/\(PercentCoding.encoded(file.path, also: "/"))"
         var values: Templates.Values = [
-            "path": file.path, "size": wording.bytes(file.bytes), "href": href, "downloadHref": "\(href)?download=true",
+            "path": Wording.visible(file.path), "size": wording.bytes(file.bytes), "href": href,
+            "downloadHref": "\(href)?download=true",
             "kind": "", "isImage": false, "isAudio": false, "isVideo": false, "isText": false, "isTable": false,
         ]
         guard isShown, file.bytes > 0 else { return values }

@@ -16,6 +16,8 @@ struct Templates: Sendable {
         "publish": PackageResources.publish_mustache, "mistakes": PackageResources.mistakes_mustache,
         "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
+        "results": PackageResources.results_mustache, "shared": PackageResources.shared_mustache,
+        "link": PackageResources.link_mustache,
         "job": PackageResources.job_mustache, "joblive": PackageResources.joblive_mustache,
         "account": PackageResources.account_mustache, "usage": PackageResources.usage_mustache,
         "groups": PackageResources.groups_mustache,
@@ -38,10 +40,8 @@ struct Templates: Sendable {
         }
         self.library = library
         // FNV-1a: not a secret, only a mark of change.
-        let mark = (PackageResources.panal_css + PackageResources.job_js + PackageResources.signup_js).reduce(
-            14_695_981_039_346_656_037 as UInt64
-        ) {
-            ($0 ^ UInt64($1)) &* 1_099_511_628_211
+        let mark = Self.assets.sorted { $0.key < $1.key }.reduce(14_695_981_039_346_656_037 as UInt64) { mark, asset in
+            asset.value.bytes.reduce(mark) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
         }
         revision = String(mark, radix: 36)
     }
@@ -54,16 +54,17 @@ struct Templates: Sendable {
     }
 
     /// A file under `/assets`, with its media type.
-    static func asset(_ name: String) -> (type: String, bytes: [UInt8])? {
-        switch name {
-        case "panal.css": ("text/css; charset=utf-8", PackageResources.panal_css)
-        case "job.js": ("text/javascript; charset=utf-8", PackageResources.job_js)
-        case "signup.js": ("text/javascript; charset=utf-8", PackageResources.signup_js)
-        case "panal.svg": ("image/svg+xml", PackageResources.panal_svg)
-        case "comb.svg": ("image/svg+xml", PackageResources.comb_svg)
-        default: nil
-        }
-    }
+    static func asset(_ name: String) -> (type: String, bytes: [UInt8])? { assets[name] }
+
+    private static let assets: [String: (type: String, bytes: [UInt8])] = {
+        let (style, script, image) = ("text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml")
+        return [
+            "panal.css": (style, PackageResources.panal_css), "job.js": (script, PackageResources.job_js),
+            "signup.js": (script, PackageResources.signup_js), "rules.js": (script, PackageResources.rules_js),
+            "form.js": (script, PackageResources.form_js), "panal.svg": (image, PackageResources.panal_svg),
+            "comb.svg": (image, PackageResources.comb_svg),
+        ]
+    }()
 
     /// Every template's text, for tests.
     static var texts: [String: String] { sources.mapValues { String(decoding: $0, as: UTF8.self) } }

@@ -28,6 +28,18 @@ struct JobFiles: Sendable {
         return response
     }
 
+    /// All result files in one.
+    func archive(job: JobID, _ request: Request, as principal: Principal) async throws -> Response {
+        let bytes = try await panal.archive(principal, job)
+        let headers: HTTPFields = [
+            .contentType: "application/x-tar", .contentSecurityPolicy: Self.policy(.text),
+            .contentDisposition: HeaderValues.disposition("attachment", fileName: "\(job).tar"),
+            .xContentTypeOptions: "nosniff",
+        ]
+        // A job has its files when it has ended, and then they stay as they are.
+        return try StoredAnswer.make(bytes, request: request, etag: "\"\(job)-tar\"", headers: headers)
+    }
+
     /// Standard output or standard error, as far as it has come.
     func stream(
         _ stream: OutputStream, job id: JobID, _ request: Request, as principal: Principal

@@ -66,10 +66,15 @@ struct RequestScope: RouterMiddleware {
         context.logger.info(
             "request",
             metadata: [
-                "method": .string(request.method.rawValue), "path": .string(String(request.uri.path.prefix(512))),
+                "method": .string(request.method.rawValue), "path": .string(Self.logged(request.uri.path)),
                 "status": .stringConvertible(response.status.code), "ms": .stringConvertible(Int(took.rounded())),
             ])
         return response
+    }
+
+    /// A link's secret is its address: it stands in no log.
+    private static func logged(_ path: String) -> String {
+        path.hasPrefix("/shared/") ? "/shared/…" : String(path.prefix(512))
     }
 
     private func answer(_ error: any Error, _ request: Request, _ context: WebContext) throws -> Response {

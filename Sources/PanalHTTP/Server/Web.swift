@@ -38,11 +38,12 @@ package struct Web: Sendable {
         let meter = RequestMeter()
         scope = RequestScope(
             areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
+        let live = EventStream(heartbeat: configuration.heartbeat)
         let interface =
             ProgramInterface(panal: panal).routes
             + JobInterface(
                 panal: panal, longestWait: configuration.longestWait,
-                live: EventStream(heartbeat: configuration.heartbeat)
+                live: live
             ).routes
             + RetentionInterface(panal: panal).routes
             + UploadInterface(panal: panal).routes
@@ -66,8 +67,10 @@ package struct Web: Sendable {
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
             + SignUpPages(panal: panal, frame: frame, cookies: cookies).routes
             + ProgramPages(panal: panal, frame: frame).routes
+            + RulePages(panal: panal).routes
             + UsagePage(panal: panal, frame: frame).routes
-            + JobPages(panal: panal, frame: frame).routes
+            + JobPages(panal: panal, frame: frame, live: live).routes
+            + SharePages(panal: panal, frame: frame, areCookiesSecure: configuration.secureCookies).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes
             + UserPage(panal: panal, frame: frame).routes

@@ -1,3 +1,5 @@
+import PanalCore
+
 /// A regular expression that a whole value has to match: I-Regexp (RFC 9485), the part that all languages agree on,
 /// with `\d`, `\w`, `\s` of ASCII, JavaScript's white space, and `^` and `$` at its ends.
 ///
@@ -35,6 +37,22 @@ package struct Pattern: Hashable, Sendable {
         self.source = source
         expression = node.expression
         program = compiler.steps + [.end]
+    }
+
+    /// Its steps as ``Manifest/ruleDescription`` tells them.
+    var stepDescription: JSONValue {
+        .array(
+            program.map { step in
+                let numbers: [Int] =
+                    switch step {
+                    case .one(let set):
+                        [set.isNegated ? 1 : 0] + set.ranges.flatMap { [Int($0.lowerBound), Int($0.upperBound)] }
+                    case .either(let first, let second): [2, first, second]
+                    case .jump(let place): [3, place]
+                    case .end: [4]
+                    }
+                return .array(numbers.map { .integer($0) })
+            })
     }
 
     package static func == (left: Pattern, right: Pattern) -> Bool { left.source == right.source }

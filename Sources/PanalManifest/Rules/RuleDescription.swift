@@ -3,17 +3,23 @@ package import PanalCore
 extension Manifest {
     /// Everything that ``RuleEngine`` decides by, as data for a page's script:
     ///
-    /// - `order`: ids, each after those that its `showIf` looks at.
+    /// - `inputs`: ids in the manifest's order; `order`: each after those that its `showIf` looks at.
     /// - `fields`: by id, what a value may be (`type`, `required`, `list`, `default`, `choices`, bounds, `pattern`, …)
     ///   and the rules: `showIf` (`{"input", "given" | "in" | bounds}`, `{"all"}`, `{"any"}`, `{"not"}`), `requires` and
     ///   `disables` (ids), `valueRequires` and `valueDisables` (value → ids).
     /// - `groups`: `{"inputs", "rule"}`.
     ///
-    /// Values in rules are canonical: numbers as JavaScript writes them, colours in lower case. `pattern` has no anchors
-    /// and is to match the whole value.
+    /// - `mediaTypes`: what a file's ending says of its kind, where a field has `accept`; `maxTextBytes` of one value.
+    ///
+    /// Values in rules are canonical: numbers as numbers are compared, colours in lower case. `pattern` has no anchors
+    /// and is to match the whole value; `matcher` is the same as steps to follow all at once, so that a page's time too
+    /// grows with the value only: `[0, from, to, …]` one character of these ranges, `[1, from, to, …]` one of none of
+    /// them, `[2, a, b]` on at both steps, `[3, a]` on at this one, `[4]` the end.
     package var ruleDescription: JSONValue {
-        [
-            "version": 1, "order": .array(order.map { .string(inputs[$0].id) }),
+        var members: [String: JSONValue] = [
+            "version": 1, "inputs": .array(inputs.map { .string($0.id) }),
+            "order": .array(order.map { .string(inputs[$0].id) }),
+            "maxTextBytes": .integer(ManifestInput.maximumTextBytes),
             "fields": .object(
                 Dictionary(inputs.map { ($0.id, $0.ruleDescription) }, uniquingKeysWith: { first, _ in first })),
             "groups": .array(
@@ -25,6 +31,10 @@ extension Manifest {
                     return .object(members)
                 }),
         ]
+        if inputs.contains(where: { !$0.accept.isEmpty }) {
+            members["mediaTypes"] = .object(AcceptedFile.mediaTypes.mapValues(JSONValue.string))
+        }
+        return .object(members)
     }
 }
 
@@ -32,6 +42,7 @@ extension ManifestInput {
     fileprivate var ruleDescription: JSONValue {
         var members: [String: JSONValue] = [
             "name": .string(name), "type": .string(type.rawValue), "required": .boolean(isRequired),
+            "optional": .boolean(isOptional),
             "default": .array(defaultTexts.map(JSONValue.string)),
         ]
         if isList {
@@ -46,7 +57,10 @@ extension ManifestInput {
         if let step { members["step"] = Int(exactly: step).map { .integer($0) } ?? .number(step) }
         if let minimumLength { members["minLength"] = .integer(minimumLength) }
         if let maximumLength { members["maxLength"] = .integer(maximumLength) }
-        if let pattern { members["pattern"] = .string(pattern.expression) }
+        if let pattern {
+            members["pattern"] = .string(pattern.expression)
+            members["matcher"] = pattern.stepDescription
+        }
         if !accept.isEmpty { members["accept"] = .array(accept.map(JSONValue.string)) }
         if let maximumBytes { members["maxBytes"] = .integer(maximumBytes) }
         if let showIf { members["showIf"] = showIf.json }

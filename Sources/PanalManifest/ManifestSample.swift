@@ -1,0 +1,85 @@
+import PanalCore
+
+extension Manifest {
+    /// Values that a first try could be made with, in the manifest's order: what is needed, and what is filled in already.
+    /// Of a file field the value is a name. A field with a pattern of its own gets a text that may not match it.
+    package func sample() -> [(input: ManifestInput, values: [String])] {
+        var values: [String: [String]] = [:]
+        for input in inputs where input.isRequired || input.defaultValue != nil { values[input.id] = input.sampleTexts }
+        // A rule may want a field more, or one less; each round settles one of them at least.
+        for _ in 0...inputs.count {
+            var engine = RuleEngine(self)
+            let mistakes = engine.judge(submission(values))
+            var isSettled = true
+            for mistake in mistakes {
+                let id = String(mistake.pointer.dropFirst())
+                guard let input = input(id: id) else { continue }
+                switch ManifestPhrase(rawValue: mistake.code ?? "") {
+                case .isNeeded, .neededWith, .oneOfNeeded, .someNeeded:
+                    if values.updateValue(input.sampleTexts, forKey: id) == nil { isSettled = false }
+                case .notAskedFor, .onlyOneOf, .notTogether:
+                    if values.removeValue(forKey: id) != nil { isSettled = false }
+                default: break
+                }
+            }
+            if isSettled {
+                return inputs.filter { !engine.hidden.contains($0.id) }.compactMap { input in
+                    values[input.id].map { (input, $0) }
+                }
+            }
+        }
+        return inputs.compactMap { input in values[input.id].map { (input, $0) } }
+    }
+
+    private func submission(_ values: [String: [String]]) -> Submission {
+        var submission = Submission()
+        for input in inputs {
+            submission.values[input.id] = values[input.id]?.map { text in
+                guard input.type == .file, let content = ContentHash(hex: String(repeating: "0", count: 64)) else {
+                    return .text(text)
+                }
+                return .file(SubmittedFile(name: text, content: content, bytes: 1, mediaType: nil))
+            }
+        }
+        return submission
+    }
+}
+
+extension ManifestInput {
+    fileprivate var sampleTexts: [String] {
+        if type == .boolean { return ["true"] }
+        let texts = defaultTexts
+        if !texts.isEmpty { return texts }
+        if let choices { return Array(choices.prefix(minimumItems).map(\.value)) }
+        return Array(repeating: sampleText, count: isList ? minimumItems : 1)
+    }
+
+    private var sampleText: String {
+        switch type {
+        case .number, .integer: inRange("3") ?? inside
+        case .date: inRange("2026-11-21") ?? "2026-11-21"
+        case .time: inRange("14:30") ?? "14:30"
+        case .email: "name@example.org"
+        case .url: "https://example.org/"
+        case .colour: "#1e90ff"
+        case .json: "{}"
+        case .file: "file" + (accept.first { $0.hasPrefix(".") } ?? "")
+        case .text, .secret: String(repeating: "x", count: max(minimumLength ?? 1, min(4, maximumLength ?? 4)))
+        case .boolean, .choice: ""
+        }
+    }
+
+    /// The value, or an end of the range, whichever is taken.
+    private func inRange(_ usual: String) -> String? {
+        [usual, minimum?.text, maximum?.text].compactMap(\.self).first { (try? accepted($0)) != nil }
+    }
+
+    /// A number between exclusive bounds.
+    private var inside: String {
+        let least = minimum?.number ?? (maximum?.number ?? 0) - 2
+        let most = maximum?.number ?? least + 2
+        if let step { return Bound(value: .number(least + step), isExclusive: false).text }
+        let middle = (least + most) / 2
+        return Bound(value: .number(type == .integer ? middle.rounded(.up) : middle), isExclusive: false).text
+    }
+}
