@@ -11,6 +11,8 @@ build_packages=(
 )
 # To run the demo programs and the tests: what their cells find under /usr, and environments for client libraries.
 demo_packages=(openssl python3 python3-pil python3-venv sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
+# To use the pages as people do.
+browser_packages=(chromium fonts-dejavu-core)
 # To test control groups v2 in a virtual machine.
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 # To compare speed with.

@@ -1,0 +1,403 @@
+"""Uses a running server's pages in Chromium. Each check prints a line; the first that does not hold ends it.
+
+Nothing waits for a time: for what a page shows, for an answer, or for the end of a job.
+
+usage: PANAL_PASSWORD=… browser.py SERVER
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.parse
+
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+import programs
+
+here = pathlib.Path(__file__).resolve().parent
+server, password = sys.argv[1].rstrip("/"), os.environ["PANAL_PASSWORD"]
+work = pathlib.Path(os.environ["WORK"])
+screenshots = os.environ.get("SCREENSHOTS")
+expect.set_options(timeout=60_000)
+
+
+def check(is_right, what, seen=""):
+    if not is_right:
+        sys.exit(f"not right: {what}: {seen}")
+    print(f"right: {what}", flush=True)
+
+
+# The programming interface, to make ready what the pages show.
+
+api = requests.Session()
+
+
+def sign_in():
+    answer = api.post(f"{server}/api/v1/sign-in", json={"name": "admin", "password": password, "label": "browser"})
+    answer.raise_for_status()
+    api.headers["Authorization"] = f"Bearer {answer.json()['secret']}"
+    return answer.json()["secret"]
+
+
+def publish(manifest, script="#!/bin/sh\necho hello\n"):
+    answer = api.post(f"{server}/api/v1/programs", files={
+        "manifest": ("manifest.json", json.dumps(manifest)), "program": ("run.sh", script)})
+    if answer.status_code not in (200, 201):
+        sys.exit(f"{manifest['name']} is not published: {answer.text}")
+    return answer.json()
+
+
+def run(name, values, wait=50):
+    answer = api.post(f"{server}/api/v1/programs/{name}/jobs", json=values, headers={"Prefer": f"wait={wait}"})
+    answer.raise_for_status()
+    return answer.json()
+
+
+# The browser. Whatever it asks of another host, whatever its console complains of, is a mistake.
+
+class Watched:
+    def __init__(self, browser, locale="en-GB", **options):
+        self.mistakes = []
+        self.context = browser.new_context(locale=locale, base_url=server, **options)
+        self.context.add_init_script(
+            "document.addEventListener('securitypolicyviolation', (e) => "
+            "console.error('policy: ' + e.violatedDirective + ' ' + e.blockedURI))")
+        self.context.on("request", self.on_request)
+        self.context.on("console", self.on_console)
+        self.context.on("weberror", lambda error: self.mistakes.append(f"{error.page.url}: {error.error}"))
+        self.context.on("dialog", self.on_dialog)
+        self.page = self.context.new_page()
+
+    def on_request(self, request):
+        host = urllib.parse.urlsplit(request.url)
+        if f"{host.scheme}://{host.netloc}" != server and host.scheme not in ("data", "blob"):
+            self.mistakes.append(f"asks {request.url}")
+
+    def on_console(self, message):
+        # A refused form is told as such by the browser.
+        if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
+            self.mistakes.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    def on_dialog(self, dialog):
+        self.mistakes.append(f"a dialog says {dialog.message}")
+        dialog.dismiss()
+
+    def enter(self):
+        self.page.goto("/sign-in")
+        self.page.fill("#name", "admin")
+        self.page.fill("#password", password)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url("**/programs")
+        return self
+
+    def end(self, what):
+        check(self.mistakes == [], f"{what}: nothing is asked of other hosts, no policy is broken, nothing fails", self.mistakes)
+        self.context.close()
+
+
+def open_form(page, path):
+    page.goto(path)
+    page.wait_for_selector("form[data-ready]")
+
+
+def until(page, expression):
+    """Waits until it holds in the page. Playwright's own way evaluates texts inside the page, which its policy refuses."""
+    end = time.monotonic() + 60
+    while not page.evaluate(expression):
+        check_time(end, expression)
+        page.wait_for_timeout(10)
+
+
+def check_time(end, what):
+    if time.monotonic() > end:
+        sys.exit(f"not right: waited too long for {what}")
+
+
+def wait_for_end(page):
+    page.wait_for_selector("#live:not([data-live])", state="attached", timeout=60_000)
+
+
+# 1. Rules
+
+def rules(browser):
+    tables = json.loads((here / "../PanalManifestTests/Rules/cases.json").read_text())
+    judge = (here / "table.js").read_text()
+    watched = Watched(browser).enter()
+    judged = filled = 0
+    for table in tables:
+        entry = publish({**table["manifest"], "name": "table"})
+        open_form(watched.page, f"/programs/table?version={entry['version']}")
+        found = watched.page.evaluate(judge, table["cases"])
+        check(found["wrong"] == [], f"the page judges as the server: {table['about']}", "\n".join(found["wrong"]))
+        judged += found["judged"]
+        filled += found["filled"]
+    check(judged > 240 and filled > 170, f"{judged} cases were judged, {filled} of them filled in")
+    # A field that takes numbers says so when the test puts something else into it.
+    watched.mistakes = [one for one in watched.mistakes if "The specified value" not in one]
+    watched.end("rules")
+
+
+# 2. The form
+
+def form(browser):
+    publish(programs.FORM)
+    picture = work / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(3_000_000))
+    for locale, words in [("en-GB", "Some fields need another look."), ("es-CO", "Hay campos que revisar.")]:
+        watched = Watched(browser, locale)
+        page = watched.enter().page
+        open_form(page, "/programs/todo-junto")
+        check(page.evaluate("document.documentElement.outerHTML.length") < 100_000, "a page with 10,000 choices is small")
+        expect(page.locator("[data-field=strength]")).to_be_hidden()
+        expect(page.locator("[data-field=note]")).to_be_hidden()
+        expect(page.get_by_role("heading", name="Only with more")).to_be_hidden()
+        page.check("#field-more")
+        expect(page.locator("[data-field=note]")).to_be_visible()
+        page.fill("#field-note", "kept for another time")
+        page.uncheck("#field-more")
+        expect(page.locator("[data-field=note]")).to_be_hidden()
+        expect(page.locator("#field-note")).to_be_disabled()
+        page.check("input[name=mode][value=hard]") if page.locator("input[name=mode]").count() else page.select_option("#field-mode", "hard")
+        expect(page.locator("[data-field=strength]")).to_be_visible()
+        check(True, f"fields are shown and put away as they are asked for ({locale})")
+
+        page.fill("#field-size", "4")
+        page.fill("#field-code", "a1")
+        page.locator("#field-code").blur()
+        expect(page.locator("#field-code-mistake")).to_contain_text("a1")
+        expect(page.locator("#field-size-mistake")).to_contain_text("4")
+        page.click("main form button.primary")
+        expect(page.locator("#form-notice")).to_have_text(words)
+        expect(page.locator("#field-picture")).to_be_focused()
+        expect(page.locator("#field-strength-mistake")).to_be_visible()
+        check(page.locator("#field-code").get_attribute("aria-describedby") == "field-code-mistake"
+              and page.locator("#field-code").get_attribute("aria-invalid") == "true", f"mistakes are told to screen readers ({locale})")
+        page.fill("#field-size", "5")
+        page.fill("#field-code", "AB1")
+        page.fill("#field-strength", "0.5")
+        expect(page.locator(".mistake")).to_have_count(1)
+
+        page.fill("#field-word", "w0999")
+        until(page, "document.querySelectorAll('#field-word-list option').length === 10")
+        page.fill("#field-word", "w09999")
+        check(True, f"of 10,000 choices those are offered that fit ({locale})")
+
+        # Dropped as from another window.
+        data = page.evaluate_handle(
+            "() => { const d = new DataTransfer(); d.items.add(new File([new Uint8Array(5)], '\u202egnp.txt')); return d; }")
+        for event in ["dragenter", "dragover"]:
+            page.dispatch_event("[data-field=picture]", event, {"dataTransfer": data})
+        check("over" in page.locator("[data-field=picture]").get_attribute("class"), f"a field shows where a file can be dropped ({locale})")
+        page.dispatch_event("[data-field=picture]", "drop", {"dataTransfer": data})
+        check(page.evaluate("document.querySelector('#field-picture').files[0].name") == "\u202egnp.txt", f"a dropped file is taken ({locale})")
+        expect(page.locator("[data-field=picture] .chosen bdi")).to_have_text("\u202egnp.txt")
+        expect(page.locator(".mistake")).to_have_count(0)
+
+        # The largest part of it is held back until its progress has been seen.
+        page.set_input_files("#field-picture", str(picture))
+        cdp = watched.context.new_cdp_session(page)
+        cdp.send("Network.enable")
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
+        cdp.send("Network.emulateNetworkConditions", slow)
+        page.evaluate("""() => { window.seen = []; new MutationObserver(() => {
+            const bar = document.querySelector('.upload progress');
+            if (bar && bar.value > 0 && bar.value < 1) window.seen.push(bar.value);
+        }).observe(document.querySelector('form[data-rules]'), { childList: true, subtree: true, characterData: true, attributes: true }); }""")
+        page.click("main form button.primary")
+        until(page, "window.seen.length > 0")
+        cdp.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+        check(True, f"an upload tells how far it has come ({locale})")
+        page.wait_for_url("**/jobs/*")
+        wait_for_end(page)
+        expect(page.locator(".verdict.good")).to_be_visible()
+        fields = page.locator("dl.facts").first.inner_text()
+        check("picture.png" in fields and "w09999" in fields and "kept for another time" not in fields, f"the form arrived as it was ({locale})", fields)
+        check(page.get_by_text("onerror=alert(1)").count() > 0, f"hostile words are words ({locale})")
+
+        # What only the server can refuse comes back at its field, and the file stays chosen.
+        open_form(page, "/programs/todo-junto")
+        page.set_input_files("#field-picture", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
+        page.check("#field-more")
+        page.fill("#field-data", '{"twice": 1, "twice": 2}')
+        page.click("main form button.primary")
+        expect(page.locator("#field-data-mistake")).to_contain_text("twice")
+        page.wait_for_selector("form[data-ready]")
+        check(page.evaluate("document.querySelector('#field-picture').files[0]?.name") == "a.txt", f"a file stays chosen after a refusal ({locale})")
+        page.fill("#field-data", "{}")
+        page.click("main form button.primary")
+        page.wait_for_url("**/jobs/*")
+        watched.end(f"the form ({locale})")
+
+    plain = Watched(browser, java_script_enabled=False)
+    page = plain.enter().page
+    page.goto("/programs/todo-junto")
+    expect(page.locator("#field-strength")).to_be_visible()
+    expect(page.locator("#field-strength")).to_be_enabled()
+    page.set_input_files("#field-picture", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
+    page.click("main form button.primary")
+    page.wait_for_url("**/jobs/*")
+    plain.end("a browser without scripts fills the form in")
+
+
+# 3. Snippets
+
+def snippets(browser, key):
+    publish(programs.SNIPPET, programs.SNIPPET_SCRIPT)
+    watched = Watched(browser).enter()
+    watched.page.goto("/programs/snippet")
+    texts = {one.locator("summary").inner_text(): one.locator("code").text_content()
+             for one in watched.page.locator("details[name=snippet]").all()}
+    check(set(texts) == {"curl", "Python", "Swift"}, "the form has snippets beside it", set(texts))
+    (work / "file.txt").write_text("in the file\n")
+    environment = {**os.environ, "PANAL_KEY": key}
+    for language, command in [("curl", ["bash", "-c", texts["curl"]]), ("Python", [sys.executable, "-c", texts["Python"]])]:
+        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, timeout=120)
+        check(done.returncode == 0, f"the snippet for {language} runs", done.stdout + done.stderr)
+        job = json.loads(done.stdout) if language == "curl" else eval(done.stdout)
+        output = api.get(f"{server}/api/v1/jobs/{job['id']}/stdout").text
+        wanted = [programs.SNIPPET["inputs"][0]["default"], "@/etc/passwd", "5", "/input/file/file.txt", "a", "b", "x", ""]
+        check(output.encode().decode() == "\n".join(wanted), f"{language} hands over what the form would", output)
+    (work / "snippet.swift").write_text(texts["Swift"])
+    if os.environ.get("SWIFT"):
+        subprocess.run([os.environ["SWIFT"], "-o", work / "snippet", work / "snippet.swift"], check=True, timeout=300)
+        done = subprocess.run([work / "snippet"], cwd=work, env=environment, capture_output=True, text=True, timeout=120)
+        check('"finished"' in done.stdout, "the snippet for Swift runs", done.stdout + done.stderr)
+    watched.end("snippets")
+
+
+# 4. Results and jobs
+
+def results(browser):
+    publish(programs.RESULTS, programs.RESULTS_SCRIPT)
+    job = run("results", {"word": "once"})
+    watched = Watched(browser).enter()
+    page = watched.page
+    page.goto(f"/jobs/{job['id']}")
+    look_at_results(page, f"/jobs/{job['id']}")
+    check(page.evaluate("document.documentElement.outerHTML.length") < 100_000, "a job's page is small beside large outputs")
+    with page.expect_download() as archive:
+        page.get_by_role("link", name="All in one archive").click()
+    names = tarfile.open(archive.value.path()).getnames()
+    check("results/picture.png" in names and len(names) == 8, "all files come in one archive", names)
+
+    page.get_by_role("link", name="Run again").click()
+    page.wait_for_selector("form[data-ready]")
+    check(page.input_value("#field-word") == "once", "a job is run again with the same values")
+    page.fill("#field-word", "twice")
+    page.click("main form button.primary")
+    page.wait_for_url("**/jobs/*")
+    wait_for_end(page)
+    expect(page.locator("pre[data-tail=stdout]")).to_contain_text("said twice")
+
+    page.fill("#share-days", "3")
+    page.get_by_role("button", name="Make a link").click()
+    link = page.locator("code.secret").inner_text()
+    stranger = Watched(browser, "es-CO")
+    stranger.page.goto(link)
+    look_at_results(stranger.page, urllib.parse.urlsplit(link).path)
+    check(stranger.page.get_by_text("said twice").count() == 0, "a link shows the files and no more")
+    check(violations(stranger.page) == [], "axe finds nothing on a shared page", violations(stranger.page))
+    stranger.end("a shared result")
+    watched.end("results")
+
+
+def look_at_results(page, base):
+    expect(page.locator("figure.result")).to_have_count(8)
+    for image in page.locator("figure img").all():
+        image.scroll_into_view_if_needed()
+    until(page, "Array.from(document.images).every((image) => image.complete && image.naturalWidth > 0)")
+    sizes = page.evaluate("Array.from(document.querySelectorAll('figure img')).map((i) => [i.src.split('.').pop(), i.naturalWidth])")
+    check(dict(sizes) == {"png": 8, "svg": 80}, "pictures are shown", sizes)
+    until(page, "document.querySelector('audio').readyState >= 1")
+    expect(page.locator("table.data td").get_by_text("<script>alert(1)</script>")).to_be_visible()
+    check("\u202e" not in " ".join(page.locator(".file-name").all_inner_texts()), "no mark turns a file's name round")
+    check(page.evaluate("window.stolen === undefined"), "no output is run")
+    # What could carry a script is taken home, and is nothing but itself where it is opened all the same.
+    for name in ["drawing.svg", "page.html", "data.json"]:
+        answer = page.request.get(f"{server}{base}/files/{name}")
+        check("attachment" in answer.headers["content-disposition"] and answer.headers["content-security-policy"].startswith("sandbox")
+              and answer.headers["x-content-type-options"] == "nosniff", f"{name} is sandboxed", answer.headers)
+
+
+def live(browser):
+    publish(programs.ENDLESS, programs.ENDLESS_SCRIPT)
+    watched = Watched(browser).enter()
+    page = watched.page
+    open_form(page, "/programs/endless")
+    page.fill("#field-lines", "20")
+    page.click("main form button.primary")
+    page.wait_for_url("**/jobs/*")
+    page.evaluate("""() => { window.late = []; let seen = 0; new MutationObserver(() => {
+        const all = Array.from(document.querySelector('pre[data-tail=stdout]').textContent.slice(-5000).matchAll(/stamp (\\d+)\\n/g));
+        if (all.length > 0 && all.at(-1)[1] !== seen) { seen = all.at(-1)[1]; window.late.push(Date.now() - seen); }
+    }).observe(document.querySelector('pre[data-tail=stdout]'), { childList: true, subtree: true, characterData: true }); }""")
+    output = page.locator("pre[data-tail=stdout]")
+    expect(output).to_contain_text("waiting")
+    expect(page.locator("[role=status]").first).to_contain_text("running")
+    late = sorted(page.evaluate("window.late"))
+    print(f"measured: lines reach the page after {late[len(late) // 2] if late else '?'} ms (median of {len(late)})", flush=True)
+    check(page.evaluate("document.querySelector('pre[data-tail=stdout]').textContent.length") <= 100_000, "a line of a megabyte leaves the page small")
+    check(violations(page) == [], "axe finds nothing on a running job's page", violations(page))
+    page.locator("form[action$=cancel] button").click()
+    wait_for_end(page)
+    check(True, "a job's page follows it to its end")
+    watched.end("a running job")
+
+
+def violations(page):
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']][:3]}" for one in Axe().run(page).response["violations"]]
+
+
+# 5. Every page
+
+def every_page(browser):
+    jobs = api.get(f"{server}/api/v1/jobs").json()["jobs"]
+    finished = next(job["id"] for job in jobs if job["program"] == "results")
+    group = api.post(f"{server}/api/v1/groups", json={"name": "hive", "label": "The hive"})
+    hook = api.post(f"{server}/api/v1/webhooks", json={"url": "https://hooks.example.org/", "events": ["job.finished"]})
+    user = api.post(f"{server}/api/v1/users", json={"name": "ana", "role": "user"})
+    paths = ["/programs", "/publish", "/programs/todo-junto", "/programs/snippet", "/jobs", f"/jobs/{finished}", "/usage", "/account",
+             "/webhooks", "/users", "/groups", "/settings", "/credits", "/costs", "/nowhere"]
+    for made in [group, hook, user]:
+        check(made.status_code == 201, "there is something to show", made.text)
+    paths += [f"/groups/{group.json()['id']}", f"/webhooks/{hook.json()['id']}", f"/users/{user.json()['id']}"]
+    for scheme in ["light", "dark"]:
+        watched = Watched(browser, color_scheme=scheme)
+        page = watched.page
+        for path in ["/sign-in", "/sign-up"] + paths:
+            if path == "/programs":
+                watched.enter()
+            answer = page.goto(path)
+            check(answer.status == (404 if path == "/nowhere" else 200), f"{path} answers", answer.status)
+            if page.locator("form[data-rules]").count():
+                page.wait_for_selector("form[data-ready]")
+            told = violations(page)
+            check(told == [], f"axe finds nothing on {path} ({scheme})", "\n".join(told))
+            if screenshots:
+                for width in [1280, 390]:
+                    page.set_viewport_size({"width": width, "height": 800})
+                    name = path.strip("/").replace("/", "-").replace(finished, "finished") or "start"
+                    page.screenshot(path=f"{screenshots}/{name}-{scheme}-{width}.png", full_page=True)
+            page.set_viewport_size({"width": 390, "height": 800})
+            check(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} fits a phone ({scheme})")
+            page.set_viewport_size({"width": 1280, "height": 800})
+        watched.end(f"every page ({scheme})")
+
+
+with sync_playwright() as playwright:
+    chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+    key = sign_in()
+    rules(chromium)
+    form(chromium)
+    snippets(chromium, key)
+    results(chromium)
+    live(chromium)
+    every_page(chromium)
+    chromium.close()
+print("all is right")
