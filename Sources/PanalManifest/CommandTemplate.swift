@@ -7,6 +7,7 @@
 /// | `{@program}` | the program file, `/program/` and its name |
 /// | `{@folder}` | the program's folder, `/program` |
 /// | `{{` and `}}` | a brace itself |
+/// | `["--encrypt", "{id}", "256"]` | these elements, or none of them: none when one of its fields was left out or is a tick box that is not ticked |
 ///
 /// A value that begins with `-` is passed on as it is: whether the program takes it for an option is decided by what
 /// the author puts before it (a `flag`, a `separator` that makes it part of one argument, or a literal `--` in the
@@ -19,21 +20,33 @@ package struct CommandTemplate: Hashable, Sendable {
         case input(String)
     }
 
-    /// Each element in pieces; one `.input` alone is the whole field.
-    var elements: [[Piece]]
+    /// One element of argv, or several that are there together or not at all.
+    struct Part: Hashable, Sendable {
+        /// Each in pieces; one `.input` alone is the whole field.
+        var elements: [[Piece]]
+        var isTogether = false
+
+        /// Ids of the fields that are used.
+        var inputIDs: Set<String> {
+            var ids: Set<String> = []
+            for case .input(let id) in elements.joined() { ids.insert(id) }
+            return ids
+        }
+    }
+
+    /// In order.
+    var parts: [Part]
+
+    var elements: [[Piece]] { parts.flatMap(\.elements) }
 
     /// The program, then the fields in order.
     static func standard(inputs: [ManifestInput]) -> CommandTemplate {
-        CommandTemplate(
-            elements: [[.program]] + inputs.filter(\.isArgument).map { [.input($0.id)] })
+        let elements: [[Piece]] = [[.program]] + inputs.filter(\.isArgument).map { [.input($0.id)] }
+        return CommandTemplate(parts: elements.map { Part(elements: [$0]) })
     }
 
     /// Ids of the fields that are used.
-    var inputIDs: Set<String> {
-        var ids: Set<String> = []
-        for case .input(let id) in elements.joined() { ids.insert(id) }
-        return ids
-    }
+    var inputIDs: Set<String> { parts.reduce(into: []) { $0.formUnion($1.inputIDs) } }
 
     /// Takes one element apart. Throws what is wrong with it.
     static func pieces(of element: String) throws(ValueMistake) -> [Piece] {

@@ -102,27 +102,46 @@ extension Manifest {
         guard let elements = reader.array("command", maximum: 500) else { return standard }
         if elements.isEmpty { reader.report("command", .commandIsEmpty) }
         let byID = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var template = CommandTemplate(elements: [])
+        var template = CommandTemplate(parts: [])
         for (index, element) in elements.enumerated() {
             guard !reader.mistakes.isFull else { break }
             let place = reader.pointer + ["command", String(index)]
-            guard case .string(let text) = element, text.utf8.count <= 4_096, !text.unicodeScalars.contains("\0") else {
-                reader.mistakes.add(place, .commandElement)
+            guard case .array(let together) = element, index > 0 else {
+                let pieces = pieces(element, place, isProgram: index == 0, byID, reader.mistakes)
+                template.parts.append(CommandTemplate.Part(elements: pieces.map { [$0] } ?? []))
                 continue
             }
-            do {
-                let pieces = try CommandTemplate.pieces(of: text)
-                for remark in complaints(pieces, isProgram: index == 0, byID) { reader.mistakes.add(place, remark) }
-                template.elements.append(pieces)
-            } catch {
-                reader.mistakes.add(place, error.remark)
-            }
+            let part = CommandTemplate.Part(
+                elements: together.prefix(100).enumerated().compactMap { number, element in
+                    pieces(element, place + [String(number)], isProgram: false, byID, reader.mistakes)
+                }, isTogether: true)
+            if together.count > 100 || part.inputIDs.isEmpty { reader.mistakes.add(place, .commandTogether) }
+            template.parts.append(part)
         }
         let used = template.inputIDs
         for input in inputs where input.isArgument && !used.contains(input.id) {
             reader.report("command", .commandLeavesOut, .text(input.id))
         }
         return template
+    }
+
+    /// One element of the command; nil, and a mistake, where it is none.
+    private static func pieces(
+        _ element: JSONValue, _ place: [String], isProgram: Bool, _ inputs: [String: ManifestInput],
+        _ mistakes: MistakeList
+    ) -> [CommandTemplate.Piece]? {
+        guard case .string(let text) = element, text.utf8.count <= 4_096, !text.unicodeScalars.contains("\0") else {
+            mistakes.add(place, .commandElement)
+            return nil
+        }
+        do {
+            let pieces = try CommandTemplate.pieces(of: text)
+            for remark in complaints(pieces, isProgram: isProgram, inputs) { mistakes.add(place, remark) }
+            return pieces
+        } catch {
+            mistakes.add(place, error.remark)
+            return nil
+        }
     }
 
     /// What is wrong with one element of the command.

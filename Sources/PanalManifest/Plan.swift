@@ -102,7 +102,20 @@ extension CommandTemplate {
     /// argv for resolved values.
     func arguments(entry: String, inputs: [ManifestInput], values: [String: FieldValue]) -> [String] {
         let inputs = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return elements.flatMap { pieces -> [String] in
+        return parts.flatMap { part -> [String] in
+            let isLeftOut = { (id: String) in
+                guard let input = inputs[id], let value = values[id] else { return true }
+                return !input.ruleValue(value).isGiven
+            }
+            if part.isTogether, part.inputIDs.contains(where: isLeftOut) { return [] }
+            return arguments(part.elements, entry: entry, inputs: inputs, values: values)
+        }
+    }
+
+    private func arguments(
+        _ elements: [[Piece]], entry: String, inputs: [String: ManifestInput], values: [String: FieldValue]
+    ) -> [String] {
+        elements.flatMap { pieces -> [String] in
             if pieces.count == 1, case .input(let id) = pieces[0], let input = inputs[id] {
                 return values[id].map { input.arguments(for: $0) } ?? []
             }

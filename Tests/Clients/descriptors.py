@@ -54,8 +54,8 @@ def plans(manifest, invocations):
 
 
 def plain(argv):
-    """argv without the program, with files by their names."""
-    return [word.rsplit("/", 1)[-1] if word.startswith("/input/") else word for word in argv[1:]]
+    """argv without the program, with files by their names, and the program's folder as Boutiques has it."""
+    return [word.rsplit("/", 1)[-1] if word.startswith("/input/") else word.replace("/program/", "./") for word in argv[1:]]
 
 
 def command_lines(place, descriptor, file, manifest, folder):

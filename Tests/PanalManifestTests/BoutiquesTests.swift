@@ -126,5 +126,38 @@ import Testing
             #expect(error.mistakes.map(\.pointer) == ["/inputs/0", "/inputs/1"])
         }
         #expect(throws: ManifestError.self) { try manifest(inputs: "").boutiquesDescriptor(document: .null) }
+        let together = try manifest(
+            inputs: #"{"name": "a", "type": "text"}"#, more: #", "command": ["{@program}", ["-a", "{a}"]]"#)
+        #expect(throws: ManifestError.self) { try together.boutiquesDescriptor(document: .null) }
+    }
+
+    /// What stands beside a field that was left out would stay there.
+    @Test(arguments: [
+        (#""optional": true"#, true), (#""optional": true, "default": "x""#, false),
+        (#""showIf": "b", "default": "x""#, true),
+        (#""default": "x""#, false),
+    ]) func textThatGoesWithAFieldIsSaid(more: String, isSaid: Bool) throws {
+        let read = try manifest(
+            inputs: #"{"name": "a", "type": "text", \#(more)}, {"name": "b", "type": "boolean", "flag": "-b"}"#,
+            more: #", "command": ["{@program}", "--a={a}", "{b}"]"#)
+        do {
+            _ = try read.boutiquesDescriptor(document: .null)
+            #expect(!isSaid)
+        } catch {
+            #expect(isSaid && error.mistakes.map(\.pointer) == ["/inputs/0"])
+        }
+    }
+
+    /// A tick box without a flag is a text that says false when it was left out.
+    @Test func aTickBoxWithoutAFlagIsFalse() throws {
+        let read = try manifest(
+            inputs: #"{"name": "a", "type": "boolean"}, {"name": "b", "type": "boolean", "optional": true}"#)
+        guard case .object(let members) = try read.boutiquesDescriptor(document: .null),
+            case .array(let inputs)? = members["inputs"]
+        else { return }
+        let defaults = inputs.map { input -> JSONValue? in
+            if case .object(let keys) = input { keys["default-value"] } else { nil }
+        }
+        #expect(defaults == ["false", nil])
     }
 }

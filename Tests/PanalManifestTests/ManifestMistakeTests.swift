@@ -106,6 +106,16 @@ import Testing
             ]
         ),
         (
+            #"{"name": "a", "inputs": [{"name": "p", "type": "text"}], "command": [["{p}"], ["-v"], [], ["{p}", ["x"], "{q}"]]}"#,
+            [
+                "/command/0: should be a text of at most 4,096 bytes without NUL",
+                "/command/1: should be a list of 1 to 100 texts, at least one of them with a field: without it they are all left out",
+                "/command/2: should be a list of 1 to 100 texts, at least one of them with a field: without it they are all left out",
+                "/command/3/1: should be a text of at most 4,096 bytes without NUL",
+                "/command/3/2: there is no field ‘q’; did you mean ‘{p}’?",
+            ]
+        ),
+        (
             #"{"name": "a", "inputs": [{"name": "p", "type": "text"}], "command": ["{p}"]}"#,
             [
                 "/command/0: the program cannot come from a field; write \"{@program}\""

@@ -216,6 +216,16 @@ import Testing
             #"["{@program}", "p={n}", "{a}", "b={b}"]"#, ["n": [.text("x"), .text("y")]],
             ["/program/bin/run", "p=x:y", "b=false"]
         ),
+        // Together or not at all.
+        (#"["{@program}", ["-c", "v={a}"], ["{b}", "3"], "{n}"]"#, [:], ["/program/bin/run"]),
+        (
+            #"["{@program}", ["-c", "v={a}"], ["{b}", "3"], ["--", "{n}", "{a}", ";"]]"#,
+            ["a": [.text("x")], "b": [.text("true")]], ["/program/bin/run", "-c", "v=x", "-b", "3"]
+        ),
+        (
+            #"["{@program}", ["--", "{n}", "{a}", ";"], "{b}"]"#,
+            ["a": [.text("x")], "n": [.text("1"), .text("2")]], ["/program/bin/run", "--", "1:2", "-a", "x", ";"]
+        ),
         (#"["{@program}", "", "{a}{a}", "{n}", "{b}"]"#, ["a": [.text("{n}")]], ["/program/bin/run", "", "{n}{n}"]),
     ]
 

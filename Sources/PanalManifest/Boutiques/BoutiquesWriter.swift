@@ -6,13 +6,19 @@ extension Manifest {
     /// goes along under `custom`, as `document`.
     ///
     /// Throws what would make another command line of it: Boutiques has neither standard input nor files of texts, nor a
-    /// list whose every value has a joined flag; and it needs at least one input.
+    /// list whose every value has a joined flag, nor text that goes when the field in it or beside it was left out; and it
+    /// needs at least one input.
     package func boutiquesDescriptor(document: JSONValue) throws(ManifestError) -> JSONValue {
         let mistakes = MistakeList()
         if inputs.isEmpty { mistakes.add(["inputs"], .boutiquesNoInputs) }
+        for (index, part) in command.parts.enumerated() where part.isTogether {
+            mistakes.add(["command", String(index)], .boutiquesCannotSay)
+        }
         let both = insideText.intersection(command.elements.compactMap(\.wholeInput))
         for (index, input) in inputs.enumerated()
-        where !input.isBoutiques || (input.flag != nil && both.contains(input.id)) {
+        where !input.isBoutiques || (input.flag != nil && both.contains(input.id))
+            || (insideText.contains(input.id) && input.mayHaveNoValue)
+        {
             mistakes.add(["inputs", String(index)], .boutiquesCannotSay)
         }
         guard mistakes.mistakes.isEmpty else { throw ManifestError(mistakes: mistakes.mistakes) }
@@ -79,6 +85,9 @@ extension Manifest {
         if let value = input.defaultValue, input.boutiquesType != "Flag", input.showIf == nil {
             members["default-value"] = input.boutiquesType == "String" ? .string(input.defaultTexts.joined()) : value
             if input.isList { members["default-value"] = value }
+        } else if input.type == .boolean, input.boutiquesType == "String", !input.mayHaveNoValue {
+            // Left out, a tick box is false, and the program is told so.
+            members["default-value"] = "false"
         }
         if input.isList {
             members["list"] = true
@@ -193,6 +202,9 @@ extension ManifestInput {
         default: "String"
         }
     }
+
+    /// Whether a submission may leave it without one.
+    fileprivate var mayHaveNoValue: Bool { showIf != nil || (isOptional && defaultValue == nil) }
 
     fileprivate var isBoutiques: Bool {
         route != .standardInput && route != .file && !(isList && separator != nil && listSeparator == nil)

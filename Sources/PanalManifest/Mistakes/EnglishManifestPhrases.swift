@@ -50,6 +50,8 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
         "is a text, should be a list of arguments: [\"{@program}\", \"--fast\", \"{field}\"]; there is no shell to take it apart",
     .commandIsEmpty: "is empty; its first entry is the program, \"{@program}\"",
     .commandElement: "should be a text of at most 4,096 bytes without NUL",
+    .commandTogether:
+        "should be a list of 1 to 100 texts, at least one of them with a field: without it they are all left out",
     .commandLeavesOut: "does not use the field ‘%1’; add \"{%1}\" to it",
     .commandRepeatsMembers: "‘%1’ is a field of the block ‘%2’; write \"{%2}\" for the whole block",
     .unknownField: "there is no field ‘%1’", .unknownFieldNear: "there is no field ‘%1’; did you mean ‘%2’?",

@@ -15,7 +15,7 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case unknownKeyNear, unknownKey, didYouMean, knownAre, other, bothThere, fieldListMissing
     // The manifest.
     case noName, idOfProgram, idOfField, write, nameWithoutLatin, notWebAddress, unknownRootfs
-    case commandIsText, commandIsEmpty, commandElement, commandLeavesOut, commandRepeatsMembers
+    case commandIsText, commandIsEmpty, commandElement, commandTogether, commandLeavesOut, commandRepeatsMembers
     case unknownField, unknownFieldNear, programFromField
     case fieldNotInArguments, severalValuesInText, blockStandsAlone, emptyProgram, singleBrace, openPlaceholder
     case noPlaceholder, variableTwice, variableName, variableOfField, tooManyVariables

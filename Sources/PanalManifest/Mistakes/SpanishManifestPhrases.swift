@@ -52,6 +52,8 @@ let spanishManifestPhrases: [ManifestPhrase: String] = [
         "es un texto y debería ser una lista de argumentos: [\"{@program}\", \"--fast\", \"{campo}\"]; no hay ningún shell que lo separe",
     .commandIsEmpty: "está vacío; su primer elemento es el programa, \"{@program}\"",
     .commandElement: "debería ser un texto de 4.096 bytes como mucho y sin NUL",
+    .commandTogether:
+        "debería ser una lista de 1 a 100 textos, al menos uno de ellos con un campo: sin él se omiten todos",
     .commandLeavesOut: "no usa el campo ‘%1’; añádele \"{%1}\"",
     .commandRepeatsMembers: "‘%1’ es un campo del bloque ‘%2’; escribe \"{%2}\" para el bloque entero",
     .unknownField: "no existe el campo ‘%1’", .unknownFieldNear: "no existe el campo ‘%1’; ¿querías decir ‘%2’?",
