@@ -5,8 +5,8 @@ internal import PanalLinux
 /// The root file systems that cells see, made once at start in the launcher's own mount namespace and never changed.
 ///
 /// `host` is the host's `/usr` and its link folders (`/bin`, `/lib`…), read-only, with an `/etc` of our own: accounts of the
-/// cells alone, names without a resolver, a loader cache made of `/usr` alone, and the `alternatives` links that point into
-/// `/usr`. Nothing of the host's `/etc`, `/home`, `/root` or `/var` is in it.
+/// cells alone, names without a resolver, a loader cache made of `/usr` alone, where fonts are, and the `alternatives` links that
+/// point into `/usr`. Nothing of the host's `/etc`, `/home`, `/root` or `/var` is in it.
 enum HostRootfs {
     /// Makes the roots called `names`, and binds the data folder, if there is one, read-only and pinned, to a place beside them:
     /// the launcher hands out programs and inputs from there.
@@ -125,8 +125,10 @@ enum HostRootfs {
             ("hosts", "127.0.0.1 localhost cell\n::1 localhost cell\n"),
             ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
             ("resolv.conf", ""),
+            ("fonts/fonts.conf", fonts),
         ]
         try StepFailure.naming("rootfs.etc") { () throws(SystemCallFailure) in
+            try Folders.make("\(folder)/fonts", mode: 0o755)
             for (name, text) in files { try NewFile.write("\(folder)/\(name)", Array(text.utf8), mode: 0o644) }
             if try Folders.isThere("/usr/share/zoneinfo/Etc/UTC") {
                 try Links.make("\(folder)/localtime", to: "/usr/share/zoneinfo/Etc/UTC")
@@ -135,6 +137,23 @@ enum HostRootfs {
             try LoaderCache.place(at: "\(folder)/ld.so.cache", kept: cache)
         }
     }
+
+    /// For fontconfig, by which most programs that draw text find their fonts. Without it they complain, and keep a cache in
+    /// the work folder, where it would be a result. The rules for which font stands in for another are those of `/usr`.
+    private static let fonts = """
+        <?xml version="1.0"?>
+        <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+        <fontconfig>
+          <dir>/usr/share/fonts</dir>
+          <dir>/usr/local/share/fonts</dir>
+          <cachedir>/tmp/.fontconfig</cachedir>
+          <include ignore_missing="yes">/usr/share/fontconfig/conf.avail/30-metric-aliases.conf</include>
+          <include ignore_missing="yes">/usr/share/fontconfig/conf.avail/45-latin.conf</include>
+          <include ignore_missing="yes">/usr/share/fontconfig/conf.avail/49-sansserif.conf</include>
+          <include ignore_missing="yes">/usr/share/fontconfig/conf.avail/60-latin.conf</include>
+        </fontconfig>
+
+        """
 
     /// Debian reaches many programs and libraries through `/etc/alternatives`: the links that end in `/usr` are made anew.
     private static func copyAlternatives(to folder: String) throws(SystemCallFailure) {
