@@ -40,7 +40,7 @@ struct Service: Sendable {
         let policies = try SeccompPolicies.load(folder: "\(settings.profiles)/seccomp")
         let profiles = try ProfileCatalog.load(folder: settings.profiles).profiles
         try check(profiles, against: policies)
-        let demos = try settings.demos.map(Demo.load) ?? []
+        let demos = try settings.demos.flatMap(Demo.load)
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: settings.launcher, instance: settings.instance, dataFolder: settings.data,

@@ -162,7 +162,8 @@ struct Setting: Sendable {
             help: "true where browsers come by TLS through a proxy: cookies then never travel without it"),
         Setting(
             key: "demos", kind: .path, standard: "",
-            help: "folder of folders, each with manifest.json and a program; published for everybody when not there yet"
+            help:
+                "folders (A:B) of folders, each with manifest.json and a program; published for everybody when not there yet"
         ),
         Setting(
             key: "log-level", kind: .word(logLevels), standard: "info", help: "how much is logged to standard error"),

@@ -35,7 +35,8 @@ struct Settings: Sendable {
     var cellUsers: Range<UInt32>
     var secureCookies: Bool
     /// Nil for none.
-    var demos: String?
+    /// Folders of programs that are published at the start.
+    var demos: [String]
     var logLevel: Logger.Level
 
     /// `executable` is the path of this program, beside which the launcher stands.
@@ -76,8 +77,7 @@ struct Settings: Sendable {
         reservedMemory = try reader.bytes("reserved-memory")
         cellUsers = try reader.userRange("cell-users")
         secureCookies = try reader.boolean("secure-cookies")
-        let demos = try reader.text("demos")
-        self.demos = demos.isEmpty ? nil : Self.absolute(demos)
+        demos = try reader.text("demos").split(separator: ":").map { Self.absolute(String($0)) }
         logLevel = Logger.Level(rawValue: try reader.word("log-level")) ?? .info
     }
 

@@ -23,7 +23,7 @@ import Testing
         let settings = try await Self.read([])
         #expect(settings.listeners.map(\.url) == ["http://127.0.0.1:8080/"] && settings.user == "panal")
         #expect(settings.data == "/var/lib/panal" && settings.launcher == "/opt/panal/panal-launcher")
-        #expect(settings.maximumUploadBytes == 1 << 30 && settings.demos == nil && !settings.secureCookies)
+        #expect(settings.maximumUploadBytes == 1 << 30 && settings.demos.isEmpty && !settings.secureCookies)
         #expect(settings.cellUsers == 2_000_000_000..<2_000_008_192)
     }
 
@@ -71,6 +71,10 @@ import Testing
             try await Self.read([], environment: ["PANAL_QUEUE_LIMIT": "0"])
         }
         #expect(mistake.detail.contains("PANAL_QUEUE_LIMIT"))
+    }
+
+    @Test func demosMayLieInSeveralFolders() async throws {
+        #expect(try await Self.read(["--demos", "/opt/a:/opt/b:"]).demos == ["/opt/a", "/opt/b"])
     }
 
     @Test func helpExplainsEverySetting() {
