@@ -245,7 +245,10 @@ let package = Package(
         .testTarget(name: "PanaldTests", dependencies: ["panald", "PanalHTTP", "PanalCore"], swiftSettings: tests),
         .testTarget(
             name: "PanalSandboxTests",
-            dependencies: ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalLauncherProtocol", "PanalCore"],
+            dependencies: [
+                "PanalSandbox", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux",
+                "PanalLauncherProtocol", "PanalCore",
+            ],
             resources: [.copy("Hostile")],
             swiftSettings: tests),
         .testTarget(

@@ -149,8 +149,8 @@ import Testing
     @Test func theTopLevelIsShort() throws {
         let allowed: Set<String> = [
             "Package.swift", "Package.resolved", "Sources", "Tests", "Profiles", "Rootfs", "Scripts", "Demos",
-            "README.md",
-            "LICENSE",
+            "Examples",
+            "README.md", "LICENSE",
         ]
         let found = try FileManager.default.contentsOfDirectory(atPath: Repository().root.path)
         let extra = Set(found.filter { !$0.hasPrefix(".") }).subtracting(allowed)

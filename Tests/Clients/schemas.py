@@ -5,6 +5,7 @@ usage: schemas.py PANAL FOLDER…       PANAL is the command, a folder holds man
 """
 
 import json
+import mimetypes
 import os
 import pathlib
 import random
@@ -38,6 +39,13 @@ def manifests():
                 yield str(path), document
 
 
+def file_name(accepted):
+    if accepted.startswith("."):
+        return "a" + accepted
+    media, kind = accepted.split("/")
+    return "a" + (mimetypes.guess_extension(accepted) if kind != "*" else {"image": ".png", "audio": ".wav", "video": ".mp4"}[media])
+
+
 def value(field):
     kind = field["type"]
     if field.get("choices") and kind != "integer" and kind != "number":
@@ -56,7 +64,7 @@ def value(field):
     if kind == "json":
         return rng.choice([3, [], [1], [1, [2]], {"a": None}, True])
     if kind == "file":
-        return rng.choice(["a.png", "b.wav", "c.txt"]) if not field.get("accept") else "a" + field["accept"][0].replace("*", "")
+        return rng.choice(["a.png", "b.wav", "c.txt"]) if not field.get("accept") else file_name(field["accept"][0])
     if kind in WORDS:
         return rng.choice(WORDS[kind])
     return rng.choice(TEXTS)

@@ -96,14 +96,19 @@ final class CellHarness: Sendable {
     }
 
     /// Stores bytes as a blob that an attempt can name.
-    func blob(_ text: String) throws -> ContentHash {
-        let hash = try #require(ContentHash(hex: Self.name(of: text)))
+    func blob(_ text: String) throws -> ContentHash { try blob(Data(text.utf8), called: text) }
+
+    /// The same for any bytes, under a name that tells them apart from others.
+    func blob(_ bytes: Data, called name: String) throws -> ContentHash {
+        let hash = try hash(of: name)
         let file = folder.appending(path: ContentLayout.blob(hash))
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: file)
+        try bytes.write(to: file)
         chmod(file.path, 0o444)
         return hash
     }
+
+    func hash(of text: String) throws -> ContentHash { try #require(ContentHash(hex: Self.name(of: text))) }
 
     /// Stores one file as a program's folder, and answers its content name.
     func program(_ name: String, _ text: String, mode: mode_t = 0o555) throws -> ContentHash {
