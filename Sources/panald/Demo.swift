@@ -27,6 +27,8 @@ struct Demo: Sendable {
             guard let manifest = manager.contents(atPath: "\(path)/manifest.json") else { return nil }
             var archive = TarWriter()
             try add(path, as: "", to: &archive)
+            // A command of the host's needs no file, but an archive has to hold one.
+            if archive.isEmpty { try archive.add("manifest.json", isExecutable: false, bytes: Array(manifest)) }
             return Demo(name: name, manifest: Array(manifest), archive: archive.finish())
         }
     }

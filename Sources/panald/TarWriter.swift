@@ -2,6 +2,8 @@
 struct TarWriter {
     private var bytes: [UInt8] = []
 
+    var isEmpty: Bool { bytes.isEmpty }
+
     /// `path` of at most 99 bytes, relative. Throws `StartRefusal` for a longer one.
     mutating func add(_ path: String, isExecutable: Bool, bytes content: [UInt8]) throws {
         guard path.utf8.count < 100 else {

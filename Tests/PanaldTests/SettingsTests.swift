@@ -73,6 +73,18 @@ import Testing
         #expect(mistake.detail.contains("PANAL_QUEUE_LIMIT"))
     }
 
+    /// A command of the host's alone is a demo too: its archive holds something.
+    @Test func aDemoMayBeAManifestAlone() throws {
+        let folder = NSTemporaryDirectory() + "panal-demos-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder + "/list", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let manifest = Data(#"{"name": "list", "command": ["ls"]}"#.utf8)
+        try manifest.write(to: URL(fileURLWithPath: folder + "/list/manifest.json"))
+        let demos = try Demo.load(folder: folder)
+        #expect(demos.map(\.name) == ["list"])
+        #expect(demos[0].archive.starts(with: Array("manifest.json".utf8)) && demos[0].archive.count > 1_024)
+    }
+
     @Test func demosMayLieInSeveralFolders() async throws {
         #expect(try await Self.read(["--demos", "/opt/a:/opt/b:"]).demos == ["/opt/a", "/opt/b"])
     }
