@@ -39,8 +39,8 @@ struct LivePage: LiveSource {
         self.told = told
     }
 
-    /// Bytes of one event.
-    private static let pieceBytes = 16_384
+    /// Bytes of one event. A page shows the end of a stream: of what is further behind only so much is told.
+    private static let pieceBytes = 65_536
 
     mutating func next() async throws -> [ServerEvent] {
         var news: [ServerEvent] = []
@@ -49,7 +49,7 @@ struct LivePage: LiveSource {
         states = count
         for stream in [OutputStream.output, .error] {
             let name = JSONValue.string(stream.rawValue)
-            let from = told[stream] ?? 0
+            var from = told[stream] ?? 0
             let bytes = try await panal.output(principal, job, stream: stream)
             if from > bytes.size {
                 // An attempt that is made again begins its output again.
@@ -57,7 +57,15 @@ struct LivePage: LiveSource {
                 news.append(ServerEvent(name: "reset", data: ["stream": name]))
                 continue
             }
-            var piece = try await bytes.narrowed(to: from..<min(bytes.size, from + Self.pieceBytes)).all()
+            let isBehind = bytes.size - from > Self.pieceBytes
+            if isBehind { from = bytes.size - Self.pieceBytes }
+            var piece = try await bytes.narrowed(to: from..<bytes.size).all()
+            if isBehind {
+                // Not in the middle of a character.
+                let rest = piece.prefix(3).prefix { $0 & 0xC0 == 0x80 }.count
+                piece.removeFirst(rest)
+                from += rest
+            }
             piece.removeLast(LiveOutput.unfinished(piece))
             guard !piece.isEmpty else { continue }
             told[stream] = from + piece.count

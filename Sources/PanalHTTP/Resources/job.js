@@ -24,8 +24,9 @@
     const news = from < place ? decoder.decode(encoder.encode(text).slice(place - from)) : text;
     const wasAtEnd = isAtEnd(box);
     const code = box.querySelector("code");
-    const whole = code.textContent + news;
-    if (whole.length > most) code.textContent = whole.slice(-most);
+    // What a fast program has written meanwhile is left out.
+    const whole = (from > place ? "…" : code.textContent) + news;
+    if (from > place || whole.length > most) code.textContent = whole.slice(-most);
     else code.append(news);
     places.set(stream, to);
     box.hidden = false;
