@@ -363,7 +363,7 @@ def every_page(browser):
     hook = api.post(f"{server}/api/v1/webhooks", json={"url": "https://hooks.example.org/", "events": ["job.finished"]})
     user = api.post(f"{server}/api/v1/users", json={"name": "ana", "role": "user"})
     paths = ["/programs", "/publish", "/programs/todo-junto", "/programs/snippet", "/jobs", f"/jobs/{finished}", "/usage", "/account",
-             "/webhooks", "/users", "/groups", "/settings", "/credits", "/costs", "/nowhere"]
+             "/webhooks", "/users", "/groups", "/machine", "/audit", "/settings", "/credits", "/costs", "/nowhere"]
     for made in [group, hook, user]:
         check(made.status_code == 201, "there is something to show", made.text)
     paths += [f"/groups/{group.json()['id']}", f"/webhooks/{hook.json()['id']}", f"/users/{user.json()['id']}"]

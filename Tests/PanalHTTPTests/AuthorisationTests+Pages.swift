@@ -4,6 +4,9 @@ import PanalService
 /// Pages of administration and of webhooks.
 extension AuthorisationTests {
     static let pageRows: [Row] = [
+        Row(route: "GET /machine", uri: { _ in "/machine" }, statuses: [303, 403, 403, 200]),
+        Row(route: "GET /machine/live", uri: { _ in "/machine/live" }, statuses: [303, 403, 403, 200]),
+        Row(route: "GET /audit", uri: { _ in "/audit" }, statuses: [303, 403, 403, 200]),
         Row(
             route: "GET /programs/{name}/rules", uri: { _ in "/programs/secreto/rules" },
             statuses: [303, 404, 200, 200]),

@@ -166,6 +166,49 @@ import Testing
         }
     }
 
+    @Test func programsAreFoundByWordsAndTags() async throws {
+        try await Site.open { site, client in
+            let owner = try #require(site.owner.principal)
+            let hostile = "<b>\u{202E}&\""
+            let quoted = String(decoding: try JSONValue.string(hostile).serialized(), as: UTF8.self)
+            _ = try await site.publish(
+                #"{"name": "Añejo", "description": "Ages a picture", "tags": ["image", \#(quoted)], "inputs": []}"#,
+                isPublic: true, as: owner)
+            let shown = { (query: String) -> [Bool] in
+                let page = try await client.send(.get, "/programs?\(query)", site.owner.browser)
+                #expect(page.status == .ok && !page.text.contains("<b>"))
+                return ["anejo", "filter"].map { page.text.contains("href=\"/programs/\($0)\"") }
+            }
+            #expect(try await shown("") == [true, true])
+            #expect(try await shown("q=PICTURE+ages") == [true, false])
+            #expect(try await shown("q=a%C3%B1e") == [true, false])
+            #expect(try await shown("q=blurs") == [false, true])
+            #expect(try await shown("q=nothing+like+it") == [false, false])
+            #expect(try await shown("tag=image") == [true, false])
+            #expect(try await shown("tag=image&q=blurs") == [false, false])
+            let tag = hostile.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            #expect(try await shown("tag=\(tag)") == [true, false])
+        }
+    }
+
+    /// The comb shows each core once, and whose it is.
+    @Test func theMachineShowsWhoIsOnIt() async throws {
+        try await Site.open { site, client in
+            let free = try await client.send(.get, "/machine", site.administrator.browser).text
+            #expect(free.components(separatedBy: "<polygon").count == 3 && !free.contains("core taken"))
+            let job = try await site.job(Script(isEndless: true))
+            var page = ""
+            for _ in 0..<2_000 where !page.contains("core taken") {
+                try await Task.sleep(for: .milliseconds(5))
+                page = try await client.send(.get, "/machine/live", site.administrator.browser).text
+            }
+            #expect(page.contains("href=\"/jobs/\(job)\"") && page.contains("ana"))
+            _ = try await site.panal.cancel(try #require(site.owner.principal), job)
+            let audit = try await client.send(.get, "/audit", site.administrator.browser)
+            #expect(audit.status == .ok)
+        }
+    }
+
     /// Whatever an author writes, no snippet ends its text.
     @Test func snippetsQuoteWhatTheyAreGiven() async throws {
         try await Site.open { site, client in

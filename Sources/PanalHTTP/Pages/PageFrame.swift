@@ -35,7 +35,8 @@ struct PageFrame: Sendable {
             "t": Catalogue(language: context.language), "language": context.language.rawValue, "title": title,
             "revision": templates.revision, "administrator": context.caller?.principal.isAdministrator ?? false,
             "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
-            "hasMistakes": false, "tabSettings": false, "tabCredits": false, "tabCosts": false,
+            "hasMistakes": false, "tabSettings": false, "tabCredits": false, "tabCosts": false, "tabMachine": false,
+            "tabAudit": false,
         ]
         for other in [Section.programs, .jobs, .publish, .usage, .users, .groups, .administration, .account] {
             all[other.rawValue] = other == section

@@ -45,6 +45,9 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case bytesRead, bytesWritten, ofWhichForced, waited
     case allInOne, runAgain, sameFile, fromEarlier, shareResult, shareResultHint, shareDays, makeLink, sharedLink
     case sharedLinkHint, sharedUntil, sharedBy
+    // The machine, and who did what.
+    case machine, freeCore, coresTaken, waitingJobs, queuePlace, queueReason, queueStart, queueDecisions
+    case auditLog, auditAction, auditTarget, auditFrom, search, tags, noSuchProgram
     // What becomes of outputs.
     case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest
     case keepOutputs, letGo, removeOutputs, removeOutputsHint, outputDays, outputDaysHint

@@ -22,7 +22,18 @@ struct ProgramPages: Sendable {
 
     @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
         let t = Catalogue(language: context.language)
-        let tiles = try await panal.programs(try context.principal).map { entry -> Templates.Values in
+        let query = try Query(request)
+        let (wanted, tag) = (try query.text("q") ?? "", try query.text("tag").flatMap { $0.isEmpty ? nil : $0 })
+        let all = try await panal.programs(try context.principal)
+        let found = all.filter { Self.isFound($0, by: wanted) && (tag.map($0.manifest.tags.contains) ?? true) }
+        let tags = Set(all.flatMap(\.manifest.tags)).sorted().map { name -> Templates.Values in
+            let isChosen = name == tag
+            return [
+                "tag": name, "isChosen": isChosen,
+                "href": isChosen ? "/programs" : "/programs?tag=\(PercentCoding.encoded(name))",
+            ]
+        }
+        let tiles = found.map { entry -> Templates.Values in
             [
                 "label": entry.manifest.name, "name": entry.program.name, "owner": entry.ownerName,
                 "initial": entry.manifest.name.first.map { String($0).uppercased() } ?? "",
@@ -30,7 +41,22 @@ struct ProgramPages: Sendable {
                 "isPrivate": !entry.program.isPublic, "href": Self.path(entry.program.name),
             ]
         }
-        return try frame.page("programs", title: t(.programs), in: .programs, ["programs": tiles], context)
+        return try frame.page(
+            "programs", title: t(.programs), in: .programs,
+            [
+                "programs": tiles, "hasPrograms": !all.isEmpty, "isNothingFound": !all.isEmpty && tiles.isEmpty,
+                "wanted": wanted, "chosenTag": PageFrame.optional(tag), "tags": tags, "hasTags": !tags.isEmpty,
+            ], context)
+    }
+
+    /// Whether each word that is looked for stands somewhere in what people read of the program.
+    private static func isFound(_ entry: ProgramEntry, by wanted: String) -> Bool {
+        let manifest = entry.manifest
+        let text =
+            [manifest.name, entry.program.name, manifest.description ?? "", entry.ownerName]
+            + manifest.tags
+        let folded = text.joined(separator: "\n").lowercased()
+        return wanted.lowercased().split(separator: " ").allSatisfy { folded.contains($0) }
     }
 
     /// Something of one version of a program.

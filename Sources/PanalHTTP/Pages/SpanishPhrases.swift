@@ -118,6 +118,12 @@ let spanishPhrases: [Phrase: String] = [
     .noFiles: "El programa no ha dejado archivos.", .download: "Descargar", .nothingWritten: "No se ha escrito nada.",
     .whole: "Texto completo", .truncated: "se escribió más de lo que se guarda", .lastPart: "Lo último, %1 de %2.",
     .standardOutput: "Salida estándar", .standardError: "Error estándar",
+    .machine: "Máquina", .freeCore: "libre", .coresTaken: "%1 de %2 núcleos están ocupados",
+    .waitingJobs: "%1 trabajos esperan", .queuePlace: "Puesto", .queueReason: "Espera por",
+    .queueStart: "Inicio previsto",
+    .queueDecisions: "Las últimas decisiones del planificador", .auditLog: "Registro", .auditAction: "Qué",
+    .auditTarget: "Sobre qué", .auditFrom: "Desde", .search: "Buscar", .tags: "Etiquetas",
+    .noSuchProgram: "No se encuentra ningún programa.",
     .allInOne: "Todo en un archivo", .runAgain: "Ejecutar otra vez", .sameFile: "El mismo otra vez: %1",
     .fromEarlier:
         "Rellenado como en un trabajo anterior. Los secretos y los textos largos hay que escribirlos de nuevo.",

@@ -17,7 +17,8 @@ struct Templates: Sendable {
         "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "results": PackageResources.results_mustache, "shared": PackageResources.shared_mustache,
-        "link": PackageResources.link_mustache,
+        "machine": PackageResources.machine_mustache, "machinelive": PackageResources.machinelive_mustache,
+        "audit": PackageResources.audit_mustache, "link": PackageResources.link_mustache,
         "job": PackageResources.job_mustache, "joblive": PackageResources.joblive_mustache,
         "account": PackageResources.account_mustache, "usage": PackageResources.usage_mustache,
         "groups": PackageResources.groups_mustache,
@@ -62,7 +63,7 @@ struct Templates: Sendable {
             "panal.css": (style, PackageResources.panal_css), "job.js": (script, PackageResources.job_js),
             "signup.js": (script, PackageResources.signup_js), "rules.js": (script, PackageResources.rules_js),
             "form.js": (script, PackageResources.form_js), "panal.svg": (image, PackageResources.panal_svg),
-            "comb.svg": (image, PackageResources.comb_svg),
+            "live.js": (script, PackageResources.live_js), "comb.svg": (image, PackageResources.comb_svg),
         ]
     }()
 

@@ -79,6 +79,7 @@ package struct Web: Sendable {
             + SettingPages(panal: panal, frame: frame).routes
             + CreditPages(panal: panal, frame: frame).routes
             + CostPages(panal: panal, frame: frame).routes
+            + MachinePages(panal: panal, frame: frame).routes
     }
 
     /// The router over what the table has of `faces`, with HEAD for each GET and 405 for what an address does not take.
