@@ -24,7 +24,7 @@ here = pathlib.Path(__file__).resolve().parent
 server, password = sys.argv[1].rstrip("/"), os.environ["PANAL_PASSWORD"]
 work = pathlib.Path(os.environ["WORK"])
 screenshots = os.environ.get("SCREENSHOTS")
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=120_000)
 
 
 def check(is_right, what, seen=""):
@@ -120,7 +120,7 @@ def check_time(end, what):
 
 
 def wait_for_end(page):
-    page.wait_for_selector("#live:not([data-live])", state="attached", timeout=60_000)
+    page.wait_for_selector("#live:not([data-live])", state="attached", timeout=180_000)
 
 
 # 1. Rules
