@@ -139,14 +139,18 @@ import Testing
     }
 
     @Test func aQuietJobIsKeptAwake() async throws {
-        try await Site.open(WebConfiguration(heartbeat: .milliseconds(20))) { site, client in
+        try await Site.listen(configuration: WebConfiguration(heartbeat: .milliseconds(20))) { site, port in
             let job = try await site.job(Script(isEndless: true))
-            async let heard = Self.listen("/api/v1/jobs/\(job)/stdout", client, as: site.owner)
-            try await Task.sleep(for: .milliseconds(200))
-            _ = try await client.send(.delete, "/api/v1/jobs/\(job)", site.owner.bearer)
-            let text = try await heard.text
-            #expect(text.components(separatedBy: ": still here\n\n").count > 2)
-            #expect(try Self.messages(text).map(\.name) == ["end"])
+            let connection = try RawConnection(port: port)
+            try await connection.send(
+                "GET /api/v1/jobs/\(job)/stdout HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+                    + "Authorization: Bearer \(site.owner.key)\r\n\r\n")
+            // However long that takes.
+            #expect(try await connection.read { $0.text.components(separatedBy: ": still here\n\n").count > 3 })
+            #expect(!connection.text.contains("event: "))
+            _ = try await site.panal.cancel(try #require(site.owner.principal), job)
+            #expect(try await connection.read { $0.text.contains("event: end") }, "\(connection.text)")
+            #expect(connection.text.components(separatedBy: "event: ").count == 2)
         }
     }
 
