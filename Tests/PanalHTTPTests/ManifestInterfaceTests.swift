@@ -48,14 +48,6 @@ import Testing
         }
     }
 
-    @Test func aManifestWhoseTestsNobodyRunsIsNotPublished() async throws {
-        try await Site.open { site, client in
-            let refused = try await publish(#"{"name": "t", "tests": [{"exitCode": 0}]}"#, site, client)
-            #expect(refused.status == .unprocessableContent)
-            #expect(refused.text.contains("/tests"))
-        }
-    }
-
     @Test func aListIsADocumentToAJSONField() async throws {
         try await Site.open { site, client in
             let uri = "/api/v1/programs/everything-more/jobs"
