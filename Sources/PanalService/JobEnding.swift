@@ -47,11 +47,13 @@ struct JobEnding: Hashable, Sendable {
             state = .failed
             message = overdue
             result.outcome = .systemError(cause)
-        case .cancelled where cancelledBy == nil && (isStopping || isEvicted):
+        case .cancelled where cancelledBy == nil:
+            // Nobody asked for it. Where this server does not stop and made no room by it, an earlier one did, and could not say so
+            // any more.
             self =
-                isStopping
-                ? Self.stopped(output: attempt.output, error: attempt.error)
-                : Self(.init(step: "cell.freeze", detail: "it had to make room and could not stand still"), attempt)
+                isEvicted && !isStopping
+                ? Self(.init(step: "cell.freeze", detail: "it had to make room and could not stand still"), attempt)
+                : Self.stopped(output: attempt.output, error: attempt.error)
             result.usage = attempt.usage
             result.files = attempt.files
         case .cancelled:

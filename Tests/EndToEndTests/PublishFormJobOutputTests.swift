@@ -82,7 +82,7 @@ struct PublishFormJobOutputTests {
         let foreign = try await browser.post(
             "/sign-in", fields: ["_csrf": "forged", "name": "admin", "password": password, "return": "/"])
         #expect(foreign.status == 403)
-        return try await browser.makeKey(password: password)
+        return try await browser.makeKey(password: password, scopes: "read jobs programs administration")
     }
 
     private func publish(_ client: Browser) async throws {

@@ -26,7 +26,8 @@ import Testing
         #expect(failure?.description.hasPrefix("line \(line): ") == true)
     }
 
-    @Test(arguments: ["", "a", "a,b", "\"", "x\ny", "x\r\n", ",\""]) func whatIsQuotedIsReadAgain(field: String) throws {
+    @Test(arguments: ["", "a", "a,b", "\"", "x\ny", "x\r\n", ",\""]) func whatIsQuotedIsReadAgain(field: String) throws
+    {
         let text = DelimitedRecord.line([field, "end"])
         #expect(try DelimitedText.records(text) == [Record(line: 1, fields: [field, "end"])])
     }

@@ -38,6 +38,25 @@ import Testing
         await killed.panal.shutdown()
     }
 
+    /// What an earlier server ended for a reason of its own, to make room or to stop, and could not store any more, nobody has cancelled.
+    @Test func whatNobodyCancelledBeginsAgain() async throws {
+        let killed = try await ServiceFixture(cores: 1, executor: .holds)
+        try await killed.publish()
+        let job = try await killed.submit()
+        try await eventually { try await killed.panal.job(killed.ana, job.id).state == .running }
+        let attempt = try #require(killed.executor.attempts.first?.id)
+        let executor = DirectedExecutor(mode: .holds, cores: 1, keeping: [attempt])
+        let next = try await ServiceFixture(afterCrashOf: killed, cores: 1, queueLimit: 9, executor: executor)
+        try await eventually { executor.heldJobs == [job.id] }
+        executor.finish(job.id, .cancelled)
+        try await eventually { executor.attempts.map(\.id.job) == [job.id] && executor.heldJobs == [job.id] }
+        executor.finish(job.id)
+        let ended = try await next.end(of: job.id)
+        #expect(ended.state == .finished && ended.attempt == 2, "\(ended)")
+        killed.executor.finish(job.id)
+        await killed.panal.shutdown()
+    }
+
     /// An opportunistic job computes while nobody else does, and stands still before another starts on its core.
     @Test func opportunisticJobsMakeRoom() async throws {
         let fixture = try await ServiceFixture(cores: 1, executor: .holds, opportunisticMemory: 1 << 30)

@@ -92,9 +92,7 @@ struct RuleSchema {
         case .isOneOf(let id, let wanted):
             guard let input = inputs[id] else { return Self.never }
             let defaults = input.ruleDefaults
-            return value(
-                input, ["enum": .array(wanted.flatMap { input.instances($0) })],
-                defaults.contains(where: wanted.contains))
+            return value(input, input.schema(of: wanted), defaults.contains(where: wanted.contains))
         case .between(let id, let minimum, let maximum):
             guard let input = inputs[id] else { return Self.never }
             var bounded = input
@@ -179,6 +177,16 @@ extension ManifestInput {
     }
 
     /// What an instance may say for a canonical value.
+    /// Any of these canonical values, as they may be written.
+    fileprivate func schema(of wanted: some Collection<String>) -> JSONValue {
+        guard type == .colour else { return ["enum": .array(wanted.flatMap { instances($0) })] }
+        // Colours are equal in either case.
+        let words = wanted.map { word in
+            word.map { $0.isLetter ? "[\($0.lowercased())\($0.uppercased())]" : String($0) }.joined()
+        }
+        return ["pattern": .string("^(?:\(words.joined(separator: "|")))$")]
+    }
+
     fileprivate func instances(_ canonical: String) -> [JSONValue] {
         switch type {
         case .boolean: [.boolean(canonical == "true")]
