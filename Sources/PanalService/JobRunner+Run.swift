@@ -180,12 +180,6 @@ extension JobRunner {
         let (live, isStopping, isLeaving) = state.withLock { ($0.live[job], $0.isStopping, $0.isLeaving) }
         // It goes on without this process; the next one takes it up in the state that is stored.
         if isLeaving, case .systemError(let error) = result.outcome, error.step == "launcher.detached" { return false }
-        if let gate = live?.gate, await !gate.isStored() {
-            // It began ahead of its job, which is none: nobody was told of it, and nothing of it stays.
-            await executor.settle(attempt.id)
-            try await blobs.removeStreams(of: [job])
-            return false
-        }
         var ending = JobEnding(
             of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, isEvicted: live?.isEvicted == true,
             overdue: live?.overdue, manifest: live?.manifest)

@@ -22,10 +22,8 @@ final class JobRunner: Sendable {
         var since: Duration
         /// Where it is submitted in this moment: opened once it is stored or is not to be.
         var gate: StoreGate?
-        /// Whether it was stored as one whose attempt is on its way to the executor, or is to be.
+        /// Whether it was stored as one whose attempt is on its way to the executor.
         var isPrepared = false
-        /// Whether it is known as what it is to be stored at first.
-        var isDecided = false
         /// Set when the attempt was handed to the executor; from then on a cancel goes there.
         var isHandedOver = false
         var isCancelled = false
@@ -138,7 +136,6 @@ final class JobRunner: Sendable {
     /// not store them any more.
     func firstSteps(of job: JobID, at moment: Timestamp) -> [JobChange] {
         let cores = state.withLock { state -> [Int]? in
-            state.live[job]?.isDecided = true
             guard let live = state.live[job], live.task != nil else { return nil }
             state.live[job]?.isPrepared = true
             return live.attempt.cores
@@ -147,31 +144,16 @@ final class JobRunner: Sendable {
         return [JobChange(to: .configuring, at: moment, cores: cores), JobChange(to: .deploying, at: moment)]
     }
 
-    /// Whether a started job may go to the executor, once that is known. One that may begin ahead waits for nothing, unless it is stored
-    /// as waiting, from which its task has to take it.
-    private func mayBegin(_ job: JobID, _ gate: StoreGate) async -> Bool {
-        let begins = state.withLock { state in
-            guard gate.isAhead, state.live[job]?.isDecided == false else { return false }
-            state.live[job]?.isPrepared = true
-            return true
-        }
-        if begins { return true }
-        return await gate.isStored()
-    }
-
     /// Takes submitted jobs back that could not be stored.
     func abandon(_ jobs: [JobID], behind gate: StoreGate) async {
         gate.open(isStored: false)
         for job in jobs {
             guard let live = state.withLock({ $0.live[job] }), live.gate === gate else { continue }
             carryOut(await scheduler.withdraw(live.ticket))
-            // One that was started gives its reservation back itself, at once or when its program has been ended.
-            let begun = state.withLock { state -> AttemptID? in
+            // One that was started gives its reservation back itself.
+            state.withLock { state in
                 if state.live[job]?.task == nil { Self.forget(job, in: &state) }
-                state.live[job]?.isCancelled = true
-                return state.live[job]?.isHandedOver == true ? state.live[job]?.attempt.id : nil
             }
-            if let begun { await executor.cancel(begun) }
         }
     }
 
@@ -334,7 +316,7 @@ final class JobRunner: Sendable {
             let (attempt, gate) = (live.attempt, live.gate)
             live.task = Task(executorPreference: JobHome.current) {
                 let lease = self.lease(ticket)
-                if let gate, await !self.mayBegin(job, gate) {
+                if let gate, await !gate.isStored() {
                     return self.state.withLock { Self.forget(job, in: &$0) }
                 }
                 for task in standing { await task.value }

@@ -2,7 +2,6 @@ import Logging
 package import PanalCore
 import PanalManifest
 import PanalScheduler
-import Synchronization
 
 /// A batch and how its jobs stand.
 package struct BatchReport: Sendable {
@@ -145,10 +144,7 @@ extension Panal {
         isTold: Bool = true, _ runner: JobRunner
     ) async throws {
         try await uncancelled { [self] in
-            let charges = jobs.map(\.prepared.charge)
-            let isAhead = isTold ? false : try await takeAhead(charges)
-            defer { if isAhead { giveBackAhead(charges) } }
-            let gate = StoreGate(isAhead: isAhead)
+            let gate = StoreGate()
             let refusal = await runner.submit(
                 jobs.map { job in
                     SubmittedJob(
@@ -165,8 +161,6 @@ extension Panal {
                 throw Self.refused(refusal)
             }
             let now = clock.now()
-            // What may begin ahead does so now, and runs while its job is being stored.
-            if isAhead { await Task.yield() }
             let drafts = jobs.map { job in
                 var draft = job.draft
                 draft.steps = runner.firstSteps(of: draft.job.id, at: now)
@@ -189,40 +183,6 @@ extension Panal {
             // What holds for their owners may have changed since it was looked at.
             let isLate = jobs.contains { terms.terms(of: $0.draft.job.owner) != $0.prepared.demand.terms }
             if isLate { await runner.bind(terms) }
-        }
-    }
-
-    /// Whether programs may begin while their jobs are being stored, which nobody has been told of: where it is certain that they are paid.
-    private func takeAhead(_ charges: [JobCharge]) async throws -> Bool {
-        let payers = Set(charges.lazy.filter { $0.hold > .zero }.map(\.payer))
-        guard !payers.isEmpty else { return true }
-        aheadHolds.withLock { holds in
-            for charge in charges {
-                holds[charge.payer, default: .zero] = holds[charge.payer, default: .zero] + charge.hold
-            }
-        }
-        do {
-            for payer in payers {
-                // What is stored meanwhile counts twice, which refuses too much for this and nothing for good.
-                let all = aheadHolds.withLock { $0[payer] ?? .zero }
-                guard try await store.standing(of: payer, at: clock.now()).refusal(of: all) == nil else {
-                    giveBackAhead(charges)
-                    return false
-                }
-            }
-            return true
-        } catch {
-            giveBackAhead(charges)
-            throw error
-        }
-    }
-
-    private func giveBackAhead(_ charges: [JobCharge]) {
-        aheadHolds.withLock { holds in
-            for charge in charges {
-                let left = holds[charge.payer, default: .zero] - charge.hold
-                holds[charge.payer] = left > .zero ? left : nil
-            }
         }
     }
 

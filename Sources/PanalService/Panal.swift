@@ -28,8 +28,6 @@ package final class Panal: Sendable {
     let cursorKey = Mutex<[UInt8]?>(nil)
     let reads = OutputReads()
     let removedBytes = Mutex<[RemovalCause: Int]>([:])
-    /// What is to be set aside for jobs that began before they were stored, and is not yet.
-    let aheadHolds = Mutex<[LedgerAccount: Credits]>([:])
     let keptOutputs = Mutex<OutputFigures?>(nil)
     /// As of the last housekeeping.
     let measured = Mutex<BlobFigures?>(nil)

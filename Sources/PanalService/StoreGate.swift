@@ -2,11 +2,6 @@ import Synchronization
 
 /// Holds the tasks of jobs that the scheduler has started until it is known whether the jobs are stored. It is opened once.
 final class StoreGate: Sendable {
-    /// Whether programs may begin before that: what they come to is held here then, and thrown away where the jobs are not stored.
-    let isAhead: Bool
-
-    init(isAhead: Bool = false) { self.isAhead = isAhead }
-
     private enum State {
         case closed([CheckedContinuation<Bool, Never>])
         case open(isStored: Bool)
