@@ -23,6 +23,9 @@ extension JobRunner {
             await scheduler.apply(.adopt(ticket, demand, [reservation], started: left.job.started ?? now)))
         state.withLock { state in
             state.live[job]?.isHandedOver = true
+            // Before its end can be looked at: what was cancelled does not begin again.
+            state.live[job]?.isCancelled = left.cancelledBy != nil
+            state.live[job]?.cancelledBy = left.cancelledBy
             state.live[job]?.task = Task { [attempt] in
                 await self.resume(attempt, self.lease(ticket))
             }

@@ -13,7 +13,8 @@ extension JobRunner {
     }
 
     enum Turn: Sendable {
-        case start(cores: [Int])
+        /// Once those stand still that were on these cores.
+        case start(cores: [Int], after: [Task<Void, Never>])
         case refused(Refusal)
         /// The service stops.
         case stopped
@@ -25,7 +26,10 @@ extension JobRunner {
         case ended(AttemptResult)
         case refused(Refusal)
         case stopped
+        /// It was not over in time.
         case late
+        /// Its turn did not come in time.
+        case waited
     }
 
     /// Runs one attempt when its turn has come. It is given up at `deadline`, waiting or running, and when the task is cancelled.
@@ -52,10 +56,12 @@ extension JobRunner {
         var end = PassingEnd.stopped
         for await told in turns {
             switch told {
-            case .start(let granted): cores = granted
+            case .start(let granted, let standing):
+                for task in standing { await task.value }
+                cores = granted
             case .refused(let refusal): end = .refused(refusal)
             case .stopped: end = .stopped
-            case .late: end = .late
+            case .late: end = .waited
             }
             break
         }
@@ -107,10 +113,12 @@ extension JobRunner {
     private static func giveBack(_ lease: consuming CoreLease) {}
 
     /// The scheduler has started a run that is no job; false where the ticket is none of theirs.
-    static func begin(_ ticket: Ticket, _ reservations: [Reservation], in state: inout State) -> Bool {
+    static func begin(
+        _ ticket: Ticket, _ reservations: [Reservation], after standing: [Task<Void, Never>], in state: inout State
+    ) -> Bool {
         guard var run = state.passing[ticket] else { return false }
         run.isStarted = true
-        run.turn.yield(.start(cores: reservations.flatMap { $0.cores + $0.sharedCores }))
+        run.turn.yield(.start(cores: reservations.flatMap { $0.cores + $0.sharedCores }, after: standing))
         state.passing[ticket] = run
         return true
     }

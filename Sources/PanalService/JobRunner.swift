@@ -309,7 +309,7 @@ final class JobRunner: Sendable {
         let isWanted = state.withLock { state in
             // A stopping service, and one whose executor is gone, leaves the job queued: the next start takes it up.
             guard !state.isStopping, executor.isUsable else { return true }
-            if Self.begin(ticket, reservations, in: &state) { return true }
+            if Self.begin(ticket, reservations, after: standing, in: &state) { return true }
             guard let job = state.jobs[ticket], var live = state.live[job] else { return false }
             // A shared grant too is kept to its cores, so that it cannot take time from a job with cores of its own.
             live.attempt.cores = reservations.flatMap { $0.cores + $0.sharedCores }

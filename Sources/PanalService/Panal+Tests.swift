@@ -142,6 +142,10 @@ extension Panal {
             case .stopped:
                 try Task.checkCancellation()
                 throw ServiceError(.overloaded, "the service is stopping", retryAfter: .seconds(5))
+            case .waited:
+                throw ServiceError(
+                    .overloaded, "the turn of test ‘\(test.name)’ did not come in time: send it again later",
+                    retryAfter: .seconds(60))
             case .late: return [ManifestTest.overdue(number: number, limit: configuration.testTime)]
             }
         }

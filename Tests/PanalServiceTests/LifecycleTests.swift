@@ -1,6 +1,7 @@
 import PanalCore
 import PanalScheduler
 import PanalService
+import PanalStore
 import Testing
 
 /// Taking over, standing still, deadlines, priorities, and what is told of the queue.
@@ -53,6 +54,26 @@ import Testing
         executor.finish(job.id)
         let ended = try await next.end(of: job.id)
         #expect(ended.state == .finished && ended.attempt == 2, "\(ended)")
+        killed.executor.finish(job.id)
+        await killed.panal.shutdown()
+    }
+
+    /// What somebody has cancelled is, whoever comes to hear of its end.
+    @Test func aCancelOutlivesTheServer() async throws {
+        let killed = try await ServiceFixture(cores: 1, executor: .holds)
+        try await killed.publish()
+        let job = try await killed.submit()
+        try await eventually { try await killed.panal.job(killed.ana, job.id).state == .running }
+        let attempt = try #require(killed.executor.attempts.first?.id)
+        try await killed.store.noteCancel(of: job.id, by: "ana")
+        let executor = DirectedExecutor(mode: .holds, cores: 1, keeping: [attempt])
+        let next = try await ServiceFixture(afterCrashOf: killed, cores: 1, queueLimit: 9, executor: executor)
+        try await eventually {
+            executor.finish(job.id, .cancelled)
+            return try await next.panal.job(next.ana, job.id).state.isFinal
+        }
+        #expect(try await next.end(of: job.id).message == "cancelled by ana")
+        #expect(executor.attempts.isEmpty)
         killed.executor.finish(job.id)
         await killed.panal.shutdown()
     }

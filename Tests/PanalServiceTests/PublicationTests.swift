@@ -151,6 +151,36 @@ import Testing
         _ = try await fixture.end(of: next.id)
     }
 
+    /// It does not begin before whoever computes on its core stands still.
+    @Test func aTestWaitsForThoseThatMakeRoom() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds, opportunisticMemory: 1 << 30)
+        try await fixture.publish()
+        let guest = try await fixture.submit(priority: .opportunistic)
+        try await eventually { fixture.executor.heldJobs == [guest.id] }
+        let publication = Task { try await fixture.publish(Self.manifest("{}")) }
+        try await eventually { fixture.executor.heldJobs.count == 2 }
+        let test = try #require(fixture.executor.heldJobs.first { $0 != guest.id })
+        #expect(fixture.executor.log == ["start \(guest.id)", "freeze \(guest.id)", "start \(test)"])
+        fixture.executor.finish(test)
+        #expect(try await publication.value.created)
+        fixture.executor.finish(guest.id)
+        _ = try await fixture.end(of: guest.id)
+    }
+
+    /// A machine that is busy for longer is no failure of the program's.
+    @Test func aTestWhoseTurnDoesNotComeMayComeAgain() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds, testTime: .milliseconds(200))
+        try await fixture.publish()
+        let job = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs == [job.id] }
+        let error = await refused(.overloaded) { try await fixture.publish(Self.manifest("{}")) }
+        #expect(error?.retryAfter != nil)
+        #expect(try await Self.isThere(fixture) == false)
+        fixture.executor.finish(job.id)
+        _ = try await fixture.end(of: job.id)
+        #expect(await fixture.panal.health().waitingJobs == 0)
+    }
+
     /// Somebody who goes away while their tests wait or run has nothing published, and nothing goes on for them.
     @Test(arguments: [1, 2]) func whoGoesAwayLeavesNothing(cores: Int) async throws {
         let fixture = try await ServiceFixture(cores: cores, executor: .holds)
@@ -185,7 +215,7 @@ import Testing
 
     /// A test that never ends is given up with the time of all of them, and its author is told which one it was.
     @Test func aTestThatNeverEndsIsGivenUp() async throws {
-        let fixture = try await ServiceFixture(executor: .holds, testTime: .milliseconds(200))
+        let fixture = try await ServiceFixture(executor: .holds, testTime: .seconds(2))
         let error = await refused(.invalid) { try await fixture.publish(Self.manifest("{}", "{}")) }
         #expect(error?.mistakes.map(\.pointer) == ["/tests/0"])
         #expect(error?.mistakes.first?.code == "testsTakeLong")

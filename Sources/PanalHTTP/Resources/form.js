@@ -183,15 +183,18 @@
     request.addEventListener("error", () => over(words.notSent));
     request.addEventListener("load", () => {
       const end = new URL(request.responseURL);
-      if (request.status < 400 && end.pathname !== new URL(form.action).pathname) {
+      if (request.status < 400 && end.pathname !== new URL(address(), location.href).pathname) {
         location.assign(end.pathname + end.search);
         return;
       }
       replace(request.responseText, new Map(Array.from(form.querySelectorAll("input[type=file]")).map((input) => [input.name, input.files])));
     });
-    request.open("POST", form.action);
+    request.open("POST", address());
     request.send(new FormData(form));
   };
+
+  // Not the property: a field may be called so.
+  const address = () => form.getAttribute("action");
 
   // The page that the server answers with, mistakes at their fields; chosen files stay chosen.
   const replace = (page, files) => {
@@ -280,13 +283,13 @@
     form.addEventListener("change", onChange);
     form.addEventListener("submit", onSubmit);
     look();
-    form.dataset.ready = "true";
+    form.setAttribute("data-ready", "true");
   };
 
   const start = async () => {
     const found = document.querySelector("form[data-rules]");
     if (!found) return;
-    const answer = await fetch(found.dataset.rules, { credentials: "same-origin" });
+    const answer = await fetch(found.getAttribute("data-rules"), { credentials: "same-origin" });
     if (!answer.ok) return;
     ({ rules, phrases, words, labels } = await answer.json());
     begin(found);

@@ -292,7 +292,7 @@ const PanalRules = (() => {
     const broken = new Set();
     const hidden = new Set();
     const unclear = new Set();
-    const mistakes = {};
+    const mistakes = Object.create(null);
     const note = (id, mistake) => (mistakes[id] ??= []).push(mistake);
     for (const id of rules.order) {
       const field = rules.fields[id];

@@ -74,7 +74,8 @@ struct RequestScope: RouterMiddleware {
 
     /// A link's secret is its address: it stands in no log.
     private static func logged(_ path: String) -> String {
-        path.hasPrefix("/shared/") ? "/shared/…" : String(path.prefix(512))
+        // As the router reads it: empty parts do not count.
+        path.split(separator: "/").first == "shared" ? "/shared/…" : String(path.prefix(512))
     }
 
     private func answer(_ error: any Error, _ request: Request, _ context: WebContext) throws -> Response {
