@@ -15,10 +15,10 @@ struct Account: Sendable {
     var rank: Double { usage / limits.share }
 
     /// Thousandths of cores that it may still start; 0 when it may start no job at all.
-    var startable: Int { startable(besides: 0, jobs: 0) }
+    var startable: Int { startable() }
 
     /// What it could still start, in a start of `atOnce` jobs, if it had started so much more.
-    func startable(besides millicores: Int, jobs: Int, atOnce: Int = 1) -> Int {
+    func startable(besides millicores: Int = 0, jobs: Int = 0, atOnce: Int = 1) -> Int {
         if let most = limits.runningJobs, runningJobs + jobs + atOnce > most { return 0 }
         guard let cores = limits.runningCores else { return .max }
         return max(0, cores * 1_000 - runningMillicores - millicores)

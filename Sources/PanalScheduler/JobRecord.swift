@@ -10,7 +10,7 @@ struct JobRecord: Sendable {
     /// Thousandths of cores of all cells.
     let millicores: Int
     /// What it counts against limits on numbers of jobs.
-    let jobCount: Int
+    var jobCount: Int { demand.jobCount }
     /// Its time limit in microseconds.
     let duration: Int64
     let submitted: Int64
@@ -36,7 +36,6 @@ struct JobRecord: Sendable {
         self.submitted = submitted
         // A demand that is taken over was not checked again.
         millicores = min(max(0, demand.millicores), 1 << 50)
-        jobCount = demand.jobCount
         duration = min(max(0, demand.timeLimit.wholeMicroseconds), SteadyTime.farthest)
         priority = demand.priority
         inClassSince = submitted

@@ -48,8 +48,8 @@ extension ScheduleState {
         guard let head = promise?.job else {
             return millicores
                 <= min(
-                    accounts.users[user].startable(besides: 0, jobs: 0, atOnce: count),
-                    accounts.groups[group].startable(besides: 0, jobs: 0, atOnce: count))
+                    accounts.users[user].startable(atOnce: count),
+                    accounts.groups[group].startable(atOnce: count))
         }
         // The head needs what its own accounts still allow: who takes that delays it as much as who takes its cores.
         let (first, others) = (jobs[Int(head)].millicores, jobs[Int(head)].jobCount)

@@ -222,7 +222,7 @@ extension ScheduleState {
 
     private func limitReason(_ record: JobRecord) -> String? {
         for (kind, account) in [("user", accounts.users[record.user]), ("group", accounts.groups[record.group])] {
-            let startable = account.startable(besides: 0, jobs: 0, atOnce: record.jobCount)
+            let startable = account.startable(atOnce: record.jobCount)
             guard record.millicores > startable else { continue }
             if let most = account.limits.runningJobs, account.runningJobs + record.jobCount > most {
                 let running = "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running"

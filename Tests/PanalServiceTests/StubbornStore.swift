@@ -100,7 +100,6 @@ final class StubbornStore: Store {
         try await store.publish(draft)
     }
     func testRecord(of content: ContentHash) async throws -> TestRecord? { try await store.testRecord(of: content) }
-    func note(_ record: TestRecord, of content: ContentHash) async throws { try await store.note(record, of: content) }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }

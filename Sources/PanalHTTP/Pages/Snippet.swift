@@ -37,8 +37,8 @@ struct Snippet {
     var curl: String {
         var lines = ["curl -H \"Authorization: Bearer $PANAL_KEY\"", "  -H 'Prefer: wait=30'"]
         // `--form-string` takes a value as it stands: -F would open a file for one that begins with @ or <.
-        lines += texts.map { "  --form-string \(Self.word("\($0.name)=\($0.value)"))" }
-        lines += files.map { "  -F \(Self.word("\($0.name)=@\($0.value)"))" }
+        lines += texts.map { "  --form-string \(ShellWord.quoted("\($0.name)=\($0.value)"))" }
+        lines += files.map { "  -F \(ShellWord.quoted("\($0.name)=@\($0.value)"))" }
         if lines.count == 2 { lines.append("  --json '{}'") }
         lines.append("  \(address)")
         return lines.joined(separator: " \\\n")
@@ -127,7 +127,6 @@ struct Snippet {
     }
 
     /// One word of a POSIX shell.
-    private static func word(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
     private static func python(_ text: String) -> String {
         literal(text) { $0.value > 0xFFFF ? "\\U" + hex($0, 8) : "\\u" + hex($0, 4) }

@@ -55,7 +55,6 @@ struct WebhookPages: Sendable {
         case .cancelled: .eventCancelled
         case .expiring: .eventExpiring
         case .filling: .eventFilling
-        case .failing: .eventFailing
         case .test: .eventTest
         }
     }
