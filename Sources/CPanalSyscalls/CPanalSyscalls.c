@@ -268,6 +268,11 @@ int panal_seal_mount(int folder, const char *path, int nodev, int recursive) {
     return result(syscall(SYS_mount_setattr, folder, path, flags, &attributes, sizeof attributes));
 }
 
+int panal_shift_owners(int tree, int owners) {
+    struct mount_attr attributes = {.attr_set = 0x00100000 /* MOUNT_ATTR_IDMAP */, .userns_fd = (uint64_t)owners};
+    return result(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes));
+}
+
 int panal_statfs(const char *path, uint64_t out[4]) {
     struct statfs found;
     if (statfs(path, &found) < 0) return -errno;

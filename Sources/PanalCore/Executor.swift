@@ -15,6 +15,7 @@ package struct AttemptID: Hashable, Sendable {
 /// What is to run. It holds nothing local: no descriptor, no process number, no path of this machine.
 package struct AttemptSpec: Hashable, Sendable {
     package var id: AttemptID
+    /// What the cell sees as its root: ``hostRootfs``, or the digest of an image in 64 hexadecimal digits.
     package var rootfs: String
     package var seccomp: String
     package var network: CellNetwork
@@ -63,6 +64,9 @@ package struct AttemptSpec: Hashable, Sendable {
 
     /// Bytes of a standard input: where a cell may outlive the server, they are copied into memory for as long as it runs.
     package static let maximumStandardInput = 64 << 20
+
+    /// The root that needs no image: the host's own `/usr`.
+    package static let hostRootfs = "host"
 
     /// What every program finds in its environment unless its manifest says otherwise.
     package static let standardEnvironment = [
@@ -242,4 +246,6 @@ package enum ContentLayout {
     package static func blob(_ hash: ContentHash) -> String { "blobs/\(hash.hex.prefix(2))/\(hash.hex)" }
     /// A program version's folder, read-only: folders 0555, files 0444 or 0555.
     package static func program(_ hash: ContentHash) -> String { "programs/\(hash.hex)" }
+    /// An image's folder; its `tree` is what a cell sees as its root.
+    package static func rootfs(_ hash: ContentHash) -> String { "rootfs/\(hash.hex)" }
 }

@@ -1,7 +1,7 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 5
+    package static let version: UInt16 = 6
 
     /// A seccomp filter.
     package struct Filter: Hashable, Sendable {
@@ -35,7 +35,8 @@ package struct LauncherTable: Hashable, Sendable {
     package var instance: String
     /// Folder that programs and inputs are taken from; empty for none.
     package var dataFolder: String
-    package var rootfs: [String]
+    /// Folder whose `rootfs/` holds the images that cells may see as their root; empty for none. Often the data folder.
+    package var imageFolder: String
     /// Filters by index.
     package var seccomp: [Filter]
     /// Host user ids for cells; half open. Never contains 0.
@@ -55,13 +56,14 @@ package struct LauncherTable: Hashable, Sendable {
     package var keepSeconds: UInt32
 
     package init(
-        instance: String, dataFolder: String, rootfs: [String], seccomp: [Filter], firstUser: UInt32, lastUser: UInt32,
+        instance: String, dataFolder: String, imageFolder: String, seccomp: [Filter], firstUser: UInt32,
+        lastUser: UInt32,
         cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16,
         keepSeconds: UInt32 = 0
     ) {
         self.instance = instance
         self.dataFolder = dataFolder
-        self.rootfs = rootfs
+        self.imageFolder = imageFolder
         self.seccomp = seccomp
         self.firstUser = firstUser
         self.lastUser = lastUser
@@ -78,7 +80,7 @@ package struct LauncherTable: Hashable, Sendable {
         writer.put(Self.version)
         writer.put(instance)
         writer.put(dataFolder)
-        writer.put(rootfs)
+        writer.put(imageFolder)
         writer.put(UInt32(seccomp.count))
         for filter in seccomp {
             writer.put(filter.instructions)
@@ -103,7 +105,7 @@ package struct LauncherTable: Hashable, Sendable {
         guard try reader.number(UInt16.self) == Self.version else { throw .wrongVersion }
         instance = try reader.text(limit: 32)
         dataFolder = try reader.text(limit: 4_096)
-        rootfs = try reader.texts(count: 256, length: 255)
+        imageFolder = try reader.text(limit: 4_096)
         let filters = Int(try reader.number(UInt32.self))
         guard filters <= 256 else { throw .outOfRange("seccomp") }
         seccomp = []

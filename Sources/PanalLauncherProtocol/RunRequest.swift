@@ -1,11 +1,11 @@
-/// One cell that the server asks for. Everything in it is a number within the table's limits, an index into the table, or a
-/// name below the data folder; nothing is a path of the host.
+/// One cell that the server asks for. Everything in it is a number within the table's limits, an index into the table, the
+/// digest of an image, or a name below the data folder; nothing is a path of the host.
 package struct RunRequest: Hashable, Sendable {
     /// The server's number for the run; unique among those alive.
     package var id: UInt64
     /// Tells a later server whose run this is, at most `maximumLabel` bytes that mean nothing to the launcher.
     package var label: [UInt8]
-    package var rootfs: UInt16
+    package var rootfs: Rootfs
     package var seccomp: UInt16
     package var network: Network
     /// Cores to run on, ascending. With `exclusive` no other cell of this launcher, and no other Panal on this host, may be
@@ -57,7 +57,7 @@ package struct RunRequest: Hashable, Sendable {
     }
 
     package init(
-        id: UInt64, label: [UInt8] = [], rootfs: UInt16, seccomp: UInt16, network: Network = .none, cores: [UInt16],
+        id: UInt64, label: [UInt8] = [], rootfs: Rootfs, seccomp: UInt16, network: Network = .none, cores: [UInt16],
         exclusive: Bool, isIdle: Bool = false,
         quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
         cpuMicroseconds: UInt64,
@@ -102,7 +102,7 @@ package struct RunRequest: Hashable, Sendable {
     func write(to writer: inout ByteWriter) {
         writer.put(id)
         writer.put(label)
-        writer.put(rootfs)
+        rootfs.write(to: &writer)
         writer.put(seccomp)
         writer.put(network.rawValue)
         writer.put(UInt32(cores.count))
@@ -135,7 +135,7 @@ package struct RunRequest: Hashable, Sendable {
     init(from reader: inout ByteReader) throws(ProtocolError) {
         id = try reader.number()
         label = try reader.raw(limit: Self.maximumLabel)
-        rootfs = try reader.number()
+        rootfs = try Rootfs(from: &reader)
         seccomp = try reader.number()
         guard let network = Network(rawValue: try reader.number()) else { throw .outOfRange("network") }
         self.network = network

@@ -4,8 +4,9 @@ internal import PanalSeccomp
 
 /// Turns an attempt into the request that the launcher understands. Pure; what cannot be asked for is a named failure.
 struct CellPlanner {
-    /// Names of the launcher's tables, by index.
-    let rootfs: [String]
+    /// Whether the launcher has a folder of images.
+    let hasImages: Bool
+    /// The launcher's filters, by index.
     let seccomp: [SeccompProgram]
     /// Names of those that follow in the launcher's table, which explain.
     let explained: [String]
@@ -14,9 +15,7 @@ struct CellPlanner {
         for attempt: AttemptSpec, id: UInt64, program: String?, label: [UInt8] = []
     ) throws(SystemError) -> RunRequest {
         let limits = attempt.limits
-        guard let rootfs = rootfs.firstIndex(of: attempt.rootfs) else {
-            throw SystemError(step: "plan.rootfs", detail: "there is no rootfs ‘\(attempt.rootfs)’")
-        }
+        let rootfs = try rootfs(attempt.rootfs)
         guard let seccomp = seccomp.firstIndex(where: { $0.name == attempt.seccomp }) else {
             throw SystemError(step: "plan.seccomp", detail: "there is no seccomp policy ‘\(attempt.seccomp)’")
         }
@@ -39,7 +38,7 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, label: label, rootfs: UInt16(rootfs), seccomp: UInt16(try filter(for: attempt, seccomp)),
+            id: id, label: label, rootfs: rootfs, seccomp: UInt16(try filter(for: attempt, seccomp)),
             network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive, isIdle: attempt.isIdle,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),
@@ -64,6 +63,19 @@ struct CellPlanner {
                     + "pass large values as files")
         }
         return request
+    }
+
+    private func rootfs(_ name: String) throws(SystemError) -> Rootfs {
+        if name == AttemptSpec.hostRootfs { return .host }
+        guard let digest = ImageDigest(hex: name) else {
+            throw SystemError(
+                step: "plan.rootfs",
+                detail: "there is no rootfs ‘\(name)’: it must be ‘\(AttemptSpec.hostRootfs)’ or an image's digest")
+        }
+        guard hasImages else {
+            throw SystemError(step: "plan.rootfs", detail: "this executor was started without a folder of images")
+        }
+        return .image(digest)
     }
 
     private func filter(for attempt: AttemptSpec, _ plain: Int) throws(SystemError) -> Int {

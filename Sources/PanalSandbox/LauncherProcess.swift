@@ -70,7 +70,7 @@ struct LauncherProcess: ~Copyable {
                     + "host nothing is left for cells", errno: 0)
         }
         return LauncherTable(
-            instance: settings.instance, dataFolder: settings.dataFolder ?? "", rootfs: LocalExecutor.rootfs,
+            instance: settings.instance, dataFolder: settings.dataFolder ?? "", imageFolder: settings.imageFolder ?? "",
             seccomp: try filters(settings), firstUser: settings.userRange.lowerBound,
             lastUser: settings.userRange.upperBound, cores: cores.map { UInt16(clamping: $0) },
             memory: UInt64(memory / 4_096 * 4_096),

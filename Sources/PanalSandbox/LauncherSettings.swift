@@ -9,6 +9,8 @@ package struct LauncherSettings: Sendable {
     /// Folder with `blobs/` and `programs/` (`ContentLayout`), or for the command line a folder that stands at `/program`;
     /// nil for none.
     package var dataFolder: String?
+    /// Folder with `rootfs/`, the store of images (`ContentLayout.rootfs`): the data folder unless another is given; nil for none.
+    package var imageFolder: String?
     package var seccomp: [SeccompProgram]
     /// Policies whose refusals can be explained (`AttemptSpec.explain`). This process then answers the refused calls, and could
     /// let them through: only where it is no less trusted than the launcher.
@@ -31,11 +33,13 @@ package struct LauncherSettings: Sendable {
     package init(
         executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
         userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0,
-        preparedCells: Int? = nil, explained: [SeccompPolicy] = [], keepsCells: Duration = .zero
+        preparedCells: Int? = nil, explained: [SeccompPolicy] = [], keepsCells: Duration = .zero,
+        imageFolder: String? = nil
     ) {
         self.executable = executable
         self.instance = instance
         self.dataFolder = dataFolder
+        self.imageFolder = imageFolder ?? dataFolder
         self.seccomp = seccomp
         self.explained = explained
         self.userRange = userRange

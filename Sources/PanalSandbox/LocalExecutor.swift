@@ -17,9 +17,6 @@ package enum StandardInput: Sendable {
 /// One thread (`CellLoop`) speaks with the launcher and takes the programs' output; another (`FileKeeper`) stores result
 /// files, since a slow disk must not hold up a deadline's message. Callers wait in continuations, no thread each.
 package final class LocalExecutor: Executor, Sendable {
-    /// Names of the root file systems that the launcher makes.
-    package static let rootfs = ["host"]
-
     package let capacity: HostCapacity
     private let loop: CellLoop
     private let planner: CellPlanner
@@ -46,7 +43,9 @@ package final class LocalExecutor: Executor, Sendable {
         canFreeze = launcher.freezes
         hasInherited = !launcher.held.isEmpty
         keepsCells = settings.keepsCells > .zero
-        planner = CellPlanner(rootfs: Self.rootfs, seccomp: settings.seccomp, explained: settings.explained.map(\.name))
+        planner = CellPlanner(
+            hasImages: settings.imageFolder != nil, seccomp: settings.seccomp,
+            explained: settings.explained.map(\.name))
         dataFolder = settings.dataFolder
         do throws(SeccompMistake) {
             var judges: [String: SeccompJudge] = [:]

@@ -12,6 +12,8 @@ struct CellInit {
         var scratchFiles: UInt32
         /// The filter that the program's process loads before it has its order; nil: the order says which.
         var ahead: UInt16?
+        /// The image that is its root; nil for the host's.
+        var image: ImageTree?
     }
     let plan: Plan
     /// See `CellRoot.prepare`.
@@ -38,7 +40,7 @@ struct CellInit {
                 try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
             if ownsGroupNamespace { try enterGroupNamespace() }
-            try CellRoot.prepare(inside: folder, scratch: scratch)
+            try CellRoot.prepare(inside: folder, scratch: scratch, ofImage: plan.image != nil)
             if ownsGroupNamespace { try Self.readBackGroupNamespace(step: Self.groupNamespace) }
             let program = try startProgram(line)
             try dropRights()

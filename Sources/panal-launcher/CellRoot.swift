@@ -14,7 +14,9 @@ enum CellRoot {
     /// would cost what the pivot does. Nothing is kept from the program by that: what is covered holds the same two folders that
     /// the cell has as `/tmp` and `/work`, with the same owners and flags. It is out of reach all the same: each way to `/tmp`
     /// ends in what stands on top, `..` from there leads below both, and nobody in the cell may unmount.
-    static func prepare(inside folder: String?, scratch: Int32) throws(StepFailure) {
+    static func prepare(
+        inside folder: String?, scratch: Int32, ofImage isImage: Bool
+    ) throws(StepFailure) {
         try StepFailure.naming("mount.root") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/\(folder ?? "")"), "chdir(\(folder ?? ""))")
         }
@@ -29,7 +31,7 @@ enum CellRoot {
         if folder != nil {
             try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
         }
-        try readBackAll(folder == nil ? mounts : mountsOfOrdinaryUser)
+        try readBackAll(expected(ofImage: isImage, ofOrdinaryUser: folder != nil))
         // The program's process begins where init is.
         try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
@@ -52,30 +54,40 @@ enum CellRoot {
 
     private static let sealed = [
         ExpectedMount("/", system: "overlay ", flags: ["ro", "nosuid", "nodev"], below: nil),
-        ExpectedMount("/usr", system: "overlay ", flags: ["ro", "nosuid", "nodev"]),
         ExpectedMount("/dev", system: "overlay ", flags: ["ro", "nosuid", "noexec"]),
         ExpectedMount(
             "/proc", system: "proc proc rw,hidepid=invisible,subset=pid", flags: ["nosuid", "nodev", "noexec"]),
     ]
     private static let scratchFlags = ["rw", "nosuid", "nodev"]
 
-    /// Everything that is mounted in a cell of root's before its run: 4 is the whole scratch, and 5 covers it.
-    static let mounts =
+    /// Everything that is mounted in a cell of root's before its run: 3 is the whole scratch, and 4 covers it.
+    private static let imageMounts =
         sealed + [
             ExpectedMount("/tmp", folder: "/", system: "tmpfs ", flags: scratchFlags),
-            ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags, below: 4, same: 4),
-            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 4),
+            ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags, below: 3, same: 3),
+            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 3),
         ]
 
-    /// The same of an ordinary user's cell, where nothing is covered and 2 has the host's nodes.
-    static let mountsOfOrdinaryUser =
+    /// The same of an ordinary user's cell, where nothing is covered and 1 has the host's nodes.
+    private static let imageMountsOfOrdinaryUser =
         sealed + [
             ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags),
-            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 4),
+            ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 3),
         ]
         + HostRootfs.nodes.map {
-            ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 2)
+            ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 1)
         }
+
+    /// Where the root is the host's.
+    private static let usr = [ExpectedMount("/usr", system: "overlay ", flags: ["ro", "nosuid", "nodev"])]
+    private static let mounts = imageMounts + usr
+    private static let mountsOfOrdinaryUser = imageMountsOfOrdinaryUser + usr
+
+    /// Everything that must be mounted, and nothing else.
+    static func expected(ofImage isImage: Bool, ofOrdinaryUser isOrdinary: Bool) -> [ExpectedMount] {
+        if isImage { return isOrdinary ? imageMountsOfOrdinaryUser : imageMounts }
+        return isOrdinary ? mountsOfOrdinaryUser : mounts
+    }
 
     /// What the run asks for: the size of its scratch, its program and its inputs, each read back. Done by whoever still has the
     /// rights in the cell's mount namespace; `next` gives the trees, in order.

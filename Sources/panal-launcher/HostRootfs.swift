@@ -8,16 +8,18 @@ internal import PanalLinux
 /// cells alone, names without a resolver, a loader cache made of `/usr` alone, where fonts are, and the `alternatives` links that
 /// point into `/usr`. Nothing of the host's `/etc`, `/home`, `/root` or `/var` is in it.
 enum HostRootfs {
-    /// Makes the roots called `names`, and binds the data folder, if there is one, read-only and pinned, to a place beside them:
-    /// the launcher hands out programs and inputs from there.
+    static let name = "host"
+
+    /// Makes it, and what else cells are made of: the data folder and the folder of images, if there are any, read-only and pinned
+    /// beside it, since the launcher hands out programs, inputs and images from there; and the skeleton of images.
     static func build(
-        names: [String], users: UserBlock, dataFolder: String, folder: String
+        users: UserBlock, dataFolder: String, imageFolder: String, folder: String
     ) throws(StepFailure) -> Stage {
         let stage = "\(folder)/stage"
         try StepFailure.naming("rootfs.namespace") { () throws(SystemCallFailure) in
             try Mounts.unshareNamespace()
             try Folders.ensure(stage, mode: 0o700)
-            try Mounts.tmpfs(at: stage, options: "size=1m,nr_inodes=64,mode=0700", flags: Mounts.inert)
+            try Mounts.tmpfs(at: stage, options: "size=1m,nr_inodes=96,mode=0700", flags: Mounts.inert)
             for name in [Stage.empty, Stage.scratch] { try Folders.make("\(stage)/\(name)", mode: 0o755) }
         }
         if users.isOrdinary {
@@ -27,24 +29,27 @@ enum HostRootfs {
                 try Mounts.bind("/proc", "\(stage)/proc", withAllBelow: true)
             }
         }
-        for name in names {
-            guard name == "host" else {
-                throw StepFailure(step: "rootfs.name", detail: "there is no rootfs ‘\(name)’; there is: host", errno: 0)
-            }
-            try buildHost(at: "\(stage)/\(name)", users: users, cache: "\(folder)/ld.so.cache")
-            try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
-                try Folders.make("\(stage)/\(Stage.view(of: name))", mode: 0o755)
-            }
+        try buildHost(at: "\(stage)/\(name)", users: users, cache: "\(folder)/ld.so.cache")
+        try StepFailure.naming("rootfs.folders") { () throws(SystemCallFailure) in
+            try Folders.make("\(stage)/\(Stage.view(of: name))", mode: 0o755)
         }
-        if !dataFolder.isEmpty {
-            try StepFailure.naming("launcher.data-folder") { () throws(SystemCallFailure) in
-                let place = "\(stage)/\(Stage.data)"
-                try Folders.make(place, mode: 0o700)
-                try Mounts.bind(dataFolder, place)
-                try Mounts.seal(place, noDevices: true, recursive: false)
-            }
+        try pin(dataFolder, at: "\(stage)/\(Stage.data)", step: "launcher.data-folder")
+        guard !imageFolder.isEmpty else { return Stage(folder: stage, hasData: !dataFolder.isEmpty) }
+        try ImageRootfs.prepare(stage, users: users)
+        let isShared = imageFolder == dataFolder
+        if !isShared { try pin(imageFolder, at: "\(stage)/\(Stage.images)", step: "launcher.image-folder") }
+        return Stage(
+            folder: stage, hasData: !dataFolder.isEmpty, images: isShared ? Stage.data : Stage.images,
+            owners: users.isOrdinary ? -1 : try OwnerShift.make(for: imageFolder))
+    }
+
+    private static func pin(_ folder: String, at place: String, step: String) throws(StepFailure) {
+        if folder.isEmpty { return }
+        try StepFailure.naming(step) { () throws(SystemCallFailure) in
+            try Folders.make(place, mode: 0o700)
+            try Mounts.bind(folder, place)
+            try Mounts.seal(place, noDevices: true, recursive: false)
         }
-        return Stage(folder: stage, roots: names, hasData: !dataFolder.isEmpty)
     }
 
     private static func buildHost(at root: String, users: UserBlock, cache: String) throws(StepFailure) {
@@ -112,9 +117,15 @@ enum HostRootfs {
         }
     }
 
-    private static func makeEtc(at folder: String, users: UserBlock, cache: String) throws(StepFailure) {
+    /// Of an ordinary user's, who can make no nodes that count.
+    static func bindNodes(from: String, to: String) throws(SystemCallFailure) {
+        for node in nodes { try Mounts.bind("\(from)/\(node.name)", "\(to)/\(node.name)") }
+    }
+
+    /// The files of `/etc` that say who and where a program is, the same in every root.
+    static func identity(_ users: UserBlock) -> [(name: String, text: String)] {
         let cells = (0..<UserBlock.slots).map { users.program($0) }
-        let files: [(String, String)] = [
+        return [
             (
                 "passwd",
                 "root:x:0:0:root:/:/usr/sbin/nologin\n"
@@ -123,10 +134,16 @@ enum HostRootfs {
             ("group", "root:x:0:\n" + cells.map { "cell:x:\($0):\n" }.joined()),
             ("hostname", "cell\n"),
             ("hosts", "127.0.0.1 localhost cell\n::1 localhost cell\n"),
-            ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
             ("resolv.conf", ""),
-            ("fonts/fonts.conf", fonts),
         ]
+    }
+
+    private static func makeEtc(at folder: String, users: UserBlock, cache: String) throws(StepFailure) {
+        let files =
+            identity(users) + [
+                ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+                ("fonts/fonts.conf", fonts),
+            ]
         try StepFailure.naming("rootfs.etc") { () throws(SystemCallFailure) in
             try Folders.make("\(folder)/fonts", mode: 0o755)
             for (name, text) in files { try NewFile.write("\(folder)/\(name)", Array(text.utf8), mode: 0o644) }

@@ -75,6 +75,11 @@ extension Launcher {
         if let field = RequestCheck.refusal(of: request, by: table) {
             throw .mismatch("request.check", "the table does not allow this value: \(field)")
         }
+        switch request.rootfs {
+        case .host: break
+        // Each time, since it may have been removed, or have come, since a cell was made of it.
+        case .image(let digest): run.image = try images.find(digest)
+        }
         let given = cells.values.reduce(0) { $0 + $1.request.memory }
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")

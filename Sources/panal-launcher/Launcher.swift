@@ -9,6 +9,7 @@ final class Launcher {
     let locks: HostLocks
     let users: UserBlock
     let groups: any CgroupDriver
+    let images: ImageStore
 
     let server: ServerLine
     let pool: SlotPool
@@ -29,13 +30,14 @@ final class Launcher {
 
     init(
         table: LauncherTable, server: ServerLine, locks: HostLocks, users: UserBlock, groups: any CgroupDriver,
-        pool: SlotPool
+        images: consuming ImageStore, pool: SlotPool
     ) {
         self.table = table
         self.server = server
         self.locks = locks
         self.users = users
         self.groups = groups
+        self.images = images
         self.pool = pool
         cores = CoreLocks(locks)
     }
@@ -59,6 +61,7 @@ final class Launcher {
             checkFreezing(now: now)
             checkUnasked(now: now)
             pool.tidy(now: now)
+            pool.letGo(now: now) { images.has($0) }
             retryParked()
         }
         pool.stop()
@@ -136,10 +139,12 @@ final class Launcher {
             }
         }
         for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
-            if let failure = pool.take(from: watched.slot) { refuseOne(failure, watched.slot.kind) }
+            if let failure = pool.take(from: watched.slot) {
+                refuseOne(failure, watched.slot.kind, watched.slot.plan.image)
+            }
         }
         for slot in pool.unwatched(isIdle: cells.isEmpty) {
-            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind) }
+            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind, slot.plan.image) }
         }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands() }
@@ -159,9 +164,12 @@ final class Launcher {
         }
     }
 
-    /// A cell that could not be made is told to the run that has waited longest for one of its kind, if one waits.
-    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind) {
-        guard let index = parked.firstIndex(where: { $0.kind == kind }) else { return }
+    /// A cell that could not be made is told to the run that has waited longest for one of its kind with its root, if one waits; or
+    /// without, where the root had no part in it.
+    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind, _ image: ImageTree? = nil) {
+        let waiting = parked.indices.filter { parked[$0].kind == kind }
+        let own = waiting.first { parked[$0].image == image }
+        guard let index = own ?? (failure.isOfImage ? nil : waiting.first) else { return }
         refuse(parked.remove(at: index).request, failure)
     }
 

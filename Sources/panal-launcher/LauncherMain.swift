@@ -208,7 +208,8 @@ struct LauncherMain {
             : UserBlock(ofOrdinaryUser: table.firstUser)
         let mounts = try CgroupLayout.mounts(isRoot: isRoot)
         let stage = try HostRootfs.build(
-            names: table.rootfs, users: users, dataFolder: table.dataFolder, folder: locks.folder)
+            users: users, dataFolder: table.dataFolder, imageFolder: table.imageFolder, folder: locks.folder)
+        let images = try ImageStore(stage.images.map { "\(stage.folder)/\($0)" })
         let groups = try CgroupLayout.driver(instance: table.instance, mounts: mounts)
         try groups.prepare()
         locks.sweepDead { (name) throws(StepFailure) in
@@ -217,7 +218,7 @@ struct LauncherMain {
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, server: try ServerLine(table: table, folder: locks.folder), locks: locks, users: users,
-            groups: groups,
+            groups: groups, images: images,
             pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 

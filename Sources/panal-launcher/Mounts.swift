@@ -34,9 +34,12 @@ enum Mounts {
 
     /// A read-only view of `lower` with inodes of its own: locks and watches on its files are nobody else's. `empty` is any
     /// empty folder, since a view that is never written needs two layers.
-    static func view(of lower: String, empty: String, at path: String, flags: UInt) throws(SystemCallFailure) {
+    static func view(
+        of lower: String, empty: String, at path: String, flags: UInt, options: String = ""
+    ) throws(SystemCallFailure) {
         try SystemCallFailure.check(
-            unsafe panal_mount("panal", path, "overlay", readOnly | noSetID | flags, "lowerdir=\(lower):\(empty)"),
+            unsafe panal_mount(
+                "panal", path, "overlay", readOnly | noSetID | flags, "lowerdir=\(lower):\(empty)\(options)"),
             "mount(overlay \(path))")
     }
 

@@ -8,6 +8,8 @@ final class ParkedRun {
     let streams: [Int32]
     /// Monotonic nanoseconds.
     let until: Int64
+    /// Its root as it lies in the store, as far as it has been looked for; nil for the host's.
+    var image: ImageTree?
     /// It is looked after from time to time; what waits for a cell hears of it.
     var waitsForCores = false
 

@@ -10,8 +10,9 @@ enum Rehearsal {
         try ProgramStart.set([])
         try CellRoot.readBackSealed([])
         let line = Array("1 2 0:3 / / ro,nosuid,nodev - overlay a b".utf8)
-        for expected in [CellRoot.mounts, CellRoot.mountsOfOrdinaryUser] {
-            _ = MountList.difference(of: line, from: expected)
+        for (isImage, isOrdinary) in [(false, false), (false, true), (true, false), (true, true)] {
+            _ = MountList.difference(
+                of: line, from: CellRoot.expected(ofImage: isImage, ofOrdinaryUser: isOrdinary))
         }
         _ = try StepFailure.naming("rehearsal.mounts") { () throws(SystemCallFailure) in try Mounts.status("/") }
         _ = try StepFailure.naming("rehearsal.cores") { () throws(SystemCallFailure) in try HostTopology.affinity() }
@@ -37,7 +38,7 @@ enum Rehearsal {
         let ours = Descriptor(owning: ends.first)
         let theirs = Descriptor(owning: ends.second)
         let request = RunRequest(
-            id: 1, rootfs: 0, seccomp: 0, cores: [0], exclusive: false, quota: 0, memory: 1, processes: 1,
+            id: 1, rootfs: .host, seccomp: 0, cores: [0], exclusive: false, quota: 0, memory: 1, processes: 1,
             wallMicroseconds: 1, cpuMicroseconds: 1, scratchBytes: 1, scratchFiles: 1, collectedFiles: 0,
             collectedBytes: 0, openFiles: 1, fileBytes: 1, program: "", inputs: [], arguments: ["true"],
             environment: ["PATH=/usr/bin"])

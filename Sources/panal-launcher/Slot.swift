@@ -33,6 +33,12 @@ final class Slot {
     /// The filter that the next run is expected to have: what the last two had. Nil when they differed.
     private var expected: UInt16? = 0
     private var lastFilter: UInt16 = 0
+    /// The root of the next cell: what the last run had, or one that waits wants.
+    var image: ImageTree?
+    /// Images of which the spawner keeps views, the one that was used last at the end (`RootViews`).
+    private(set) var images: [ImageTree] = []
+    /// Which of the launcher's runs was the last one here.
+    var lastUse = 0
     /// What the cell that is being made, or stands ready, is made for.
     private(set) var plan = CellInit.Plan(scratchBytes: 0, scratchFiles: 0)
 
@@ -75,7 +81,9 @@ final class Slot {
             }
         }
         let filter = kind == .ordinary ? expected.flatMap { ahead.contains($0) ? $0 : nil } : nil
-        plan = CellInit.Plan(scratchBytes: scratchBytes, scratchFiles: scratchFiles, ahead: filter)
+        plan = CellInit.Plan(
+            scratchBytes: scratchBytes, scratchFiles: scratchFiles, ahead: filter, image: image)
+        if let image { images = images.filter { $0 != image }.suffix(RootViews.most - 1) + [image] }
         let request = SpawnerRequest.make(plan)
         let number = birthplace.number
         let answer = MessageSocket.send(
@@ -86,7 +94,9 @@ final class Slot {
     }
 
     /// Whether the cell that is being made, or stands ready, is one that the run can have.
-    func fits(_ request: RunRequest) -> Bool { plan.ahead == nil || plan.ahead == request.seccomp }
+    func fits(_ run: ParkedRun) -> Bool {
+        plan.image == run.image && (plan.ahead == nil || plan.ahead == run.request.seccomp)
+    }
 
     /// Nothing is left of a run but its cell's init, whose end nobody waits for: it is for time that no cell wants.
     func rest() {

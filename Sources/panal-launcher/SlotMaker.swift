@@ -35,7 +35,7 @@ struct SlotMaker {
 
     private func serve(_ number: Int32) -> Never {
         let line = Descriptor(owning: number)
-        guard (try? Processes.closeAll(but: [0, 1, 2, number])) != nil else { panal_exit(1) }
+        guard (try? Processes.closeAll(but: [0, 1, 2, number] + stage.inherited)) != nil else { panal_exit(1) }
         _ = panal_set_parent_death_signal(SIGKILL)
         // A cell that is kept must not keep the error stream of a server that has gone.
         if table.keepSeconds > 0 { dup2(1, 2) }

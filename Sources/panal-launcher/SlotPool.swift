@@ -21,11 +21,18 @@ final class SlotPool {
     /// Whether ordinary runs wait for cells, and whether idle ones do.
     private var isWaitedFor = false
     private var isWaitedForByIdle = false
+    /// A run for which no cell could make way: the next one is for its root.
+    private weak var wanted: ParkedRun?
     /// Since when no cell runs, in monotonic nanoseconds.
     private var idleSince: Int64 = .max
+    /// Runs that were given a slot.
+    private var uses = 0
 
     /// How long no cell must have run before slots are given up or made anew.
     private static let patience: Int64 = 2_000_000_000
+    /// How often views of images are held against the store.
+    private static let lookEvery: Int64 = 10_000_000_000
+    private var lastLook: Int64 = 0
     /// How many milliseconds the maker has, at the end, for the slot that it is at.
     private static let lastSlotTime = 10_000
 
@@ -66,8 +73,8 @@ final class SlotPool {
 
     // MARK: Runs
 
-    private func ready(for request: RunRequest, _ kind: Slot.Kind) -> Slot? {
-        let ready = slots.values.filter { !$0.isRunning && $0.cell != nil && $0.kind == kind && $0.fits(request) }
+    private func ready(for run: ParkedRun) -> Slot? {
+        let ready = slots.values.filter { !$0.isRunning && $0.cell != nil && $0.kind == run.kind && $0.fits(run) }
         // One that any run can have is left to those that no other fits.
         return ready.first { $0.plan.ahead != nil } ?? ready.first
     }
@@ -75,12 +82,14 @@ final class SlotPool {
     /// Bytes of runs that are over, of which nobody can say yet that they are free.
     var returning: UInt64 { slots.values.reduce(0) { $0 + $1.returning } }
 
-    func hasCell(for run: ParkedRun) -> Bool { ready(for: run.request, run.kind) != nil }
+    func hasCell(for run: ParkedRun) -> Bool { ready(for: run) != nil }
 
     /// A slot with a cell that stands ready, which is a run's from now on.
     func next(for run: ParkedRun) -> Slot? {
-        let slot = ready(for: run.request, run.kind)
-        slot?.isRunning = true
+        guard let slot = ready(for: run) else { return nil }
+        slot.isRunning = true
+        uses += 1
+        slot.lastUse = uses
         return slot
     }
 
@@ -88,8 +97,14 @@ final class SlotPool {
     /// cell is one that every run fits.
     func makeWay(for run: ParkedRun) throws(StepFailure) {
         let own = slots.values.filter { !$0.isRunning && $0.kind == run.kind }
-        if own.contains(where: { $0.isMaking && $0.fits(run.request) }) { return }
-        guard let slot = own.first(where: { $0.cell != nil && !$0.fits(run.request) }) else { return }
+        if own.contains(where: { $0.isMaking && $0.fits(run) }) { return }
+        // The one whose root nobody has had for longest, so that those that are in use have theirs.
+        let unfit = own.filter { $0.cell != nil && !$0.fits(run) }
+        guard let slot = unfit.min(by: { $0.lastUse < $1.lastUse }) else {
+            wanted = run
+            return
+        }
+        slot.image = run.image
         do throws(StepFailure) {
             if let cell = slot.cell {
                 cell.end()
@@ -110,10 +125,18 @@ final class SlotPool {
     func takeBack(_ slot: Slot, after request: RunRequest) {
         do throws(StepFailure) {
             try slot.finish(request)
+            choose(slot)
             try slot.order(isUrgent: isUrgent(slot), ahead: ahead)
         } catch {
             giveUp(slot)
         }
+    }
+
+    /// The next cell's root is what the last run had, unless another one waits.
+    private func choose(_ slot: Slot) {
+        guard let wanted, wanted.kind == slot.kind else { return }
+        slot.image = wanted.image
+        self.wanted = nil
     }
 
     func giveUp(_ slot: Slot) {
@@ -158,7 +181,18 @@ final class SlotPool {
 
     /// When `tidy` should next be called; `Int64.max` for not at all.
     func nextTidying() -> Int64 {
-        idleSince != .max && surplus != nil ? idleSince + Self.patience : .max
+        min(idleSince != .max && surplus != nil ? idleSince + Self.patience : .max, nextLook)
+    }
+
+    /// When it is to be seen whether images of which views are kept are still in the store.
+    private var nextLook: Int64 { slots.values.contains { !$0.images.isEmpty } ? lastLook + Self.lookEvery : .max }
+
+    /// Gives up slots that keep views of images which have been removed, since the files would stay on the disk as long. A slot
+    /// with a run is seen to the next time.
+    func letGo(now: Int64, unlessIn isThere: (ImageTree) -> Bool) {
+        guard now >= nextLook else { return }
+        lastLook = now
+        for slot in slots.values where !slot.isRunning && !slot.images.allSatisfy(isThere) { giveUp(slot) }
     }
 
     /// Gives up a slot that is one too many, or whose count of processes is spoiled; one at a time, as it costs the host time.
@@ -233,6 +267,7 @@ final class SlotPool {
 
     private func order(_ slot: Slot) throws(StepFailure) {
         do throws(StepFailure) {
+            choose(slot)
             try slot.order(isUrgent: isUrgent(slot), ahead: ahead)
         } catch {
             giveUp(slot)
@@ -248,9 +283,12 @@ final class SlotPool {
             if let cell = slot.cell, let failure = CellReport.failure(of: cell) { throw failure }
             return nil
         } catch {
-            if slot.kind == .ordinary { isHealthy = false }
-            // What is amiss may be that: then the next cells are made without.
-            if let filter = slot.plan.ahead { ahead.remove(filter) }
+            // An image that cannot be a root says nothing of other cells.
+            if !error.isOfImage {
+                if slot.kind == .ordinary { isHealthy = false }
+                // What is amiss may be that: then the next cells are made without.
+                if let filter = slot.plan.ahead { ahead.remove(filter) }
+            }
             giveUp(slot)
             return error
         }

@@ -7,9 +7,8 @@ internal import PanalLinux
 /// hears nobody but the launcher. Where groups are kept it lives in the slot's, so that cells are born in it. What no program can
 /// change is the slot's, made and read back once, and inherited by its cells: a network namespace without any interface up
 /// (`CellNetwork` says who gets another), the host name, where groups are kept a namespace of those, limits that are the same
-/// for every run, and that no right can be regained. Its mount namespace has nothing but the view of the root that its cells get
-/// a copy of, and the one that it goes to for a run's trees nothing but the `Stage`; where it is an ordinary user's, the latter
-/// is both.
+/// for every run, and that no right can be regained. Its mount namespaces (`RootViews`) have nothing but the view of a root that
+/// cells get a copy of, and the one that it goes to for a run's trees nothing but the `Stage`.
 final class Spawner {
     private let slot: Int
     private let groups: any CgroupDriver
@@ -23,10 +22,7 @@ final class Spawner {
     private var processes: Int32 = -1
     private var isSetUp = false
 
-    /// The mount namespaces of the stage, in which trees are opened, and of the root's view, of which each cell gets a copy; -1
-    /// where there is only one.
-    private var stageNamespace: Int32 = -1
-    private var viewNamespace: Int32 = -1
+    private var views: RootViews?
 
     /// The mount namespace of the last cell: held, so that taking it down is no part of a run.
     private var namespace: Int32 = -1
@@ -44,7 +40,7 @@ final class Spawner {
     func serve(_ number: Int32) -> Never {
         let line = Descriptor(owning: number)
         // At once: as long as anybody else holds the maker's end of its line, its death does not show.
-        guard (try? Processes.closeAll(but: [0, 1, 2, number])) != nil else { panal_exit(1) }
+        guard (try? Processes.closeAll(but: [0, 1, 2, number] + stage.inherited)) != nil else { panal_exit(1) }
         _ = panal_set_parent_death_signal(SIGKILL)
         while let message = try? MessageSocket.wait(line), !message.bytes.isEmpty {
             guard let request = try? SpawnerRequest(decoding: message.bytes) else { break }
@@ -92,8 +88,7 @@ final class Spawner {
             try SystemCallFailure.checkErrno(unsafe chdir(stage.folder), "chdir(\(stage.folder))")
             try Mounts.pivotHere()
         }
-        try stage.makeViews(ofOrdinaryUser: users.isOrdinary)
-        if !users.isOrdinary { try enterView() }
+        views = try RootViews(stage, users: users, processes: processes)
         // For everything that is born here: what no program may have.
         try Privileges.dropInheritance(leavingGroups: !users.isOrdinary)
         if let found = Privileges.inheritance() { throw .mismatch("slot.rights", found) }
@@ -116,24 +111,6 @@ final class Spawner {
             guard unsafe strcmp(name, "cell") == 0 else { throw SystemCallFailure(call: "sethostname", errno: EBADMSG) }
         }
         if groups.keepsGroups { try CellInit.readBackGroupNamespace(step: "slot.cgroup-namespace") }
-    }
-
-    /// Leaves the stage for a namespace that has nothing but the root's view: so a cell has little to copy and nothing to leave.
-    /// What is mounted there is read back in each cell.
-    private func enterView() throws(StepFailure) {
-        let folder = "/\(Stage.view(of: stage.roots[0]))"
-        try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
-            stageNamespace = try mountNamespace()
-            try SystemCallFailure.check(panal_unshare(panal_clone_newns()), "unshare(CLONE_NEWNS)")
-            try SystemCallFailure.checkErrno(unsafe chdir(folder), "chdir(\(folder))")
-            try Mounts.pivotHere()
-            viewNamespace = try mountNamespace()
-        }
-    }
-
-    private func mountNamespace() throws(SystemCallFailure) -> Int32 {
-        try SystemCallFailure.checkErrno(
-            unsafe openat(processes, "\(getpid())/ns/mnt", O_RDONLY | O_CLOEXEC), "open(ns/mnt)")
     }
 
     /// Signals as programs expect them, for everything that is born here: none is ignored or held back.
@@ -168,6 +145,7 @@ final class Spawner {
     }
 
     private func make(_ plan: CellInit.Plan, birthplace: Int32) throws(StepFailure) -> Cell {
+        try views?.enter(plan.image)
         let scratch = try makeScratch(bytes: plan.scratchBytes, files: plan.scratchFiles)
         let lineEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in
             try Descriptor.messageSockets()
@@ -190,7 +168,7 @@ final class Spawner {
         }
         if process == 0 {
             CellInit(
-                plan: plan, folder: viewNamespace < 0 ? Stage.view(of: stage.roots[0]) : nil,
+                plan: plan, folder: views?.folder(of: plan.image),
                 ownsGroupNamespace: !groups.keepsGroups, filters: table.seccomp, users: users,
                 slot: slot, line: lineInside.release(), trees: treesInside.release(),
                 start: startInside.release(), scratch: scratch.raw
@@ -242,9 +220,9 @@ final class Spawner {
     private func handTrees(program: String, inputs: [String]) {
         let line = Descriptor(owning: trees)
         trees = -1
-        if viewNamespace >= 0 { go(to: stageNamespace) }
-        defer { if viewNamespace >= 0 { go(to: viewNamespace) } }
         do throws(StepFailure) {
+            views?.goToStage()
+            defer { views?.goHome() }
             if !program.isEmpty { try hand(program, isFolder: true, step: "program.open", to: line) }
             for input in inputs { try hand(input, isFolder: false, step: "input.open", to: line) }
         } catch {
@@ -259,11 +237,11 @@ final class Spawner {
         let line = Descriptor(owning: trees)
         trees = -1
         do throws(StepFailure) {
-            guard viewNamespace >= 0, namespace >= 0 else {
+            guard let views, views.canComplete, namespace >= 0 else {
                 throw .mismatch("cell.trees", "the cell's mount namespace is not there to be entered")
             }
-            defer { go(to: viewNamespace) }
-            go(to: stageNamespace)
+            defer { views.goHome() }
+            views.goToStage()
             var opened: [Int32] = []
             defer { for number in opened { close(number) } }
             if !contents.program.isEmpty {
@@ -277,7 +255,7 @@ final class Spawner {
             }
             // Nobody is left to ask.
             if question.bytes.isEmpty { return }
-            go(to: namespace)
+            views.go(to: namespace)
             try CellRoot.complete(contents) { () throws(StepFailure) in
                 guard !opened.isEmpty else { throw .mismatch("cell.trees", "there are fewer trees than places") }
                 return Descriptor(owning: opened.removeFirst())
@@ -286,11 +264,6 @@ final class Spawner {
             return CellReport(error).send(to: line)
         }
         _ = MessageSocket.send(line, [0], descriptors: [], waiting: true)
-    }
-
-    /// In the wrong one no cell could be made, nor a tree be opened: this process rather ends.
-    private func go(to namespace: Int32) {
-        if panal_enter(namespace, panal_clone_newns()) < 0 { panal_exit(1) }
     }
 
     private func hand(

@@ -19,6 +19,8 @@ enum SpawnerRequest {
             writer.put(plan.scratchFiles)
             writer.put(UInt8(plan.ahead == nil ? 0 : 1))
             writer.put(plan.ahead ?? 0)
+            writer.put(UInt8(plan.image == nil ? 0 : 1))
+            plan.image?.write(to: &writer)
         case .trees(let program, let inputs):
             writer.put(UInt8(2))
             writer.put(program)
@@ -37,7 +39,9 @@ enum SpawnerRequest {
             let (bytes, files) = (try reader.number(UInt64.self), try reader.number(UInt32.self))
             let isAhead = try reader.number(UInt8.self) != 0
             let filter = try reader.number(UInt16.self)
-            self = .make(.init(scratchBytes: bytes, scratchFiles: files, ahead: isAhead ? filter : nil))
+            let image = try reader.number(UInt8.self) != 0 ? try ImageTree(from: &reader) : nil
+            self = .make(
+                .init(scratchBytes: bytes, scratchFiles: files, ahead: isAhead ? filter : nil, image: image))
         case 2:
             self = .trees(
                 program: try reader.text(limit: 255),

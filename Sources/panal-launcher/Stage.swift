@@ -1,16 +1,23 @@
 internal import Glibc
 internal import PanalLinux
 
-/// The folder in the launcher's own mount namespace, reached by nobody else, that holds what cells are made of: the roots, and
-/// the data folder, read-only; with an ordinary user's launcher `/proc` too. A spawner has it as its whole file system.
+/// The folder in the launcher's own mount namespace, reached by nobody else, that holds what cells are made of: the root `host`,
+/// the skeleton of those that are images, the data folder and the folder of images, read-only; with an ordinary user's launcher
+/// `/proc` too. A spawner has it as its whole file system.
 struct Stage {
     let folder: String
-    /// Names of the roots in it, by index.
-    let roots: [String]
     /// Whether a data folder stands in it, as `data`.
     let hasData: Bool
+    /// As what the folder of images stands in it; nil where there is none.
+    var images: String?
+    /// See `OwnerShift`; -1 for none.
+    var owners: Int32 = -1
+
+    /// What the processes that make cells keep open of the launcher's.
+    var inherited: [Int32] { owners < 0 ? [] : [owners] }
 
     static let data = "data"
+    static let images = "images"
     /// Where a cell that is being made has its scratch for a moment.
     static let scratch = "scratch"
     /// A folder without anything in it.
@@ -19,21 +26,17 @@ struct Stage {
     /// Where a slot has its own view of a root.
     static func view(of root: String) -> String { "\(root).view" }
 
-    /// In a spawner: views of the roots with inodes that no other slot has. Runs of different tenants would otherwise meet at
+    /// In a spawner: a view of the root `host` with inodes that no other slot has. Runs of different tenants would otherwise meet at
     /// locks on the files that they share. Only the host's own device nodes, which an ordinary user's cells have, stay shared: in
     /// a file system that such a user mounts no node counts.
-    func makeViews(ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
+    func makeView(ofOrdinaryUser isOrdinary: Bool) throws(StepFailure) {
         try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
-            for root in roots {
-                let (from, to) = ("/\(root)", "/\(Self.view(of: root))")
-                let empty = "/\(Self.empty)"
-                try Mounts.view(of: from, empty: empty, at: to, flags: Mounts.noDevices)
-                try Mounts.view(of: "\(from)/usr", empty: empty, at: "\(to)/usr", flags: Mounts.noDevices)
-                try Mounts.view(of: "\(from)/dev", empty: empty, at: "\(to)/dev", flags: Mounts.noExecution)
-                for name in isOrdinary ? HostRootfs.nodes.map(\.name) : [] {
-                    try Mounts.bind("\(from)/dev/\(name)", "\(to)/dev/\(name)")
-                }
-            }
+            let (from, to) = ("/\(HostRootfs.name)", "/\(Self.view(of: HostRootfs.name))")
+            let empty = "/\(Self.empty)"
+            try Mounts.view(of: from, empty: empty, at: to, flags: Mounts.noDevices)
+            try Mounts.view(of: "\(from)/usr", empty: empty, at: "\(to)/usr", flags: Mounts.noDevices)
+            try Mounts.view(of: "\(from)/dev", empty: empty, at: "\(to)/dev", flags: Mounts.noExecution)
+            if isOrdinary { try HostRootfs.bindNodes(from: "\(from)/dev", to: "\(to)/dev") }
         }
     }
 

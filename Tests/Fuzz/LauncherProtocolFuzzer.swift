@@ -49,7 +49,10 @@ private func tryCommand(_ bytes: [UInt8], by table: LauncherTable) {
 
 /// What must be true of every request that is carried out, said in other words than `RequestCheck` says it.
 private func holdAgainst(_ table: LauncherTable, _ request: RunRequest) {
-    precondition(table.rootfs.indices.contains(Int(request.rootfs)))
+    if case .image(let digest) = request.rootfs {
+        precondition(!table.imageFolder.isEmpty, "there are no images")
+        precondition(digest.path.utf8.count == 76 && isInside(digest.path), "\(digest.path) leads elsewhere")
+    }
     precondition(table.seccomp.indices.contains(Int(request.seccomp)))
     precondition(!request.cores.isEmpty && request.cores.allSatisfy(table.cores.contains))
     precondition(Set(request.cores).count == request.cores.count)
@@ -101,13 +104,13 @@ private func tryPair(_ bytes: [UInt8]) {
 
 enum Seeds {
     static let table = LauncherTable(
-        instance: "fuzz", dataFolder: "/data", rootfs: ["host"],
+        instance: "fuzz", dataFolder: "/data", imageFolder: "/data",
         seccomp: [LauncherTable.Filter(instructions: [UInt8](repeating: 6, count: 8), makesSockets: false)],
         firstUser: 2_000_000_000, lastUser: 2_000_000_128, cores: [0, 1, 2, 3], memory: 1 << 32,
         wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600)
 
     static let request = RunRequest(
-        id: 7, label: [1, 2, 3], rootfs: 0, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30,
+        id: 7, label: [1, 2, 3], rootfs: .host, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30,
         processes: 64,
         wallMicroseconds: 1_000_000, cpuMicroseconds: 1_000_000, scratchBytes: 1 << 20, scratchFiles: 100,
         collectedFiles: 10, collectedBytes: 1 << 20, openFiles: 64, fileBytes: 1 << 20, program: "programs/ab",
@@ -120,8 +123,10 @@ enum Seeds {
         (shared.exclusive, shared.quota, shared.inputs, shared.program) = (false, 50_000, [], "")
         var upwards = request
         upwards.program = "../etc"
+        var imaged = request
+        if let digest = ImageDigest(hex: String(repeating: "0f", count: 32)) { imaged.rootfs = .image(digest) }
         let commands: [Command] = [
-            .run(request), .run(shared), .run(upwards), .kill(id: 7, cause: .cancelled), .stop, .claim,
+            .run(request), .run(shared), .run(upwards), .run(imaged), .kill(id: 7, cause: .cancelled), .stop, .claim,
             .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7),
         ]
         let step = StepReport(step: "mount.proc", errno: 1, detail: "mount(proc): Operation not permitted")

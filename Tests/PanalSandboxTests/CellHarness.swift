@@ -34,7 +34,7 @@ final class CellHarness: Sendable {
 
     init(
         instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        launcher: String = CellHarness.launcher, prepared: Int? = nil
+        launcher: String = CellHarness.launcher, prepared: Int? = nil, owner: uid_t? = nil
     ) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
@@ -43,6 +43,7 @@ final class CellHarness: Sendable {
             try FileManager.default.createDirectory(
                 at: folder.appending(path: part), withIntermediateDirectories: true)
         }
+        if let owner { chown(folder.path, owner, owner) }
         let filters = try SeccompPolicies.load(folder: Self.repository.appending(path: "Profiles/seccomp").path) + extra
         executor = try LocalExecutor.start(
             LauncherSettings(
@@ -53,9 +54,10 @@ final class CellHarness: Sendable {
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
     static func with(
         instance: String? = nil, filters: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        _ body: (CellHarness) async throws -> Void
+        owner: uid_t? = nil, _ body: (CellHarness) async throws -> Void
     ) async throws {
-        let harness = try CellHarness(instance: instance, filters: filters, explained: explained)
+        let harness = try CellHarness(
+            instance: instance, filters: filters, explained: explained, owner: owner)
         do {
             try await body(harness)
         } catch {
@@ -135,12 +137,12 @@ final class CellHarness: Sendable {
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
         cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, isIdle: Bool = false,
-        input: StandardInput = .empty,
+        rootfs: String = AttemptSpec.hostRootfs, input: StandardInput = .empty,
         sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
         let attempt = AttemptSpec(
-            id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: "host",
+            id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: rootfs,
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
             explain: explain, graded: graded, isIdle: isIdle)

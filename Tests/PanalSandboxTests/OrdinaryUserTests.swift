@@ -60,6 +60,13 @@ extension LiveCells {
                 HeldTest("unknown names") { try await FailClosedTests().policyRootfsAndCoresThatAreNotThere() },
                 HeldTest("too much memory") { try await FailClosedTests().moreMemoryThanTheMachineHas() },
                 HeldTest("one instance") { try await FailClosedTests().anInstanceRunsOnce() },
+                HeldTest("image") { try await ImageTests().anImageIsTheRoot() },
+                HeldTest("image's places") { try await ImageTests().anImageDecidesNothingAboutWhatIsMounted() },
+                HeldTest("no image") { try await ImageTests().whatIsNoImageIsRefusedByName() },
+                HeldTest("marked image") { try await ImageTests().whatAnImportShouldHaveRefusedHasNoEffect() },
+                HeldTest("changing images") { try await ImageLifeTests().rootsChangeFromRunToRun() },
+                HeldTest("shared image") { try await ImageLifeTests().runsSideBySideDoNotMeetInAnImage() },
+                HeldTest("removed image") { try await ImageLifeTests().anImageIsRemovedWhileItIsMounted() },
                 HeldTest("sweep") { try await ResilienceTests().anyLauncherSweepsWhatADeadOneLeft() },
                 HeldTest("lock files") { try await ResilienceTests().lockFilesGoWithTheirLaunchers() },
             ]

@@ -8,7 +8,8 @@ import Testing
 /// The messages between server and launcher, and what the launcher refuses of them. No cell runs here.
 @Suite struct ProtocolTests {
     static let request = RunRequest(
-        id: 7, label: Array(repeating: 9, count: 64), rootfs: 0, seccomp: 0, cores: [0, 1], exclusive: true, quota: 0,
+        id: 7, label: Array(repeating: 9, count: 64), rootfs: .host, seccomp: 0, cores: [0, 1], exclusive: true,
+        quota: 0,
         memory: 64 << 20, processes: 32,
         wallMicroseconds: 1_000_000, cpuMicroseconds: 1_000_000, scratchBytes: 1 << 20, scratchFiles: 64,
         collectedFiles: 8,
@@ -16,17 +17,22 @@ import Testing
         inputs: [.init(field: "tamano", name: "mi foto.png", source: "blobs/ab/abcd")],
         arguments: ["/program/it", "ñ", ""], environment: ["PATH=/bin"])
     static let table = LauncherTable(
-        instance: "test", dataFolder: "/data", rootfs: ["host"], seccomp: [filter(false), filter(true)],
+        instance: "test", dataFolder: "/data", imageFolder: "", seccomp: [filter(false), filter(true)],
         firstUser: 1_000, lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100,
         prepared: 1)
+
+    static let digest = ImageDigest(hex: String(repeating: "0123456789abcdef", count: 4))!
 
     static func filter(_ makesSockets: Bool) -> LauncherTable.Filter {
         .init(instructions: [0, 0, 0, 0, 0, 0, 0, 0], makesSockets: makesSockets, permitsStart: !makesSockets)
     }
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
+        var imaged = Self.request
+        imaged.rootfs = .image(Self.digest)
         let commands: [Command] = [
-            .run(Self.request), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1), .forget(id: 2),
+            .run(Self.request), .run(imaged), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1),
+            .forget(id: 2),
             .freeze(id: 3), .thaw(id: .max),
         ]
         for command in commands {
@@ -127,7 +133,7 @@ import Testing
     }
 
     static let abuses: [Abuse] = [
-        Abuse("rootfs") { $0.rootfs = 1 },
+        Abuse("rootfs") { $0.rootfs = .image(digest) },
         Abuse("seccomp") { $0.seccomp = 9 },
         Abuse("network") { $0.network = .loopback },
         Abuse("cores") { $0.cores = [2] },
@@ -163,6 +169,27 @@ import Testing
         Abuse("environment") { $0.environment = ["no equals sign"] },
         Abuse("environment") { $0.environment = ["=x"] },
     ]
+
+    /// An image is named by its digest and nothing else: no text becomes a path but sixty-four digits.
+    @Test func imagesAreNamedByDigestsAlone() throws {
+        var request = Self.request
+        request.rootfs = .image(Self.digest)
+        var table = Self.table
+        table.imageFolder = "/data"
+        #expect(RequestCheck.refusal(of: request, by: table) == nil)
+        #expect(Self.digest.hex == String(repeating: "0123456789abcdef", count: 4))
+        #expect(Self.digest.path == "rootfs/\(Self.digest.hex)/tree")
+        let digits = Self.digest.hex.dropLast(2)
+        for tail in ["", "0", "000", "0G", "AF", "..", "0/", "é", "\u{0}0"] {
+            #expect(ImageDigest(hex: digits + tail) == nil, "\(tail)")
+        }
+        // The byte that says which kind of root it is, behind command, number and label.
+        var bytes = Command.run(request).encoded()
+        let place = 1 + 8 + 4 + Self.request.label.count
+        #expect(bytes[place] == 1)
+        bytes[place] = 2
+        #expect(throws: ProtocolError.outOfRange("rootfs")) { try Command(decoding: bytes) }
+    }
 
     @Test(arguments: abuses) func isRefused(abuse: Abuse) {
         var request = Self.request

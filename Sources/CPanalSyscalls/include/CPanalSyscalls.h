@@ -71,6 +71,8 @@ int panal_new_tmpfs(const char *bytes, const char *inodes, const char *mode);
 int panal_new_view(const char *layers);
 /// Read-only, nosuid and, when asked, nodev, on the mount `folder` (+ `path`), with all below when recursive.
 int panal_seal_mount(int folder, const char *path, int nodev, int recursive);
+/// Shows the files of a detached mount under other owners, as the user namespace `owners` maps their ids to its parent's.
+int panal_shift_owners(int tree, int owners);
 /// Total bytes, total inodes, ST_* flags and magic number of the file system at `path`.
 int panal_statfs(const char *path, uint64_t out[4]);
 /// How many inodes the file system of an open file has in use.
