@@ -19,10 +19,12 @@ package struct AuditSettings: Sendable {
     package var instance: String
     /// Where the audit may make a folder of its own.
     package var folder: String
+    /// Whether the cells' root is an image of the audit's own, hostile where it can be, instead of the host's.
+    package var isInImage: Bool
 
     package init(
         launcher: String, hostile: String, unpack: String, seccomp: [SeccompProgram], instance: String,
-        folder: String = "/tmp"
+        folder: String = "/tmp", isInImage: Bool = false
     ) {
         self.launcher = launcher
         self.hostile = hostile
@@ -30,6 +32,7 @@ package struct AuditSettings: Sendable {
         self.seccomp = seccomp
         self.instance = instance
         self.folder = folder
+        self.isInImage = isInImage
     }
 }
 
@@ -48,6 +51,8 @@ package final class AuditHost: Sendable {
     private let state = Mutex(0)
 
     var secret: String { "\(folder)/secret" }
+    /// What the cells have as their root.
+    var rootfs: String { settings.isInImage ? HostileImage.digest : AttemptSpec.hostRootfs }
     static let secretText = "a secret of the host\n"
     private static let openFiles = 5_000
     private static let spareFiles = 200
@@ -96,6 +101,7 @@ package final class AuditHost: Sendable {
             let pages = try Descriptor.open("\(folder)/data/programs/pages", O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
             try SystemCallFailure.checkErrno(ftruncate(pages.raw, 2 << 20), "ftruncate(pages)")
             try SystemCallFailure.checkErrno(unsafe symlink("/etc", "\(folder)/data/link"), "symlink")
+            if settings.isInImage { try HostileImage.make(in: "\(folder)/data") }
             try write(Array(secretText.utf8), "\(folder)/secret", mode: 0o644)
         }
     }
@@ -230,7 +236,7 @@ extension AuditHost {
 
     private func attempt(_ order: AuditOrder, _ sink: AuditSink) async -> AttackRun {
         let spec = AttemptSpec(
-            id: order.id, rootfs: "host", seccomp: order.seccomp, limits: order.limits, cores: [order.core],
+            id: order.id, rootfs: rootfs, seccomp: order.seccomp, limits: order.limits, cores: [order.core],
             program: nil,
             arguments: order.arguments, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
         let result = await executor.run(

@@ -126,7 +126,8 @@ extension Scenarios {
         let sink = AuditSink()
         let order = AuditOrder(host, ["fork-bomb"])
         let spec = AttemptSpec(
-            id: order.id, rootfs: "host", seccomp: "default", limits: order.limits, cores: [order.core], program: nil,
+            id: order.id, rootfs: host.rootfs, seccomp: "default", limits: order.limits, cores: [order.core],
+            program: nil,
             arguments: order.arguments, environment: [], inputs: [], standardInput: nil)
         let task = Task {
             let result = await victim.run(

@@ -18,13 +18,15 @@ struct BenchCells: Sendable {
 
     /// Runs a command that must end well, and answers what it wrote.
     @discardableResult
-    nonisolated(nonsending) func run(_ arguments: [String], worker: Int = 0) async throws -> String {
+    nonisolated(nonsending) func run(
+        _ arguments: [String], worker: Int = 0, rootfs: String = AttemptSpec.hostRootfs
+    ) async throws -> String {
         var limits = profile.limits
         limits.collectedFiles = 0
         limits.collectedBytes = 0
         let cores = executor.capacity.cores
         let attempt = AttemptSpec(
-            id: id, rootfs: "host",
+            id: id, rootfs: rootfs,
             seccomp: profile.seccomp, limits: limits, cores: [cores[worker % cores.count]], program: nil,
             arguments: arguments, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
         let sink = TextSink()

@@ -30,12 +30,19 @@ struct CellBench: AsyncParsableCommand {
     @Option(help: "Cells in a row after which what is left is looked for; 0 for none.")
     var soak = 10_000
 
+    @Option(
+        help: "The digest of an image with /usr/bin/true: then cells of it take turns with those of the host's root.")
+    var rootfs: String?
+
+    @Option(help: "Folder whose ‘rootfs’ holds the image.")
+    var images: String?
+
     struct Contestant {
         enum Kind {
             /// A command that a thread starts and waits for; one for each worker.
             case command([PreparedCommand])
             /// A command in a cell, which a task waits for.
-            case cell([String])
+            case cell([String], rootfs: String = AttemptSpec.hostRootfs)
         }
 
         var name: String
@@ -50,7 +57,7 @@ struct CellBench: AsyncParsableCommand {
         let executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: "bench-\(getpid())", dataFolder: nil,
-                seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp")))
+                seccomp: try SeccompPolicies.load(folder: "\(profiles)/seccomp"), imageFolder: images))
         guard let profile = try ProfileCatalog.load(folder: profiles)["small"] else {
             throw BenchFailure("there is no profile ‘small’")
         }
@@ -94,7 +101,9 @@ struct CellBench: AsyncParsableCommand {
     }
 
     private func contestants(_ bundles: [OCIBundle]) -> [Contestant] {
-        kinds(["/usr/bin/true"], crun: bundles.map(\.command))
+        let words = ["/usr/bin/true"]
+        let image = rootfs.map { Contestant(name: "panal cell, image", kind: .cell(words, rootfs: $0)) }
+        return kinds(words, crun: bundles.map(\.command)) + [image].compactMap(\.self)
     }
 
     private func interpreters() -> [Contestant] {
@@ -129,7 +138,7 @@ struct CellBench: AsyncParsableCommand {
         func run(_ contestant: Contestant) async throws {
             switch contestant.kind {
             case .command(let commands): try commands[0].run()
-            case .cell(let words): try await cells.run(words)
+            case .cell(let words, let rootfs): try await cells.run(words, rootfs: rootfs)
             }
         }
         let block = 10
@@ -159,7 +168,8 @@ struct CellBench: AsyncParsableCommand {
             let samples =
                 switch contestant.kind {
                 case .command(let commands): try Self.threads(commands, share: share)
-                case .cell(let words): try await Self.tasks(cells, words, share: share)
+                case .cell(let words, let rootfs):
+                    try await Self.tasks(cells, words, rootfs: rootfs, share: share)
                 }
             measurement.span = ContinuousClock.now - begin
             for time in samples { measurement.add(time) }
@@ -187,14 +197,16 @@ struct CellBench: AsyncParsableCommand {
         return samples.withLock { $0 }
     }
 
-    private static func tasks(_ cells: BenchCells, _ words: [String], share: Int) async throws -> [Duration] {
+    private static func tasks(
+        _ cells: BenchCells, _ words: [String], rootfs: String, share: Int
+    ) async throws -> [Duration] {
         try await withThrowingTaskGroup(of: [Duration].self) { group in
             for worker in 0..<2 {
                 group.addTask {
                     var samples: [Duration] = []
                     for _ in 0..<share {
                         let begin = ContinuousClock.now
-                        try await cells.run(words, worker: worker)
+                        try await cells.run(words, worker: worker, rootfs: rootfs)
                         samples.append(ContinuousClock.now - begin)
                     }
                     return samples

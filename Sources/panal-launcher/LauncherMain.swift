@@ -23,7 +23,7 @@ internal import PanalLinux
 ///
 /// At start: its own code to large pages, where the kernel has some · close what was inherited · without root, a user namespace
 /// (`UserNamespace`) · take the instance's lock and a block of user ids that no other Panal on this host uses · a mount
-/// namespace of its own · the root file system for cells · the control groups, swept of what an earlier launcher of this
+/// namespace of its own · the root file system `host`, and what images need · the control groups, swept of what an earlier launcher of this
 /// instance left · the groups of other instances whose launchers were killed · `ready`.
 ///
 /// A *slot* is a place for cells that is kept: two user ids, its own view of the files that cells share, a spawner, and with v1
@@ -96,6 +96,34 @@ internal import PanalLinux
 /// only say `stop`. One at a time: another one hears that it has come too late. A stranger at the socket is hung up on unheard, one
 /// that says nothing after 5 s, and what either has sent is read by nobody. Programs cannot get there: they see neither that folder
 /// nor, but with a network namespace of their own, any socket.
+///
+/// ## Images as roots
+///
+/// A run's root is the host's or an image of the store, which the request names by its digest alone: 32 bytes, out of which the only
+/// path that can come is `rootfs/<digest>/tree` below the folder of the table. Who may have which image, and how long it stays, the
+/// server knows; the launcher knows none before a run names it, so that a thousand in the store cost nothing. In this order:
+///
+/// | process | step | read back |
+/// |---|---|---|
+/// | launcher, at start | skeleton of folders and files of `/etc` (`ImageRootfs.prepare`) · a user namespace whose map shows the owner of the folder of images as root (`OwnerShift`) | |
+/// | launcher, each run | `openat2` of the tree: no link, nothing beneath another mount; which folder it is (`ImageTree`) | the folder is the one that the cell was made of, or the cell is not the run's |
+/// | spawner, once for an image | a namespace of its own, from the stage · `openat2` again · clone of the tree, read-only, nosuid, nodev · its owners shifted · overlay of the skeleton on top of it · view of `/dev` · pivot | the same folder; the owner; a way to each place without links; kind and flags of the mount |
+/// | spawner, each cell | `setns` to that namespace, where it is not there already; everything else is as for the host's root | all mounts, by init (`CellRoot`) |
+///
+/// What is in an image is its own matter: programs and libraries there run with a cell's rights. What an image could gain beyond
+/// that it would have to gain from these steps, in which nothing of it is read but folders' names by the kernel; and its files may
+/// change at any moment, since they belong to a server that may be anybody's. So no step trusts what an earlier one has seen of
+/// them: places are the skeleton's, which lies on top; nothing is looked up below the image but by `openat2`; what is cloned is what
+/// was opened. A set-id bit or a device node that an import let in has no effect, by the mount's flags.
+///
+/// A slot's next cell has the root of its last run, or the one that a run waits for: where runs of some images come in turn, each
+/// finds a cell ready in one of the slots; where not, a cell makes way, which costs a run some milliseconds. Each spawner keeps the
+/// views of its last four images (`RootViews`), with inodes that no other slot has, as of the host's root. An image can be removed
+/// while views of it are there: who runs in it then misses files, so the server counts its runs. No run is given a cell of one that
+/// is gone or has been replaced, and spawners with views of such are ended, which frees the disk.
+///
+/// Only the kernel's word counts for owners: ext4, xfs and btrfs can be shifted, an overlay cannot; then files show the number of the
+/// server's user. The launcher's own look at a tree waits for the disk where the kernel has forgotten the folder.
 ///
 /// ## Standing still
 ///

@@ -29,6 +29,10 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "How many runs fill their scratch, one after another.")
     var runs = 200
 
+    @Flag(
+        help: "Run them in cells whose root is an image, made by the audit and hostile itself, instead of the host's.")
+    var inImage = false
+
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
@@ -51,7 +55,8 @@ struct AuditCommand: AsyncParsableCommand {
                 launcher: try Installation.companion("panal-launcher"),
                 hostile: try Installation.companion("panal-hostile"),
                 unpack: try Installation.companion("panal-unpack"),
-                seccomp: try SeccompPolicies.load(folder: "\(folder)/seccomp"), instance: "audit-\(getpid())")
+                seccomp: try SeccompPolicies.load(folder: "\(folder)/seccomp"), instance: "audit-\(getpid())",
+                isInImage: inImage)
             let report = try await Audit(settings, classes: classes, fillingRuns: runs).run()
             try tell(report)
             throw ExitCode(report.exitCode)

@@ -12,7 +12,7 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Run one command in a cell of its own, without a server.",
         discussion: """
             The cell sees the machine's /usr read-only, an /etc of Panal's making, an empty private /work and /tmp, and nothing \
-            else: no network unless it is given a loopback of its own, no other processes, no environment. Standard streams are \
+            else, or an image instead of /usr: no network unless it is given a loopback of its own, no other processes, no environment. Standard streams are \
             connected; what the command leaves in /work is gone afterwards. An ordinary user needs a control group that was \
             handed over, as the cell's limits are real ones: ‘panal doctor’ says how.
 
@@ -22,8 +22,11 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Hardware profile: what the command gets and is held to.")
     var profile = "small"
 
-    @Option(help: "File system that the cell sees.")
-    var rootfs = "host"
+    @Option(help: ArgumentHelp("File system that the cell sees: host, or an image's digest.", valueName: "host|digest"))
+    var rootfs = AttemptSpec.hostRootfs
+
+    @Option(help: "Folder whose ‘rootfs’ holds the images: a server's data folder.")
+    var images = "/var/lib/panal"
 
     @Option(
         help: "System call policy, a file of Profiles/seccomp without its ending; the profile's own when not given.")
@@ -114,7 +117,8 @@ struct RunCommand: AsyncParsableCommand {
             LauncherSettings(
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
                 dataFolder: try programFolder(),
-                seccomp: filters, preparedCells: 0, explained: explained))
+                seccomp: filters, preparedCells: 0, explained: explained,
+                imageFolder: rootfs == AttemptSpec.hostRootfs ? nil : try Self.folder(images)))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
@@ -133,10 +137,11 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// Absolute: the launcher works from another folder than this one.
-    private func programFolder() throws -> String? {
-        guard let program else { return nil }
-        guard Installation.isFolder(program), let real = unsafe realpath(program, nil) else {
-            throw CommandFailure("\(program) is no folder")
+    private func programFolder() throws -> String? { try program.map(Self.folder) }
+
+    private static func folder(_ path: String) throws -> String {
+        guard Installation.isFolder(path), let real = unsafe realpath(path, nil) else {
+            throw CommandFailure("\(path) is no folder")
         }
         defer { unsafe free(real) }
         return unsafe String(cString: real)

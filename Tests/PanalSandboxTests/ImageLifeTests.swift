@@ -3,6 +3,7 @@ import Glibc
 import PanalCore
 import PanalLinux
 import PanalSandbox
+import Synchronization
 import Testing
 
 /// Images that come and go while a launcher runs.
@@ -14,6 +15,11 @@ extension LiveCells {
                 process.text("cmdline").contains("panal-launcher") && process.field("NSpid").count == 1
                     && !viewNamespaces(of: process).isEmpty
             }
+        }
+
+        /// Whether a process sees a view of an image.
+        private func isInView(_ process: HostProcess) -> Bool {
+            process.text("mountinfo").contains("lowerdir=/skeleton")
         }
 
         /// Mount namespaces that a process has open.
@@ -157,13 +163,14 @@ extension LiveCells {
             try await CellHarness.with { harness in
                 let image = try TestImage(harness, "let go")
                 #expect(await harness.shell(in: image, "true").result.outcome == .exited(code: 0))
-                let before = Set(spawners().map(\.id))
+                func views() -> Bool { HostProcess(id: getpid()).descendants.contains(where: isInView) }
+                // The cell that is made for the next run.
+                let limit = ContinuousClock.now + .seconds(60)
+                while !views(), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(5)) }
+                #expect(views())
                 try FileManager.default.removeItem(at: image.folder)
-                let end = ContinuousClock.now + .seconds(60)
-                while Set(spawners().map(\.id)).isSuperset(of: before), ContinuousClock.now < end {
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-                #expect(!Set(spawners().map(\.id)).isSuperset(of: before))
+                while views(), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(100)) }
+                #expect(!views())
                 #expect(await harness.shell("echo host").sink.output == "host\n")
             }
         }
@@ -191,6 +198,51 @@ extension LiveCells {
             }
         }
 
+        /// A server that was taken over changes its images all the time: a run has the image, or is refused, and never has anything
+        /// that a link led to.
+        @Test func whoeverSwapsATreeGetsNothingElse() async throws {
+            try await CellHarness.with { harness in
+                let image = try TestImage(harness, "swapped") {
+                    try Data("image\n".utf8).write(to: $0.appending(path: "which"))
+                }
+                let link = image.folder.appending(path: "link").path
+                symlink("/", link)
+                let (tree, aside) = (image.tree.path, image.folder.appending(path: "aside").path)
+                let isOver = Atomic<Bool>(false)
+                let swaps = Task.detached {
+                    var count = 0
+                    while !isOver.load(ordering: .relaxed) {
+                        // The tree, for a moment nothing, the link, nothing, the tree.
+                        for (from, to) in [(tree, aside), (link, tree), (tree, link), (aside, tree)] {
+                            rename(from, to)
+                            usleep(count % 7 == 0 ? 500 : 0)
+                        }
+                        count += 1
+                    }
+                    return count
+                }
+                var seen = (image: 0, refused: 0)
+                for _ in 0..<150 {
+                    let (result, sink) = await harness.shell(in: image, "cat /which; ls /home /root 2>/dev/null")
+                    switch result.outcome {
+                    case .exited(code: _):
+                        #expect(sink.output == "image\n")
+                        seen.image += 1
+                    case .systemError(let error):
+                        #expect(error.step.hasPrefix("rootfs."), "\(error)")
+                        #expect(sink.starts == 0)
+                        seen.refused += 1
+                    default: Issue.record("\(result.outcome)")
+                    }
+                }
+                isOver.store(true, ordering: .relaxed)
+                #expect(await swaps.value > 100)
+                print("swapped: \(seen)")
+                #expect(seen.image + seen.refused == 150)
+                #expect(await harness.shell("echo host").sink.output == "host\n")
+            }
+        }
+
         /// The launcher killed: no process and no mount namespace with a view of the image is left.
         @Test func theLaunchersDeathTakesTheViews() async throws {
             let harness = try CellHarness()
@@ -202,18 +254,19 @@ extension LiveCells {
                 $0.text("cmdline").contains("panal-launcher") && $0.parent?.id == getpid()
             }
             #expect(launchers.count == 1)
+            let viewers = launchers.flatMap(\.descendants).filter(isInView)
+            #expect(!viewers.isEmpty)
             for process in launchers { kill(process.id, SIGKILL) }
             guard case .systemError(let error) = await run.result.outcome else {
                 Issue.record("a lost launcher must be a system error")
                 return
             }
             #expect(error.step == "launcher.lost")
-            func left() -> [Int32] {
-                HostProcess.all.filter { $0.text("mountinfo").contains("lowerdir=/skeleton") }.map(\.id)
-            }
             let end = ContinuousClock.now + .seconds(30)
-            while !left().isEmpty, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(20)) }
-            #expect(left() == [])
+            while viewers.contains(where: isInView), ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(viewers.filter(isInView) == [])
             await harness.stop()
             try await CellHarness.with(instance: harness.instance) { next in
                 let image = try TestImage(next, "after")
