@@ -144,8 +144,8 @@ struct CellBench: AsyncParsableCommand {
         let block = 10
         for _ in 0..<(options.runs + block - 1) / block {
             for (place, contestant) in contestants.enumerated() {
-                // The first of a block finds the caches of another kind.
-                try await run(contestant)
+                // The first of a block find the caches of another kind, and slots with another root.
+                for _ in 0..<(rootfs == nil ? 1 : block) { try await run(contestant) }
                 for _ in 0..<block {
                     if let pause { usleep(pause) }
                     let begin = ContinuousClock.now

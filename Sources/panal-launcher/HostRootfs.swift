@@ -36,11 +36,11 @@ enum HostRootfs {
         try pin(dataFolder, at: "\(stage)/\(Stage.data)", step: "launcher.data-folder")
         guard !imageFolder.isEmpty else { return Stage(folder: stage, hasData: !dataFolder.isEmpty) }
         try ImageRootfs.prepare(stage, users: users)
-        let isShared = imageFolder == dataFolder
-        if !isShared { try pin(imageFolder, at: "\(stage)/\(Stage.images)", step: "launcher.image-folder") }
+        let images = imageFolder == dataFolder ? Stage.data : Stage.images
+        if images != Stage.data { try pin(imageFolder, at: "\(stage)/\(images)", step: "launcher.image-folder") }
         return Stage(
-            folder: stage, hasData: !dataFolder.isEmpty, images: isShared ? Stage.data : Stage.images,
-            owners: users.isOrdinary ? -1 : try OwnerShift.make(for: imageFolder))
+            folder: stage, hasData: !dataFolder.isEmpty, images: images,
+            owners: users.isOrdinary ? -1 : try OwnerShift.make(for: "\(stage)/\(images)", in: stage))
     }
 
     private static func pin(_ folder: String, at place: String, step: String) throws(StepFailure) {

@@ -9,10 +9,10 @@ internal import PanalLinux
 /// same for all: each folder that something is mounted on, and those files of `/etc` that say who and where a program is. So an
 /// image decides nothing about them: what it has as `/proc`, a link, a file or nothing at all, is below a folder of the
 /// skeleton's; and whoever changes the image's files meanwhile, as a server that was taken over could, changes what programs
-/// read, and never what is mounted where. The skeleton needs no entry that says so (an overlay's own marks are `trusted.`
-/// attributes, read of upper layers only): a folder on top of anything but a folder hides it. Marks that an image brings count for
-/// nothing, since it is the lowest layer; `user.` ones are never read (`userxattr` is not asked for), and neither redirections nor
-/// files without data are followed.
+/// read, and never what is mounted where. A folder on top of anything but a folder hides it; of two folders the contents show
+/// together, of which only those of `/etc`, `/var`, `/program` and `/input` are ever in sight. An overlay's own marks say something
+/// of layers below, and an image is the lowest: those that it brings count for nothing. `user.` ones are not read at all (`userxattr`
+/// is not asked for), and neither redirections nor files without data are followed.
 ///
 /// Of the image's `/etc` the rest stays. Its own accounts do not: a program's user has a name in each cell, and to add it to the
 /// image's list this process would have to read what a tenant wrote.
@@ -60,15 +60,19 @@ enum ImageRootfs {
             try Mounts.attach(clone.raw, at: from)
         }
         try StepFailure.naming("rootfs.view") { () throws(SystemCallFailure) in
-            try Mounts.view(
-                of: "/\(skeleton)", empty: from, at: to, flags: Mounts.noDevices,
-                options: ",redirect_dir=nofollow,metacopy=off")
+            try mount(from, on: "/\(skeleton)", at: to)
             try Mounts.detach(from)
             try Mounts.view(
                 of: "/\(HostRootfs.name)/dev", empty: "/\(Stage.empty)", at: "\(to)/dev", flags: Mounts.noExecution)
             if isOrdinary { try HostRootfs.bindNodes(from: "/\(HostRootfs.name)/dev", to: "\(to)/dev") }
         }
         try readBack(to)
+    }
+
+    static func mount(_ image: String, on skeleton: String, at place: String) throws(SystemCallFailure) {
+        try Mounts.view(
+            of: skeleton, empty: image, at: place, flags: Mounts.noDevices,
+            options: ",redirect_dir=nofollow,metacopy=off")
     }
 
     /// That a way to each place leads over no link, and ends on the view itself or on what was mounted there just now. Nothing in the
@@ -90,56 +94,10 @@ enum ImageRootfs {
             }
             guard file.isRegular, file.owner == 0 else { throw .mismatch(step, "/etc/\(name) is not the skeleton's") }
         }
-        let flags = try StepFailure.naming(step) { () throws(SystemCallFailure) in try Mounts.status(path) }
-        guard flags.magic == Mounts.overlayMagic, flags.flags & Mounts.readOnly != 0,
-            flags.flags & Mounts.noSetID != 0, flags.flags & Mounts.noDevices != 0
-        else { throw .mismatch(step, "the view of the image is not a read-only one (flags \(flags.flags))") }
-    }
-}
-
-/// Lets the files of images, which belong to the server's user, show as root's: there are programs that refuse what belongs to
-/// somebody else. It protects from nothing, and where this kernel or the images' file system cannot do it, that user's number shows.
-enum OwnerShift {
-    private static let step = "rootfs.owners"
-
-    /// A user namespace whose map is the shift, for the owner of `folder`; -1 where nothing is to be shifted, or cannot be.
-    static func make(for folder: String) throws(StepFailure) -> Int32 {
-        var found = stat()
-        try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try SystemCallFailure.checkErrno(unsafe stat(folder, &found), "stat(\(folder))")
-        }
-        guard found.st_uid != 0 else { return -1 }
-        var pidfd: Int32 = -1
-        let process = unsafe panal_fork(panal_clone_newuser(), -1, &pidfd)
-        if process == 0 {
-            // It is ended as soon as its namespace has been taken hold of.
-            _ = panal_set_parent_death_signal(SIGKILL)
-            while true { pause() }
-        }
-        guard process > 0 else { return -1 }
-        defer {
-            Processes.kill(pidfd: pidfd)
-            close(pidfd)
-            var status: Int32 = 0
-            _ = unsafe panal_wait(process, &status)
-        }
-        do throws(SystemCallFailure) {
-            try KernelFile.write("/proc/\(process)/uid_map", "\(found.st_uid) 0 1")
-            try KernelFile.write("/proc/\(process)/gid_map", "\(found.st_gid) 0 1")
-            return try Descriptor.open("/proc/\(process)/ns/user", O_RDONLY).release()
-        } catch {
-            return -1
-        }
-    }
-
-    /// Shows a detached tree's files so, and reads that back.
-    static func shift(_ tree: borrowing Descriptor, by owners: Int32) throws(SystemCallFailure) {
-        let answer = panal_shift_owners(tree.raw, owners)
-        // The kernel's word for file systems of which it cannot.
-        if answer == -EINVAL { return }
-        try SystemCallFailure.check(answer, "mount_setattr(MOUNT_ATTR_IDMAP)")
-        guard try tree.status().owner == 0 else {
-            throw SystemCallFailure(call: "mount_setattr(MOUNT_ATTR_IDMAP), without effect", errno: EBADMSG)
+        let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try Mounts.status(path) }
+        let sealed = Mounts.readOnly | Mounts.noSetID | Mounts.noDevices
+        guard found.magic == Mounts.overlayMagic, found.flags & sealed == sealed else {
+            throw .mismatch(step, "the view of the image is not a read-only one (flags \(found.flags))")
         }
     }
 }

@@ -10,6 +10,8 @@ final class ParkedRun {
     let until: Int64
     /// Its root as it lies in the store, as far as it has been looked for; nil for the host's.
     var image: ImageTree?
+    /// Whether a second slot has gone over to its root (`SlotPool.makeWay`).
+    var hasWidened = false
     /// It is looked after from time to time; what waits for a cell hears of it.
     var waitsForCores = false
 

@@ -90,20 +90,29 @@ final class SlotPool {
         slot.isRunning = true
         uses += 1
         slot.lastUse = uses
+        if wanted === run { wanted = nil }
         return slot
     }
 
     /// For a run that fits no cell that stands ready, one of these makes way, unless one that fits is being made. The slot's next
-    /// cell is one that every run fits.
+    /// cell is one that every run with the same root fits.
+    ///
+    /// While one is being made, a slot that was in use before as many runs as there are slots changes its root too, once for each
+    /// run that waits: so slots go over to an image whose runs come one right after the other, and those of others keep theirs.
     func makeWay(for run: ParkedRun) throws(StepFailure) {
         let own = slots.values.filter { !$0.isRunning && $0.kind == run.kind }
-        if own.contains(where: { $0.isMaking && $0.fits(run) }) { return }
+        let isComing = own.contains { $0.isMaking && $0.fits(run) }
+        if isComing, run.hasWidened { return }
         // The one whose root nobody has had for longest, so that those that are in use have theirs.
-        let unfit = own.filter { $0.cell != nil && !$0.fits(run) }
+        let unfit = own.filter { slot in
+            slot.cell != nil && !slot.fits(run)
+                && (!isComing || slot.plan.image != run.image && uses - slot.lastUse >= slots.count)
+        }
         guard let slot = unfit.min(by: { $0.lastUse < $1.lastUse }) else {
-            wanted = run
+            if !isComing { wanted = run }
             return
         }
+        if isComing { run.hasWidened = true }
         slot.image = run.image
         do throws(StepFailure) {
             if let cell = slot.cell {
@@ -111,10 +120,11 @@ final class SlotPool {
                 try cell.group.waitUntilEmpty()
             }
             try slot.finish(nil)
-            try slot.order(isUrgent: true, ahead: ahead)
+            try slot.order(isUrgent: !isComing, ahead: ahead)
         } catch {
             giveUp(slot)
-            throw error
+            // The run's own cell is still to come.
+            if !isComing { throw error }
         }
     }
 

@@ -187,13 +187,14 @@ extension LiveCells {
                 // One that somebody else has put there.
                 try image.write("x", to: "foreign")
                 let (_, sink) = await harness.shell(
-                    in: image, "stat -c %u:%g / /bin /bin/busybox /etc/own /etc/passwd /foreign")
+                    in: image,
+                    "stat -c %u:%g / /bin /bin/busybox /etc/own /etc/passwd /foreign; ls /proc/self/fd | wc -l")
                 // ext4 can on each kernel that is served; an overlay, which the virtual machine has, on none.
                 let kernelCan = try TestImage.fileSystem(of: image.tree) == "ext2/ext3"
                 let own = kernelCan ? "0:0" : "\(owner):\(owner)"
                 let foreign = kernelCan ? "65534:65534" : "0:0"
                 #expect(
-                    sink.output == ["0:0", own, own, own, "0:0", foreign, ""].joined(separator: "\n"),
+                    sink.output == ["0:0", own, own, own, "0:0", foreign, "4", ""].joined(separator: "\n"),
                     "\(sink.output) \(sink.error)")
             }
         }
