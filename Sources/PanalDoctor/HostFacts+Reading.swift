@@ -17,6 +17,9 @@ extension HostFacts {
         facts.swap = SwapFacts.read(from: tree)
         facts.processor = ProcessorFacts.read(from: tree)
         facts.openFiles = hardLimit("Max open files", from: tree)
+        facts.shortLimits = leastLimits.filter { name, least in
+            hardLimit(name, from: tree).map { $0 < least } ?? false
+        }.map { $0.name.dropFirst("Max ".count).lowercased() }
         facts.data = DataFolderFacts.read(dataFolder, from: tree, mounts: mounts)
         facts.tools = Set(wantedTools.filter(tree.exists))
         facts.ownProcesses = hardLimit("Max processes", from: tree)
@@ -27,6 +30,13 @@ extension HostFacts {
         return facts
     }
 
+    /// What the launcher gives to every cell, and only CAP_SYS_RESOURCE could raise to that.
+    private static let leastLimits: [(name: String, least: Int)] = [
+        ("Max cpu time", .max), ("Max data size", .max), ("Max stack size", .max), ("Max locked memory", 65_536),
+        ("Max address space", .max), ("Max pending signals", 1_024),
+    ]
+
+    /// Nil where there is none.
     private static func hardLimit(_ name: String, from tree: HostTree) -> Int? {
         guard let line = tree.lines("/proc/self/limits").first(where: { $0.hasPrefix(name) }) else { return nil }
         let words = line.dropFirst(name.count).split(separator: " ")

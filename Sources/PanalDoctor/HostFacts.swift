@@ -12,6 +12,8 @@ package struct HostFacts: Hashable, Sendable {
     package var processor = ProcessorFacts()
     /// Most descriptors that this process may allow itself; nil where there is no limit.
     package var openFiles: Int?
+    /// Limits of this process that are lower than what every cell has, as `/proc/self/limits` names them, in small letters.
+    package var shortLimits: [String] = []
     package var data = DataFolderFacts()
     /// Paths out of ``HostFacts/wantedTools`` that are there.
     package var tools: Set<String> = []

@@ -1,5 +1,5 @@
 extension Check {
-    static let placeChecks = [space, fileSystem, openFiles, processes, ownProcesses, loaderCache, launcher]
+    static let placeChecks = [space, fileSystem, openFiles, inherited, processes, ownProcesses, loaderCache, launcher]
 
     private static let space = Check(
         "disk.space", "Disk space", [.root],
@@ -57,6 +57,24 @@ extension Check {
             "printf '* hard nofile 65536\\n' > /etc/security/limits.d/panal.conf",
             because: "it holds from the next sign-in; for a service: LimitNOFILE=65536")
         return most < 4_096 ? .warn("at most \(most) for one process", raise) : .pass("at most \(most) for one process")
+    }
+
+    private static let inherited = Check(
+        "limits.inherited", "Inherited limits", .both,
+        meaning: """
+            Every cell has the same limits, whatever its launcher was started with: processor time, memory and stack are \
+            limited by its control group. Lower ones that were inherited only CAP_SYS_RESOURCE can raise.
+            """
+    ) { facts in
+        // CAP_SYS_RESOURCE
+        guard !facts.shortLimits.isEmpty, facts.user.capabilities & (1 << 24) == 0 else {
+            return .pass("none is lower")
+        }
+        return .fail(
+            "lower than a cell's: \(facts.shortLimits.joined(separator: ", "))",
+            .byHand(
+                "ulimit -Ha",
+                because: "they are set outside: by a shell's ulimit, limits.d, or a unit's Limit…= lines"))
     }
 
     private static let processes = Check(

@@ -1,3 +1,5 @@
+internal import PanalLinux
+
 extension Check {
     static let protectionChecks = [privileges, cellUsers, corePattern, addressRandomisation, dumpable, links]
 
@@ -13,13 +15,23 @@ extension Check {
                 "asked as an ordinary user",
                 .byHand("sudo panal doctor", because: "it is to be asked as root", needsRoot: false))
         }
-        let needed: [(name: String, bit: UInt64)] = [
-            ("CHOWN", 0), ("DAC_OVERRIDE", 1), ("KILL", 5), ("SETGID", 6), ("SETUID", 7), ("SETPCAP", 8),
-            ("SYS_ADMIN", 21), ("MKNOD", 27),
-        ]
-        let missing = needed.filter { facts.user.capabilities & (1 << $0.bit) == 0 }.map { "CAP_\($0.name)" }
+        let missing = NeededCapabilities.all.filter { facts.user.capabilities & (1 << $0.bit) == 0 }
         guard missing.isEmpty else {
-            return .fail("missing: \(missing.joined(separator: ", "))", nil)
+            return .fail(
+                "without " + missing.map { "\($0.name) (\($0.reason))" }.joined(separator: ", "),
+                .byHand(
+                    "grep CapBnd /proc/self/status",
+                    because:
+                        "what takes them away does so from outside: a unit's CapabilityBoundingSet=, or a container"))
+        }
+        // CAP_NET_ADMIN
+        guard facts.user.capabilities & (1 << 12) != 0 else {
+            return .warn(
+                "without CAP_NET_ADMIN: runs of profiles with ‘network: loopback’ are refused",
+                .byHand(
+                    "grep CapBnd /proc/self/status",
+                    because: "what takes it away does so from outside: a unit's CapabilityBoundingSet=, or a container")
+            )
         }
         return .pass("all that are needed")
     }

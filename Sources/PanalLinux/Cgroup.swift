@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Limits that a cell's control group holds.
 package struct GroupLimits: Hashable, Sendable {
     /// Bytes; a multiple of the page size, since the kernel counts pages.
@@ -69,6 +71,11 @@ package protocol CgroupDriver {
     /// Nil where groups are not kept.
     func cleaner(_ name: GroupName) throws(StepFailure) -> GroupCleaner?
 
+    /// Bytes that are still counted in a group without processes and that nobody else can have; 0 where nothing but the usual
+    /// little is left, or the group is not there any more.
+    func remainder(_ name: GroupName) throws(StepFailure) -> UInt64
+
+    /// Removes a group without processes. What is still counted in it is then counted above only, against no limit.
     func remove(_ name: GroupName) throws(StepFailure)
 
     /// Ends and removes all that is left of this instance, its own group too.
@@ -91,8 +98,12 @@ package struct GroupName: Hashable, Sendable, ExpressibleByStringLiteral {
 
 /// One cell's group, its files open. `begin`, `limit` and `usage` belong to one run; a kept group goes through many.
 package protocol CellGroup: AnyObject {
-    /// Becomes readable when the group runs out of memory; -1 where the kernel itself kills the whole group.
+    /// Becomes readable when the group, or one above it, runs out of memory; -1 where the kernel itself kills the whole group.
     var outOfMemory: Int32 { get }
+
+    /// Takes what `outOfMemory` has told; answers whether the group has been at its own limit. What ran out
+    /// above it is not the program's doing.
+    func takeOutOfMemory() throws(StepFailure) -> Bool
 
     /// Starts counting.
     func begin() throws(StepFailure)
@@ -166,6 +177,14 @@ package enum CgroupLayout {
 }
 
 extension StepFailure {
+    /// The kernel has ended processes of the cell though the group's own limit was not reached.
+    package static var hostMemory: StepFailure {
+        StepFailure(
+            step: "host.memory",
+            detail: "the host, or a group above the cell's, ran out of memory, and the kernel ended the cell",
+            errno: ENOMEM)
+    }
+
     static var noBurst: StepFailure {
         StepFailure(
             step: "cgroup.cpu.burst",

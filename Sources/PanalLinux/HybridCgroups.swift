@@ -150,6 +150,12 @@ package struct HybridCgroups: CgroupDriver {
         }
     }
 
+    package func remainder(_ name: GroupName) throws(StepFailure) -> UInt64 {
+        try StepFailure.naming("cgroup.memory.remainder") { () throws(SystemCallFailure) in
+            try GroupRemainder.bytes(cell(memory, name).path, counter: "memory.usage_in_bytes")
+        }
+    }
+
     package func remove(_ name: GroupName) throws(StepFailure) {
         for folder in folders(of: name) {
             try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in

@@ -92,6 +92,27 @@ final class HybridGroup: CellGroup {
     var pressure: GroupPressure? { gauge?.sinceReset }
     func noteReady() { gauge?.reset() }
 
+    /// How far below its limit a group can be that has no room: what one charge of the kernel's for itself takes.
+    private static let lastCharge: Int64 = 256 << 10
+
+    /// Whether the group was at its own limit. There is a count of that, memory.failcnt, but on Linux 6.18 it stays 0. A run that
+    /// has been at its limit, and is ended when the host runs out of memory, is taken for the cause.
+    private func isOwnDoing() throws(StepFailure) -> Bool {
+        try StepFailure.naming("cgroup.memory.peak") { () throws(SystemCallFailure) in
+            try memoryPeak.number() >= Int64(limits.memory) - Self.lastCharge
+        }
+    }
+
+    func takeOutOfMemory() throws(StepFailure) -> Bool {
+        takeEvent()
+        return try isOwnDoing()
+    }
+
+    private func takeEvent() {
+        var count: UInt64 = 0
+        _ = unsafe read(event.raw, &count, 8)
+    }
+
     func begin() throws(StepFailure) {
         before = try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
             var counters = between
@@ -110,8 +131,7 @@ final class HybridGroup: CellGroup {
         self.limits = limits
         try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
             // What an earlier cell's last moments added to the event's count is none of this run's.
-            var count: UInt64 = 0
-            _ = unsafe read(event.raw, &count, 8)
+            takeEvent()
             try memoryPeak.write("0")
         }
         try setMemory(limits.memory)
@@ -153,6 +173,12 @@ final class HybridGroup: CellGroup {
     }
 
     func usage() throws(StepFailure) -> GroupUsage {
+        let usage = try readUsage()
+        if usage.outOfMemoryKills > 0, try !isOwnDoing() { throw .hostMemory }
+        return usage
+    }
+
+    private func readUsage() throws(StepFailure) -> GroupUsage {
         try StepFailure.naming("cgroup.usage") { () throws(SystemCallFailure) in
             let now = try counters()
             var usage = GroupUsage()
@@ -215,14 +241,15 @@ final class HybridGroup: CellGroup {
 /// Gives back memory that a kept group still holds though nobody uses it: pages of files that its cells were the first to read.
 /// Otherwise they would count against the next cell, and tell it of the last.
 package final class GroupCleaner {
+    /// Fails with EBUSY where memory does not come back.
+    package static let step = "cgroup.memory.clean"
+
     private let used: KernelHandle
     private let empty: KernelHandle
 
     /// What is left as it is: the spawner, and the kernel's own of cells that have ended. A run may have as little (`LauncherTable`).
     private static let tolerated: Int64 = 4 << 20
-    /// More than that is a program's. Segments of System V memory, and descriptors that only lie in each other's sockets, are freed by
-    /// kernel threads after the last process is gone: this is waited for, so many nanoseconds at most.
-    private static let foreign: Int64 = 8 << 20
+    /// For so many nanoseconds at most is waited for more than `GroupRemainder.usual`, which is a program's.
     private static let patience: Int64 = 10_000_000_000
 
     init(memory folder: String) throws(SystemCallFailure) {
@@ -232,12 +259,12 @@ package final class GroupCleaner {
 
     /// Returns when nothing of the last run's memory is left. Throws EBUSY where the kernel does not let go of it.
     package func clean() throws(StepFailure) {
-        try StepFailure.naming("cgroup.memory.clean") { () throws(SystemCallFailure) in
+        try StepFailure.naming(Self.step) { () throws(SystemCallFailure) in
             guard try used.number() > Self.tolerated else { return }
             let until = panal_monotonic_ns() + Self.patience
             while true {
                 try empty.write("0")
-                if try used.number() <= Self.foreign { return }
+                if try used.number() <= GroupRemainder.usual { return }
                 guard panal_monotonic_ns() < until else {
                     throw SystemCallFailure(call: "memory.force_empty", errno: EBUSY)
                 }

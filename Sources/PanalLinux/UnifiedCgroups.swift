@@ -101,6 +101,12 @@ package struct UnifiedCgroups: CgroupDriver {
 
     package func cleaner(_ name: GroupName) throws(StepFailure) -> GroupCleaner? { nil }
 
+    package func remainder(_ name: GroupName) throws(StepFailure) -> UInt64 {
+        try StepFailure.naming("cgroup.memory.remainder") { () throws(SystemCallFailure) in
+            try GroupRemainder.bytes(cell(name).path, counter: "memory.current")
+        }
+    }
+
     package func remove(_ name: GroupName) throws(StepFailure) {
         try StepFailure.naming("cgroup.remove") { () throws(SystemCallFailure) in
             try Folders.removeSettling(cell(name).path)

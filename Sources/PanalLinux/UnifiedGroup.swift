@@ -50,6 +50,8 @@ final class UnifiedGroup: CellGroup {
     }
 
     var outOfMemory: Int32 { -1 }
+    /// Never asked: the kernel kills the group.
+    func takeOutOfMemory() throws(StepFailure) -> Bool { false }
     var pressure: GroupPressure? { gauge?.sinceReset }
     func noteReady() { gauge?.reset() }
 
@@ -83,12 +85,7 @@ final class UnifiedGroup: CellGroup {
     func usage() throws(StepFailure) -> GroupUsage {
         let (usage, outOfMemory) = try counters()
         // It is the program's doing only where the group's own limit was reached.
-        guard usage.outOfMemoryKills == 0 || outOfMemory > 0 else {
-            throw StepFailure(
-                step: "host.memory",
-                detail: "the host, or a group above the cell's, ran out of memory, and the kernel ended the cell",
-                errno: ENOMEM)
-        }
+        guard usage.outOfMemoryKills == 0 || outOfMemory > 0 else { throw .hostMemory }
         return usage
     }
 

@@ -100,19 +100,14 @@ enum CellRoot {
             }
         }
         try readBackScratch(contents)
-        var sealed: [String] = []
         if !contents.program.isEmpty {
             let tree = try next()
             try StepFailure.naming("mount.program") { () throws(SystemCallFailure) in
                 try Mounts.attach(tree.raw, at: "/program")
             }
-            sealed.append("/program")
         }
-        if !contents.inputs.isEmpty { sealed += try attachInputs(contents.inputs, next: next) }
-        try readBackSealed(sealed)
-        for path in sealed where try status(path).magic != Mounts.overlayMagic {
-            throw .mismatch(readBack, "\(path) is no view of its own")
-        }
+        if !contents.inputs.isEmpty { try attachInputs(contents.inputs, next: next) }
+        try readBackSealed(places(contents))
     }
 
     private static let readBack = "read-back.mounts"
@@ -151,8 +146,13 @@ enum CellRoot {
         // One that is gone shows in the answer.
         _ = MessageSocket.send(line, [1], descriptors: [], waiting: true)
         if let tree = try answer(on: line) { close(tree) }
-        let places = (contents.program.isEmpty ? [] : ["/program"]) + contents.inputs.map(place)
-        try readBackSealed(places)
+        try readBackSealed(places(contents))
+    }
+
+    /// Where what the run has brought with it stands.
+    private static func places(_ contents: CellContents) -> [String] {
+        let program = contents.program.isEmpty ? [] : ["/program"]
+        return contents.inputs.isEmpty ? program : program + [inputs] + contents.inputs.map(place)
     }
 
     private static func answer(on line: borrowing Descriptor) throws(StepFailure) -> Int32? {
@@ -166,39 +166,43 @@ enum CellRoot {
         throw .mismatch("cell.trees", "the spawner has ended before it handed over the program and its inputs")
     }
 
-    private static func place(_ input: RunRequest.Input) -> String { "/input/\(input.field)/\(input.name)" }
+    private static let inputs = "/input"
+    private static func place(_ input: RunRequest.Input) -> String { "\(inputs)/\(input.field)/\(input.name)" }
 
     /// `/input` is a small tmpfs with an empty file for each input, onto which the input's read-only tree is attached.
     private static func attachInputs(
         _ inputs: [RunRequest.Input], next: () throws(StepFailure) -> Descriptor
-    ) throws(StepFailure) -> [String] {
+    ) throws(StepFailure) {
         let step = "mount.input"
-        var places: [String] = []
         try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try Mounts.tmpfs(at: "/input", options: "size=256k,nr_inodes=1024,mode=0755", flags: Mounts.inert)
+            try Mounts.tmpfs(at: Self.inputs, options: "size=256k,nr_inodes=1024,mode=0755", flags: Mounts.inert)
         }
         for input in inputs {
             let tree = try next()
             let place = place(input)
             try StepFailure.naming(step) { () throws(SystemCallFailure) in
-                try Folders.ensure("/input/\(input.field)", mode: 0o755)
+                try Folders.ensure("\(Self.inputs)/\(input.field)", mode: 0o755)
                 try NewFile.write(place, [], mode: 0o444)
                 try Mounts.attach(tree.raw, at: place)
             }
-            places.append(place)
         }
         try StepFailure.naming(step) { () throws(SystemCallFailure) in
-            try Mounts.seal("/input", noDevices: true, recursive: false)
+            try Mounts.seal(Self.inputs, noDevices: true, recursive: false)
         }
-        return places
     }
 
-    /// Holds what the kernel now says of each mount against what was asked for.
+    /// Holds what the kernel now says of each place against what was asked for: a view of its own or, of `/input`, the small tmpfs;
+    /// read-only, without set-id bits and devices, and in `/input` itself nothing to be executed.
     static func readBackSealed(_ places: [String]) throws(StepFailure) {
         for path in places {
-            let flags = try status(path).flags
-            guard flags & Mounts.readOnly != 0, flags & Mounts.noSetID != 0 else {
-                throw .mismatch(readBack, "\(path) is not read-only and nosuid (flags \(flags))")
+            let found = try status(path)
+            let (system, flags) =
+                path == inputs
+                ? (Mounts.tmpfsMagic, Mounts.inert) : (Mounts.overlayMagic, Mounts.noSetID | Mounts.noDevices)
+            guard found.magic == system else { throw .mismatch(readBack, "\(path) is no view of its own") }
+            guard found.flags & (flags | Mounts.readOnly) == flags | Mounts.readOnly else {
+                throw .mismatch(
+                    readBack, "\(path) is not read-only, nosuid and nodev as it must be (flags \(found.flags))")
             }
         }
     }

@@ -15,7 +15,7 @@ struct Collector {
     private static let skippedAtMost = 20
     /// Files and folders of a scratch in which the program has left nothing: its root, `tmp` and `work`.
     private static let emptyScratch: Int64 = 3
-    /// Entries that are looked at, over all folders: other cells wait while this goes on.
+    /// Entries that are looked at, over all folders.
     private static let entriesAtMost = 100_000
 
     private var found = 0
@@ -33,6 +33,11 @@ struct Collector {
         self.bytes = bytes
         self.take = take
         self.skip = skip
+    }
+
+    /// How the server is told of what was left.
+    static func skipped(_ path: String, _ reason: String, of request: RunRequest) -> Report {
+        .skipped(id: request.id, path: String(path.prefix(4_096)), reason: reason)
     }
 
     /// Goes through the work folder, which stands in the scratch file system as `work`.

@@ -35,10 +35,7 @@ extension Launcher {
 
     /// Tells the server how a run ended, now or, where cells are kept, once it asks.
     func tell(_ end: RunEnd) {
-        guard keepsCells else {
-            report(end)
-            return release(end)
-        }
+        guard keepsCells else { return report(end) }
         // One that the server wants to know nothing of any more.
         guard let run = held[end.request.id] else { return release(end) }
         run.finish(end)
@@ -46,18 +43,42 @@ extension Launcher {
     }
 
     private func report(_ end: RunEnd) {
-        var report = end.report
-        var hasResults = false
         do throws(StepFailure) {
-            if let cell = end.results { hasResults = try collect(end.request, cell.scratch) }
+            guard let cell = end.results else { return finishReport(end, hasResults: false) }
+            if CollectorProcess.isWanted(for: cell.scratch) {
+                collecting.append(try CollectorProcess(end, cell.scratch))
+                if !groups.keepsGroups { releaseSlot(end) }
+            } else {
+                finishReport(end, hasResults: try collect(end.request, cell.scratch))
+            }
         } catch {
+            finishReport(end, hasResults: false, error)
+        }
+    }
+
+    /// The results have been told of, if there are any.
+    private func finishReport(_ end: RunEnd, hasResults: Bool, _ failure: StepFailure? = nil) {
+        var report = end.report
+        if let failure {
             report = FinishReport(
-                ending: .failed(StepReport(step: error.step, errno: error.errno, detail: error.detail)))
+                ending: .failed(StepReport(step: failure.step, errno: failure.errno, detail: failure.detail)))
         }
         if !hasResults { end.results = nil }
         report.started = end.started ?? -1
         server.send(.finished(id: end.request.id, report))
+        if !keepsCells { return release(end) }
         if !hasResults || !groups.keepsGroups { releaseSlot(end) }
+    }
+
+    /// Takes what has been found of a run's results; once that is all, the server is told.
+    func takeResults(from collector: CollectorProcess) {
+        guard collector.take() else { return }
+        collecting.removeAll { $0 === collector }
+        let end = collector.end
+        if let failure = collector.failure { return finishReport(end, hasResults: false, failure) }
+        let findings = collector.takeFindings()
+        for (report, file) in findings { server.send(report, file.map { [$0] } ?? []) }
+        finishReport(end, hasResults: !findings.isEmpty)
     }
 
     private func release(_ end: RunEnd) {
@@ -93,6 +114,7 @@ extension Launcher {
 
     func forget(_ id: UInt64) {
         guard let run = held.removeValue(forKey: id) else { return }
+        collecting.removeAll { $0.end === run.end }
         if let end = run.end { release(end) } else { kill(id, .cancelled) }
     }
 
@@ -101,6 +123,8 @@ extension Launcher {
     /// The server has gone without a word.
     func lose() {
         server.drop()
+        // Whoever comes next has them looked for again.
+        collecting = []
         guard keepsCells else { return stop() }
         for run in held.values { run.isAttached = false }
         unaskedSince = panal_monotonic_ns()

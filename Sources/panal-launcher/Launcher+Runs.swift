@@ -85,10 +85,16 @@ extension Launcher {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
         }
         // Results take memory until the server has stored them; one that never says so gets no more by that.
-        let kept = held.values.reduce(0) { sum, run in
-            sum + (run.end?.results == nil ? 0 : min(run.request.scratchBytes, run.request.memory))
+        let kept = held.values.reduce(UInt64(0)) { sum, run in
+            guard let end = run.end, end.results != nil else { return sum }
+            // What else is left in a group that is kept is waited for when the results are not needed any more.
+            return sum + (end.slot == nil ? min(run.request.scratchBytes, run.request.memory) : run.request.memory)
         }
-        guard given + kept + pool.returning + request.memory <= table.memory else { return false }
+        guard given + kept + returning + request.memory <= table.memory else {
+            if given + kept + request.memory <= table.memory { try noteMissingMemory(run) }
+            return false
+        }
+        run.memoryMissedSince = nil
         guard pool.hasCell(for: run) else {
             try pool.makeWay(for: run)
             return false
@@ -106,6 +112,32 @@ extension Launcher {
             throw error
         }
         return true
+    }
+
+    /// Bytes of runs that are over, of which nobody can say yet that they are free.
+    private var returning: UInt64 {
+        let ending =
+            leaving.reduce(UInt64(0)) { $0 + $1.end.request.memory } + vacated.reduce(0) { $0 + $1.request.memory }
+        // Where ends are kept, that of a run whose results are looked for is.
+        let searched = collecting.reduce(UInt64(0)) {
+            $0 + (held[$1.end.request.id] == nil ? $1.end.request.memory : 0)
+        }
+        return pool.returning + ending + searched
+    }
+
+    /// A run could start but for memory that is still to come back.
+    private func noteMissingMemory(_ run: ParkedRun) throws(StepFailure) {
+        let now = panal_monotonic_ns()
+        let since = run.memoryMissedSince ?? now
+        run.memoryMissedSince = since
+        guard now - since < ParkedRun.memoryPatience else {
+            throw StepFailure(
+                step: "launcher.memory",
+                detail:
+                    "\(returning) bytes of runs that are over have not come back within "
+                    + "\(ParkedRun.memoryPatience / 1_000_000_000) s: the kernel still frees them, or somebody has their results open",
+                errno: EBUSY)
+        }
     }
 
     /// What a stream is. Nothing that leads further will do: below a folder of the host's a program could open the host's files,
@@ -134,8 +166,7 @@ extension Launcher {
 
     /// Init is gone too.
     func leave(_ slot: Slot, _ end: RunEnd, _ cell: PreparedCell) {
-        var status: Int32 = 0
-        _ = unsafe panal_wait(cell.process, &status)
+        _ = cell.reap()
         do throws(StepFailure) {
             try cell.group.waitUntilEmpty()
             vacate(slot, after: end)
@@ -148,10 +179,7 @@ extension Launcher {
     func finish(_ run: RunningCell) {
         noteStart(of: run, hasEnded: true)
         run.readReports()
-        var status: Int32 = 0
-        var usage = [Int64](repeating: 0, count: 7)
-        // Of init and all that it has reaped.
-        _ = unsafe panal_wait_with_usage(run.cell.process, &status, &usage)
+        let usage = run.cell.reap()
         let cellTime = (usage[0] + usage[1]) * 1_000
         guard let end = conclude(run, storage: usage[5...6], cellTime: cellTime, isGone: true) else {
             return pool.giveUp(run.slot)
@@ -201,7 +229,7 @@ extension Launcher {
         }
         for file in found { server.send(.file(id: request.id, path: file.0, bytes: file.1), [file.2]) }
         for (path, reason) in skipped {
-            server.send(.skipped(id: request.id, path: String(path.prefix(4_096)), reason: reason))
+            server.send(Collector.skipped(path, reason, of: request))
         }
         return !found.isEmpty || !skipped.isEmpty
     }

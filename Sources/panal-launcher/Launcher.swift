@@ -18,6 +18,8 @@ final class Launcher {
     var vacated: [(slot: Slot, request: RunRequest)] = []
     /// Slots whose runs have been told of, and in which only init is left, which is about to end.
     var leaving: [(slot: Slot, end: RunEnd, cell: PreparedCell)] = []
+    /// Runs whose results are being looked for, of which the server is told afterwards.
+    var collecting: [CollectorProcess] = []
     var cells: [UInt64: RunningCell] = [:]
     var parked: [ParkedRun] = []
     /// Where cells are kept: every run whose end the server need not have heard of.
@@ -60,7 +62,7 @@ final class Launcher {
             for cell in cells.values { cell.checkDeadlines(now: now) }
             checkFreezing(now: now)
             checkUnasked(now: now)
-            pool.tidy(now: now)
+            pool.tidy(now: now, forMemory: parked.contains(where: \.waitsForMemory))
             pool.letGo(now: now) { images.has($0) }
             retryParked()
         }
@@ -85,6 +87,7 @@ final class Launcher {
     func stop() {
         isStopping = true
         server.close()
+        collecting = []
         for cell in cells.values { cell.kill(.stopped) }
         for run in parked { drop(run, .stopped) }
         parked = []
@@ -117,6 +120,11 @@ final class Launcher {
             polled.append(pollfd(fd: memory, events: Int16(POLLIN), revents: 0))
             polled.append(pollfd(fd: line, events: Int16(POLLIN), revents: 0))
         }
+        let collectors = collecting
+        let firstCollector = polled.count
+        for collector in collectors {
+            polled.append(pollfd(fd: collector.line.raw, events: Int16(POLLIN), revents: 0))
+        }
         let last = polled.count
         let left = leaving
         for run in left { polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0)) }
@@ -130,13 +138,16 @@ final class Launcher {
             let start = polled[first + index * 4].revents
             let ended = polled[first + 1 + index * 4].revents
             let memory = polled[first + 2 + index * 4].revents
-            if memory & Int16(POLLIN) != 0 { run.kill(.memory) }
+            if memory & Int16(POLLIN) != 0 { run.noteOutOfMemory() }
             if start != 0 { noteStart(of: run) }
             if ended & Int16(POLLIN) != 0 {
                 finish(run)
             } else if polled[first + 3 + index * 4].revents != 0 {
                 takeReports(of: run)
             }
+        }
+        for (index, collector) in collectors.enumerated() where polled[firstCollector + index].revents != 0 {
+            takeResults(from: collector)
         }
         for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
             if let failure = pool.take(from: watched.slot) {
@@ -186,7 +197,8 @@ final class Launcher {
 
     /// `now` is the moment by which was chosen what is watched: a start that is not watched yet is then waited for.
     private func timeout(_ running: [RunningCell], now: Int64) -> Int32 {
-        var next = min(pool.nextTidying(), server.deadline, nextUnasked)
+        var next = min(
+            pool.nextTidying(forMemory: parked.contains(where: \.waitsForMemory)), server.deadline, nextUnasked)
         for run in running {
             next = min(next, run.deadline, run.hasStartEnded || now >= run.startWatch ? .max : run.startWatch)
         }

@@ -19,12 +19,78 @@ internal import PanalLinux
 /// links. A program is trusted with nothing: what it leaves is opened without links, and what it could say goes to no line that
 /// it holds.
 ///
-/// ## In this order
+/// ## Every step that needs rights, in order
 ///
-/// At start: its own code to large pages, where the kernel has some · close what was inherited · without root, a user namespace
-/// (`UserNamespace`) · take the instance's lock and a block of user ids that no other Panal on this host uses · a mount
-/// namespace of its own · the root file system `host`, and what images need · the control groups, swept of what an earlier launcher of this
-/// instance left · the groups of other instances whose launchers were killed · `ready`.
+/// **L** the launcher · **M** the maker of slots · **S** a slot's spawner · **I** a cell's init · **P** the process that becomes the
+/// program. Rights: *all* is root with every capability that it has been given, or root of its own user namespace; *kept* is the same
+/// with an empty bounding set, no groups and no_new_privs, so that nothing that is executed has any; *none* is a user id of its own
+/// without capabilities. A step that fails, or does not read back, ends the start of the launcher, the slot or the run, and is named.
+/// “answer” where the call's own answer says all there is to say.
+///
+/// | | who | rights | step | read back |
+/// |---|---|---|---|---|
+/// | | | | **the launcher's start** (`LauncherMain.start`) | |
+/// | 1 | L | all | descriptors from 5 on are closed | answer |
+/// | 2 | L | all | root: the capabilities that are needed are there (`NeededCapabilities`) | capget |
+/// | 3 | L | user's | without root: a user namespace, one id in it (`UserNamespace`) | its maps |
+/// | 4 | L | all | session, signals, umask, empty environment, not dumpable (`Processes.standAlone`) | umask; answers |
+/// | 5 | L | all | the table is read; nothing widens it afterwards | `LauncherTable` |
+/// | 6 | L | all | locks: the instance's name, a block of user ids (`HostLocks`, `UserBlock`) | inode at the path |
+/// | 7 | L | all | a mount namespace, private; the stage, a small tmpfs in it (`HostRootfs`) | 27: no peers |
+/// | 8 | L | all | the root `host`: `/usr`, an `/etc` of our own, device nodes, all sealed; the data folder and the folder of images, sealed; what images need | stat of nodes; 27, 44 |
+/// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`) | controllers, cores |
+/// | 10 | L | all | the socket for the next server, 0600 in a folder of 0700 (`ServerLine`); fork of M (`SlotMaker`) | answer |
+/// | | | | **a slot** (`SlotMaker.make`, `Spawner.setUp`) | |
+/// | 11 | M | all | v1: the slot's group; no swap, its period, no balancing, idle or not | each file |
+/// | 12 | M | all | fork of S, a child of L's; v1: S is moved into the group | cgroup.procs |
+/// | 13 | S | all | all descriptors but its line are closed; it dies with L | answer |
+/// | 14 | S | all | every signal as programs expect it | /proc/self/status |
+/// | 15 | S | all | mount, network, uts, and with v1 cgroup namespaces; the host name | name; /proc/self/cgroup |
+/// | 16 | S | all | pivot into the stage, a view of the root `host` with inodes of its own (`Stage.makeView`) | 27 |
+/// | 17 | S | all | root: another mount namespace with nothing but that view (`RootViews`); for an image see below | 27 |
+/// | 18 | S | kept | bounding set, groups, no_new_privs (`Privileges.dropInheritance`) | prctl |
+/// | 19 | S | kept | limits that are the same for all (`ProgramStart.fixedLimits`) | getrlimit |
+/// | | | | **a cell, before there is a run** (`Slot.order`, `Spawner.make`, `CellInit`) | |
+/// | 20 | L | all | v2: the cell's group; no swap, killed as a whole, idle or not | each file |
+/// | 21 | S | kept | v1: the last run's memory is waited for (`GroupCleaner`) | usage_in_bytes |
+/// | 22 | S | kept | scratch, a detached tmpfs with a quota, `work` the program's (`makeScratch`) | stat; 27, 43 |
+/// | 23 | S | kept | root: first rank when memory runs out, given back after 24 (`OutOfMemoryRank`) | oom_score_adj |
+/// | 24 | S | kept | clone3 of I: mount, pid, ipc namespaces; v2: into the group | 42: not empty |
+/// | 25 | I | kept | all descriptors but five are closed; v2: a cgroup namespace | /proc/self/cgroup |
+/// | 26 | I | kept | scratch, proc; without root the pivot (`CellRoot.prepare`) | 27 |
+/// | 27 | I | kept | every mount there is, with place, root, file system, flags, parent (`MountList`) | mountinfo |
+/// | 28 | I | kept | clone of P, which waits at a gate and shares I's memory and open files; without root a fork | answer |
+/// | 29 | I | none | its own user id, no capabilities, not dumpable, dies with L (`dropRights`); opens the gate | getres*, capget, prctl |
+/// | 30 | P | kept | session, policy, umask; without root first rank when memory runs out (`ProgramStart.prepare`) | getsid, umask, oom_score_adj |
+/// | 31 | P | none | *ahead:* user id, capabilities (`giveUpRights`); I goes on only where this and 32 are done | getres*, capget, prctl |
+/// | 32 | P | none | *ahead:* the filter; P waits with nothing left that a program has not | PR_GET_SECCOMP |
+/// | | | | **a run** (`Launcher.start`, `CellStart`) | |
+/// | 33 | L | all | the request is held against the table, streams against their kind (`RequestCheck`) | fstat |
+/// | 34 | L | all | memory that no run, no result and no run that is over has; the cores' locks (`CoreLocks`) | flock |
+/// | 35 | L | all | the group's cores (`CellGroup.place`); counters, `begin` | cpuset, v2 effective too |
+/// | 36 | L | all | the order goes out with the streams; pipes are given to the program's user | answer |
+/// | 37 | L | all | weight, memory, swap, processes, quota, burst (`CellGroup.limit`) | each file |
+/// | 38 | L | all | the word to go, without which nothing is executed | |
+/// | | | | **meanwhile in the cell** | |
+/// | 39 | I, P | none, kept | the order is taken, streams become 0 to 2, all else is closed (`takeStreams`) | *ahead* the filter's number |
+/// | 40 | S | kept | program and inputs: opened below the data folder without links, views of their own (`Stage.tree`) | fstat: regular, no set-id |
+/// | 41 | S, P | kept | scratch's size, `/program`, `/input` (`CellRoot.complete`); *ahead* S enters the cell for it and leaves | 43, 44 |
+/// | 42 | L | all | v2: the cell lives in its group (`begin`) | cgroup.events |
+/// | 43 | I, P | none, kept | scratch: quota, nosuid, nodev, at both places | statfs |
+/// | 44 | S, I, P | kept, none | program and inputs: views; read-only, nosuid, nodev; `/input` besides noexec | statfs |
+/// | 45 | P | none, kept | limits of the run: files, file size, processes | getrlimit |
+/// | 46 | P | kept | *not ahead:* idle policy; a network namespace where sockets can be made (`CellNetwork`) | scheduler; inode, flags of `lo` |
+/// | 47 | P | none | *not ahead:* user id, capabilities; without root a user namespace below (`giveUpRights`) | getres*, capget, prctl, maps |
+/// | 48 | P | none | waits for the word of 38; the cores that it may use; tells the time | sched_getaffinity |
+/// | 49 | P | none | *not ahead:* the filter | PR_GET_SECCOMP |
+/// | 50 | P | none | `execve`; the pipe of the start, which closes by it, tells L | |
+/// | | | | **the end** (`Launcher.takeReports`, `finish`) | |
+/// | 51 | I | none | has reaped P, tells of it, ends; with it the kernel ends all that is left | |
+/// | 52 | L | all | nobody but I is in the group, or I is killed, again each second; the usage | pids, cgroup.events |
+/// | 53 | L | all | result files, opened below the scratch without links (`Collector`); many: in a process of their own, which has the scratch and a line alone (`CollectorProcess`) | fstat: regular, one link |
+/// | 54 | L | all | v2: the group is removed when its memory is back (`Leftovers`); v1: 21 | memory.current |
+///
+/// ## Why in this order
 ///
 /// A *slot* is a place for cells that is kept: two user ids, its own view of the files that cells share, a spawner, and with v1
 /// controllers a control group; with them go what every cell in it inherits and no program can change: a network namespace
@@ -70,11 +136,23 @@ internal import PanalLinux
 /// launcher ends init as at a deadline (`RunningCell.endRest`): with it the kernel ends everything in the cell. For that init has to
 /// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone; only an
 /// init that is alone goes on at the idle policy. Either way the usage is read, the result files are opened (`Collector`) and the
-/// server is told. When init is gone, and the group is empty, the slot's spawner waits until the kernel has given the run's memory
-/// back, takes down what is left of the cell and makes the next; until then the memory is promised to nobody. Deadlines (wall,
-/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every
-/// group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
+/// server is told. When init is gone the slot's spawner takes down what is left of the cell and makes the next. Deadlines (wall,
+/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is
+/// to be kept, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
 /// init, and the next launcher on this host sweeps.
+///
+/// Kernel threads give some memory back only after the last process is gone, and results take some until they are stored. Until it is
+/// back it is promised to nobody: with v1 controllers the spawner waits for it, ten seconds at most, and all that the run was promised is
+/// counted meanwhile; with v2 the run's group stays, and what is still counted in it (`Leftovers`), which is one number read where nothing
+/// is left. A run that needs it waits, and is refused after 20 s with the number of bytes.
+///
+/// ## What the launcher waits for
+///
+/// It has one thread, so what it waits for everybody waits for. That is for no program: for init's end where init is alone or was told
+/// by the kernel to be gone already, for which no process of the program's is needed (the kernel releases every process of a pid namespace
+/// before its init ends, and counts it out of its groups before that: `CellGroup.waitUntilEmpty` finds so at its first look); for cells that
+/// no run was given to, and spawners, which it ends itself (`PreparedCell.end`, `Slot.remove`). Whatever takes its time is others' work:
+/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own.
 ///
 /// ## Without a server
 ///
@@ -145,34 +223,13 @@ internal import PanalLinux
 ///
 /// ## Where the time of a run goes
 ///
-/// `/usr/bin/true`, one after the other, traced (scheduler and system calls, which itself takes time) on two virtual cores
-/// with Linux 6.18, beside other work; medians of the quickest tenth of 120 runs, before what the last lines say:
-///
-/// | from | to | µs |
-/// |---|---|---|
-/// | the caller's order | the launcher is awake | 16 |
-/// | | the order for the cell: message read, held against the table, core taken and set, counters read | 41 |
-/// | | the program's process is awake, on another core | 25 |
-/// | | its streams, scratch, limits and ids, each read back: 45 calls; the launcher's limits beside it | 78 |
-/// | | the filter: checked, translated and tried for each call by the kernel | 51 |
-/// | | `execve` | 82 |
-/// | the program | its own last call | 371 |
-/// | | its process is gone | 66 |
-/// | the end | init is awake | 8, or 42 where a spawner at work is taken first |
-/// | | init has said so | 14 |
-/// | | the launcher is awake, on another core | 20, with more to do beside it 70 to 110 |
-/// | | the answer: usage, results, report | 49 |
-/// | | the server's loop is awake | 20, with more to do beside it 50 to 90 |
-/// | | the caller goes on: result, streams' ends; its next order | 55 |
-///
-/// The program's own part is no longer than outside: from `execve` to gone 558 to 584 at the median, a plain start traced in the
-/// same way 672 to 682. So a cell costs what stands around it, 390 to 450 µs, five wake-ups among it; on a core that sleeps the
-/// host has to be asked for each. The program's end also wakes the server, for each of its pipes. A writing end kept there would
-/// save that, and was tried: a program that reads its own output then finds no end of it.
-///
-/// Since that trace: launcher, init and the server's loop ask for short slices, as a spawner's slot has its own share of the cores
-/// whatever its policy; one message and about ten calls fewer; and the ids, the filter and their reading back come before the order.
-/// For that init is awake between the order and the program's process, a switch on the same core.
+/// A cell costs what stands around the program: the program's own part, from `execve` to gone, is no longer than outside (traced: 558
+/// to 584 µs at the median, a plain start 672 to 682). Around it there are four or five wake-ups from one processor to another, for each of
+/// which a virtual core that sleeps has to be asked of the host; the launcher's limits and counters; and its answer. The program's end also
+/// wakes the server, for each of its pipes. A writing end kept there would save that, and was tried: a program that reads its own output then
+/// finds no end of it. Launcher, init and the server's loop ask for short slices, as a spawner's slot has its own share of the cores
+/// whatever its policy. Where ids and filter come before the order, init is awake between the order and the program's process: a switch on
+/// the same core. `Scripts/bench cell` measures; the README has its figures.
 ///
 /// Looked at and left: of the launcher's processes' own time (sampled beside other work) the end of processes and what goes with
 /// them has 15 of 100, `clone` 12, `execve` 10, filters 5, the ipc namespace and the mounts 3 each, and the rest is spread over
@@ -191,7 +248,12 @@ internal import PanalLinux
 ///
 /// ## Known limits
 ///
-/// All cells share the host's kernel. Runs at the same time can signal: by futexes on pages of files that both map, which the
+/// All cells share the host's kernel: a hole in a system call that the policy permits is a way out, and nothing here would hold it up.
+/// What a program may use of the kernel that no group counts is bounded by the policy alone. With v1 controllers a run that has been at its
+/// memory limit, and is ended when the host runs out, is taken for the cause of that. Cells write to no disk, but read the host's files without
+/// a limit.
+///
+/// Runs at the same time can signal: by futexes on pages of files that both map, which the
 /// kernel finds by the file below every view, and wakes at also when a thread ends (the policy `strict` has neither shared
 /// futexes nor threads); by numbers that the kernel counts for all, such as those of pipes and mounts, the number of processes
 /// and free memory (`sysinfo`); and by how busy caches, disks and processors are. Without root also by locks on the device nodes,
@@ -224,6 +286,7 @@ struct LauncherMain {
             try Processes.closeAll(from: UInt32(tableNumber) + 1)
         }
         let isRoot = Privileges.isRoot
+        if isRoot { try NeededCapabilities.check() }
         let folder = LockFolder.path(user: geteuid())
         if !isRoot { try UserNamespace.enter() }
         try StepFailure.naming("launcher.descriptors") { () throws(SystemCallFailure) in try Processes.standAlone() }

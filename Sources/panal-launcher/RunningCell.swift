@@ -61,6 +61,16 @@ final class RunningCell {
         noteEnd()
     }
 
+    /// The cell's group, or one above it, has run out of memory. At its own limit the whole cell ends, which the kernel does not see
+    /// to here. Otherwise the program may go on if the kernel spared it; if not, its end tells (`CellGroup.usage`).
+    func noteOutOfMemory() {
+        do throws(StepFailure) {
+            if try cell.group.takeOutOfMemory() { kill(.memory) }
+        } catch {
+            give(up: StepReport(step: error.step, errno: error.errno, detail: error.detail))
+        }
+    }
+
     /// Ends everything in the cell, with its init; again each second until nothing is left. Init has to get a turn for that among
     /// whatever the program has started: it is like them, and their quota is not what it waits for.
     func endRest() {

@@ -15,13 +15,15 @@ final class Slot {
     private(set) var isMaking = false
     /// Whether a run is in it.
     var isRunning = false
-    /// Bytes that the last run was promised, until the next cell is there: the kernel may still be giving them back.
+    /// Where groups are kept: bytes that the last run was promised, until the next cell is there. The kernel may still be giving
+    /// them back, which the spawner waits for.
     private(set) var returning: UInt64 = 0
     /// Whether cells are made in time that nobody wants; only root can take that back.
     private let spareTime: Bool
 
     let kind: Kind
     private let groups: any CgroupDriver
+    private let leftovers: Leftovers
     /// The group that is kept; nil where each cell has its own.
     private let kept: (any CellGroup)?
     /// The next cell's own group, and its name.
@@ -51,9 +53,11 @@ final class Slot {
     static func group(_ index: Int, _ kind: Kind) -> GroupName { GroupName("slot-\(index)", isIdle: kind == .idle) }
 
     init(
-        index: Int, kind: Kind, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver, spareTime: Bool
+        index: Int, kind: Kind, spawner: Int32, line: consuming Descriptor, groups: any CgroupDriver,
+        leftovers: Leftovers, spareTime: Bool
     ) throws(StepFailure) {
         self.spareTime = spareTime
+        self.leftovers = leftovers
         self.index = index
         self.kind = kind
         self.spawner = spawner
@@ -100,7 +104,7 @@ final class Slot {
 
     /// Nothing is left of a run but its cell's init, whose end nobody waits for: it is for time that no cell wants.
     func rest() {
-        guard spareTime, kind == .ordinary, let cell else { return }
+        guard spareTime, kind == .ordinary, let cell, !cell.isReaped else { return }
         SpareTime.set(cell.process, true)
     }
 
@@ -108,7 +112,7 @@ final class Slot {
     func hurry() {
         guard spareTime, kind == .ordinary else { return }
         if isMaking { SpareTime.set(spawner, false) }
-        if let cell { SpareTime.set(cell.process, false) }
+        if let cell, !cell.isReaped { SpareTime.set(cell.process, false) }
     }
 
     /// Takes what the spawner answers: true when a cell has come, false when nothing is there now.
@@ -143,9 +147,10 @@ final class Slot {
     /// The cell's run is over, or there never was one; nothing of the cell may be left. Answers whether the slot can be used
     /// again.
     func finish(_ request: RunRequest?) throws(StepFailure) {
+        let ended = cell
         cell = nil
         isRunning = false
-        returning = request?.memory ?? 0
+        returning = kept == nil ? 0 : request?.memory ?? 0
         if let request {
             (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles)
             expected = request.seccomp == lastFilter ? lastFilter : nil
@@ -155,7 +160,7 @@ final class Slot {
         }
         if let fresh {
             self.fresh = nil
-            try groups.remove(fresh.name)
+            try leftovers.remove(fresh.name, results: ended, of: request)
         }
         try kept?.relax()
     }
@@ -180,8 +185,8 @@ final class Slot {
             }
             for number in message.descriptors { close(number) }
         }
-        if let fresh { try groups.remove(fresh.name) }
-        if kept != nil { try groups.remove(Self.group(index, kind)) }
+        if let fresh { try leftovers.remove(fresh.name) }
+        if kept != nil { try leftovers.remove(Self.group(index, kind), slot: index) }
     }
 }
 
@@ -189,6 +194,8 @@ final class Slot {
 /// and wait for one order. It is used for one run and never again.
 final class PreparedCell {
     let process: Int32
+    /// Then `process` can be anybody's number.
+    private(set) var isReaped = false
     let pidfd: Descriptor
     /// The order goes out on it, and the cell's reports come in.
     let line: Descriptor
@@ -210,16 +217,27 @@ final class PreparedCell {
         self.group = group
     }
 
-    /// Ends a cell that no run has been given to, and waits until it is gone.
+    /// Ends a cell that no run has been given to, or that has not come to execute one, and waits until it is gone.
     func end() {
         Processes.kill(pidfd: pidfd.raw)
+        _ = reap()
+    }
+
+    /// Waits for the end of init, which is at hand. Answers what it and all that it has reaped used: the seven figures of
+    /// `panal_wait_with_usage`.
+    func reap() -> [Int64] {
         var status: Int32 = 0
-        _ = unsafe panal_wait(process, &status)
+        var usage = [Int64](repeating: 0, count: 7)
+        if !isReaped { _ = unsafe panal_wait_with_usage(process, &status, &usage) }
+        isReaped = true
+        return usage
     }
 }
 
 extension CellGroup {
-    /// The kernel ends a pid namespace before its init is reaped, so this holds at once but for accounting that lags.
+    /// The kernel releases every process of a pid namespace, and with it counts it out of its groups, before the namespace's init can
+    /// end (`zap_pid_ns_processes`); and init is counted out when it is reaped. So this holds at the first look: nothing that a program
+    /// does makes the launcher, which has one thread, wait here. A kernel that counts late is given a second.
     func waitUntilEmpty() throws(StepFailure) {
         for _ in 0..<500 {
             if try isEmpty() { return }

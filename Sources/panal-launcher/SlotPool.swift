@@ -8,6 +8,8 @@ final class SlotPool {
     private let maker: Descriptor
     private let process: Int32
     private let groups: any CgroupDriver
+    /// Of runs that are over: their groups, as long as memory is counted in them.
+    private let leftovers: Leftovers
     /// Cells to keep ready beyond the runs that wait.
     private let reserve: Int
     private let spareTime: Bool
@@ -41,6 +43,7 @@ final class SlotPool {
         self.maker = Descriptor(owning: started.line)
         process = started.process
         self.groups = groups
+        leftovers = Leftovers(groups)
         self.reserve = reserve
         spareTime = !maker.users.isOrdinary
         // An ordinary user's program enters a user namespace, and one that makes sockets a network namespace, with rights.
@@ -80,7 +83,7 @@ final class SlotPool {
     }
 
     /// Bytes of runs that are over, of which nobody can say yet that they are free.
-    var returning: UInt64 { slots.values.reduce(0) { $0 + $1.returning } }
+    var returning: UInt64 { slots.values.reduce(leftovers.bytes) { $0 + $1.returning } }
 
     func hasCell(for run: ParkedRun) -> Bool { ready(for: run) != nil }
 
@@ -170,7 +173,7 @@ final class SlotPool {
         let missing = max(0, wanted - coming(.ordinary))
         let missingIdle = max(0, idleRuns - coming(.idle))
         guard missing + missingIdle > 0 else { return true }
-        let free = (0..<UserBlock.slots).filter { slots[$0] == nil && asked[$0] == nil }
+        let free = (0..<UserBlock.slots).filter { slots[$0] == nil && asked[$0] == nil && !leftovers.holds(slot: $0) }
         let orders =
             free.prefix(missing).map { ($0, Slot.Kind.ordinary) }
             + free.dropFirst(missing).prefix(missingIdle).map { ($0, .idle) }
@@ -189,9 +192,10 @@ final class SlotPool {
 
     private func isUrgent(_ slot: Slot) -> Bool { isWaitedFor && slot.kind == .ordinary }
 
-    /// When `tidy` should next be called; `Int64.max` for not at all.
-    func nextTidying() -> Int64 {
-        min(idleSince != .max && surplus != nil ? idleSince + Self.patience : .max, nextLook)
+    /// When `tidy` should next be called; `Int64.max` for not at all. `forMemory`: whether a run waits for memory to come back.
+    func nextTidying(forMemory: Bool) -> Int64 {
+        let next = idleSince != .max && surplus != nil ? idleSince + Self.patience : .max
+        return min(next, nextLook, leftovers.nextLook(isWaitedFor: forMemory))
     }
 
     /// When it is to be seen whether images of which views are kept are still in the store.
@@ -206,7 +210,9 @@ final class SlotPool {
     }
 
     /// Gives up a slot that is one too many, or whose count of processes is spoiled; one at a time, as it costs the host time.
-    func tidy(now: Int64) {
+    /// Removes groups whose memory is back.
+    func tidy(now: Int64, forMemory: Bool) {
+        leftovers.settle(now: now, isWaitedFor: forMemory)
         guard idleSince != .max, now >= idleSince + Self.patience else { return }
         if let slot = surplus {
             idleSince = now
@@ -262,7 +268,7 @@ final class SlotPool {
             do throws(StepFailure) {
                 slot = try Slot(
                     index: index, kind: kind, spawner: process, line: Descriptor(owning: number), groups: groups,
-                    spareTime: spareTime)
+                    leftovers: leftovers, spareTime: spareTime)
             } catch {
                 kill(process, SIGKILL)
                 var status: Int32 = 0
@@ -293,6 +299,11 @@ final class SlotPool {
             if let cell = slot.cell, let failure = CellReport.failure(of: cell) { throw failure }
             return nil
         } catch {
+            // Memory that does not come back is no fault of the cell's: the slot goes, its group stays.
+            if error.step == GroupCleaner.step, error.errno == EBUSY {
+                giveUp(slot)
+                return nil
+            }
             // An image that cannot be a root says nothing of other cells.
             if !error.isOfImage {
                 if slot.kind == .ordinary { isHealthy = false }

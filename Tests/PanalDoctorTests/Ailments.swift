@@ -186,8 +186,15 @@ extension Ailment {
     ]
 
     static let protection: [Ailment] = [
-        Ailment("root.capabilities", .fail, "CAP_SYS_ADMIN, CAP_MKNOD", nil) {
+        Ailment("root.capabilities", .fail, "CAP_SYS_ADMIN (namespaces and mounts are made), CAP_MKNOD", "CapBnd") {
             $0.user.capabilities &= ~(1 << 21 | 1 << 27)
+        },
+        Ailment("root.capabilities", .fail, "CAP_SYS_CHROOT", "CapBnd") { $0.user.capabilities &= ~(1 << 18) },
+        Ailment("root.capabilities", .fail, "CAP_SYS_NICE", "CapBnd") { $0.user.capabilities &= ~(1 << 23) },
+        Ailment("root.capabilities", .warn, "network: loopback", "CapBnd") { $0.user.capabilities &= ~(1 << 12) },
+        Ailment("limits.inherited", .fail, "stack size, pending signals", "ulimit") {
+            $0.user.capabilities &= ~(1 << 24)
+            $0.shortLimits = ["stack size", "pending signals"]
         },
         Ailment("root.capabilities", .fail, "ordinary user", "sudo panal doctor") { $0.user.id = 1_000 },
         Ailment("root.cell-users", .fail, "ada in /etc/passwd", "usermod") {

@@ -48,6 +48,10 @@ final class FixtureHost {
             Limit                     Soft Limit           Hard Limit           Units
             Max processes             15000                15001                processes
             Max open files            1024                 524288               files
+            Max stack size            8388608              8388608              bytes
+            Max locked memory         65536                65536                bytes
+            Max pending signals       500                  1023                 signals
+            Max cpu time              unlimited            unlimited            seconds
             """,
             "/proc/self/status": """
             Name:\tpanal

@@ -40,6 +40,7 @@ import Testing
         // 1,000 of the 10,000 ticks that were used.
         #expect(facts.processor.stolen == 0.1)
         #expect(facts.openFiles == 524_288 && facts.ownProcesses == 15_001)
+        #expect(facts.shortLimits == ["stack size", "pending signals"])
         #expect(facts.strangersInCellUsers == ["ada in /etc/passwd", "eve in /etc/subuid"])
         #expect(facts.tools == ["/usr/sbin/ldconfig", "/usr/bin/unshare"])
         #expect(facts.data.standing == "/var/lib" && facts.data.fileSystem == "ext4" && !facts.data.isReadOnly)

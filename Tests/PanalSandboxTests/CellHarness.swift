@@ -178,9 +178,23 @@ final class MemorySink: AttemptSink {
         var streams: [PanalCore.OutputStream: [UInt8]] = [:]
         var files: [String: [UInt8]] = [:]
         var starts = 0
+        var open: [Int32] = []
     }
 
     private let state = Mutex(State())
+    private let leavesOpen: Bool
+
+    /// With `leavingOpen` result files are not read but kept open until `closeFiles`.
+    init(leavingOpen: Bool = false) { leavesOpen = leavingOpen }
+
+    deinit { closeFiles() }
+
+    func closeFiles() {
+        state.withLock { state in
+            for number in state.open { close(number) }
+            state.open = []
+        }
+    }
 
     func append(_ bytes: borrowing RawSpan, to stream: PanalCore.OutputStream) throws {
         let copy = bytes.withUnsafeBytes { [UInt8]($0) }
@@ -188,9 +202,10 @@ final class MemorySink: AttemptSink {
     }
 
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
+        if leavesOpen { state.withLock { $0.open.append(dup(descriptor)) } }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        while case let got = read(descriptor, &buffer, buffer.count), got > 0 { bytes += buffer[0..<got] }
+        while !leavesOpen, case let got = read(descriptor, &buffer, buffer.count), got > 0 { bytes += buffer[0..<got] }
         guard bytes.count <= limit else { throw FileTooLong(limit: limit) }
         let number = state.withLock { state in
             let digits = String(state.files.count, radix: 16)

@@ -38,6 +38,25 @@ extension LiveCells {
             }
         }
 
+        /// What a run brings with it can be read and nothing else, as the program itself sees it.
+        @Test func inputsAndProgramAreSealed() async throws {
+            try await CellHarness.with { harness in
+                let program = try harness.program("list", "#!/bin/sh\ncut -d' ' -f5,6 /proc/self/mountinfo\n")
+                let input = InputFile(field: "f", name: "x", content: try harness.blob("text\n"))
+                let (result, sink) = await harness.run(["/program/list"], program: program, inputs: [input])
+                try #require(result.outcome == .exited(code: 0), "\(sink.error)")
+                let found = sink.output.split(separator: "\n").map { $0.split(separator: " ") }
+                for (place, flags) in [
+                    ("/program", ["ro", "nosuid", "nodev"]), ("/input", ["ro", "nosuid", "nodev", "noexec"]),
+                    ("/input/f/x", ["ro", "nosuid", "nodev"]),
+                ] {
+                    let mount = try #require(found.first { $0.count == 2 && $0[0] == place }, "\(place)")
+                    let has = mount[1].split(separator: ",").map(String.init)
+                    #expect(flags.allSatisfy(has.contains), "\(place) has \(has)")
+                }
+            }
+        }
+
         @Test func regularFilesOfTheWorkFolderAreTheResult() async throws {
             try await CellHarness.with { harness in
                 let (result, sink) = await harness.shell(
@@ -45,6 +64,33 @@ extension LiveCells {
                 #expect(result.files.map(\.path) == ["a/b/one.txt", "empty", "two.txt"])
                 #expect(result.files.map { sink.file($0.content) } == ["one\n", "", "two\n"])
                 #expect(result.skipped == [])
+            }
+        }
+
+        /// Many results are looked for beside the launcher, and are told of in the same way.
+        @Test func manyResultsAreAllThere() async throws {
+            try await CellHarness.with { harness in
+                let limits = CellLimits.test.with(\.collectedFiles, 700).with(\.scratchFiles, 2_000)
+                let script = """
+                    import os
+                    for folder in "ab":
+                        os.mkdir(folder)
+                        for number in range(400): open(f"{folder}/{number:03}", "w").write(f"{folder}{number}")
+                    os.symlink("/etc/passwd", "c")
+                    """
+                for _ in 0..<3 {
+                    let (result, sink) = await harness.run(["/usr/bin/python3", "-c", script], limits: limits)
+                    #expect(result.outcome == .exited(code: 0))
+                    let names = ["a", "b"].flatMap { folder in
+                        (0..<400).map { "\(folder)/\(String(repeating: "0", count: 3 - "\($0)".count))\($0)" }
+                    }
+                    #expect(result.files.map(\.path) == Array(names.prefix(700)))
+                    #expect(result.files.first.map { sink.file($0.content) } == "a0")
+                    #expect(result.skipped.count == 20)
+                }
+                // Nothing of what looked for them is in the way of the next.
+                let next = await harness.run(["/bin/true"])
+                #expect(next.result.outcome == .exited(code: 0))
             }
         }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import PanalCore
 import PanalSandbox
 import PanalSeccomp
@@ -26,6 +27,27 @@ extension LiveCells {
             let filter = try SeccompPolicy(parsing: Data(policy.utf8), name: "blind").compiled()
             try await CellHarness.with(filters: [filter]) { harness in
                 expect("seccomp.read-back", await harness.run(["/bin/echo", "ran"], seccomp: "blind"))
+            }
+        }
+
+        /// Root that may not do all that it has to, as in a container: nothing starts, and what is missing is named. Without the right to
+        /// end cells they would else be started all the same.
+        @Test func aRootWithoutARightThatIsNeeded() throws {
+            let folder = FileManager.default.temporaryDirectory.appending(path: "panal-rights-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let script = folder.appending(path: "launcher").path
+            for right in ["kill", "sys_chroot", "sys_nice"] {
+                try Data(
+                    """
+                    #!/bin/sh
+                    exec /usr/bin/setpriv --bounding-set=-\(right) --inh-caps=-all \(CellHarness.built)
+
+                    """.utf8
+                ).write(to: URL(filePath: script))
+                chmod(script, 0o755)
+                let error = try #require(throws: SystemError.self) { try CellHarness(launcher: script) }
+                #expect(error.step == "launcher.capabilities" && error.detail.contains("CAP_\(right.uppercased()) "))
             }
         }
 

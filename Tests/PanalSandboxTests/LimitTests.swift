@@ -113,6 +113,39 @@ extension LiveCells {
             }
         }
 
+        /// Memory that is still taken when a run is over is promised to nobody: here by a result that somebody has open. Whoever needs it
+        /// waits, is refused after a while with the reason, and runs when it is back.
+        @Test(.timeLimit(.minutes(5))) func memoryThatIsNotBackIsPromisedToNobody() async throws {
+            try await CellHarness.with { harness in
+                let holder = MemorySink(leavingOpen: true)
+                let limits = CellLimits.test.with(\.memory, 128 << 20).with(\.scratchBytes, 64 << 20)
+                    .with(\.fileBytes, 64 << 20).with(\.collectedBytes, 64 << 20)
+                let (result, _) = await harness.run(
+                    ["/bin/sh", "-c", "head -c 48M /dev/zero > result"], limits: limits, sink: holder)
+                try #require(result.outcome == .exited(code: 0) && result.files.count == 1, "\(result)")
+                let most = harness.executor.capacity.memory
+                let large = CellLimits.test.with(\.memory, most - (24 << 20))
+                let (refused, sink) = await harness.run(["/bin/true"], limits: large)
+                guard case .systemError(let error) = refused.outcome else {
+                    Issue.record("\(refused.outcome)")
+                    return
+                }
+                #expect(error.step == "launcher.memory" && sink.starts == 0, "\(error)")
+                // What fits beside it does not wait.
+                let small = await harness.run(["/bin/true"], limits: .test)
+                #expect(small.result.outcome == .exited(code: 0))
+                let waiting = MemorySink()
+                async let next = harness.run(["/bin/true"], limits: large, sink: waiting)
+                for _ in 0..<50 where waiting.starts == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                #expect(waiting.starts == 0)
+                holder.closeFiles()
+                #expect(await next.result.outcome == .exited(code: 0))
+                // All of it is there again.
+                let all = await harness.run(["/bin/true"], limits: .test.with(\.memory, most))
+                #expect(all.result.outcome == .exited(code: 0))
+            }
+        }
+
         @Test func scratchBytesAndFiles() async throws {
             try await CellHarness.with { harness in
                 let (bytes, sink) = await harness.shell(
