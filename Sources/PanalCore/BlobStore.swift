@@ -7,6 +7,8 @@ package protocol BlobStore: UploadFiles {
     func size(of blob: ContentHash) async throws -> Int?
     /// A blob to read; throws `BlobError.missing`.
     func blob(_ hash: ContentHash) async throws -> StoredBytes
+    /// Finds a blob again, so that it stays for as long as one that was written now; answers its bytes. Throws `BlobError.missing`.
+    func renew(_ blob: ContentHash) async throws -> Int
 
     /// Brings a program's files together in a folder that nobody sees yet. Throws `ArchiveError` where an archive is refused.
     func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram

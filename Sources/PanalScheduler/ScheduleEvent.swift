@@ -59,6 +59,9 @@ package enum HostStatus: String, Hashable, Sendable, CaseIterable {
 package enum ScheduleEvent: Hashable, Sendable {
     /// A job wants to run.
     case submit(Ticket, JobDemand)
+    /// A job that was taken in before wants to run again: after a restart, or because an attempt came to nothing. Limits and a queue
+    /// that is full make it wait; only what no host at all could ever run is refused.
+    case resubmit(Ticket, JobDemand)
     /// A started job is in a final state, whichever: what it held is free again.
     case finished(Ticket)
     /// A waiting job is cancelled.

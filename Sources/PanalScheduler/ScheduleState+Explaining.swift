@@ -5,13 +5,17 @@ package import PanalCore
 extension ScheduleState {
     /// Why a job can never run here, in words; nil when it can. Whether it can is asked of each kind of host as if it were empty.
     package func refusal(of demand: JobDemand) -> String? {
-        guard !demand.cells.isEmpty else { return "asks for no cell; at least 1 is needed" }
         let pools = mask(of: demand.pools)
         if let named = demand.pools, pools == 0 {
             guard !named.isEmpty else { return "may run in no pool" }
             return "may run in \(named.sorted().joined(separator: ", ")) only, and there is no such pool"
         }
-        let allowed = shapes.filter { $0.pool & pools != 0 }
+        return impossibility(of: demand, shapes.filter { $0.pool & pools != 0 }) ?? refusalByLimits(demand)
+    }
+
+    /// The same, whatever its user may: what nobody's word can change.
+    func impossibility(of demand: JobDemand, _ allowed: [HostShape]) -> String? {
+        guard !demand.cells.isEmpty else { return "asks for no cell; at least 1 is needed" }
         for cell in demand.cells {
             if let reason = refusal(of: cell, demand, allowed) { return reason }
         }
@@ -25,7 +29,7 @@ extension ScheduleState {
         if count > 1, !mayFitTogether(demand, allowed) {
             return "needs \(Words.count(count, "cell")) at the same time, and all hosts together have no room for them"
         }
-        return refusalByLimits(demand)
+        return nil
     }
 
     /// One cell on some host.

@@ -128,8 +128,9 @@ package struct ScheduleState: Sendable {
         var actions: [ScheduleAction] = []
         let promoted = promote(now)
         switch event {
-        case .submit(let ticket, let demand):
-            submit(ticket, demand, now, &actions)
+        case .submit(let ticket, let demand), .resubmit(let ticket, let demand):
+            let isKnown = if case .resubmit = event { true } else { false }
+            submit(ticket, demand, isKnown: isKnown, now, &actions)
             if !promoted {
                 separateGangs(now, &actions)
                 return actions
@@ -161,18 +162,19 @@ package struct ScheduleState: Sendable {
 // MARK: - What events do
 
 extension ScheduleState {
+    /// `isKnown`: it was taken in before.
     private mutating func submit(
-        _ ticket: Ticket, _ demand: JobDemand, _ now: Int64, _ actions: inout [ScheduleAction]
+        _ ticket: Ticket, _ demand: JobDemand, isKnown: Bool, _ now: Int64, _ actions: inout [ScheduleAction]
     ) {
         guard numbers[ticket] == nil, demand.members.allSatisfy({ numbers[$0] == nil }) else { return }
-        if let reason = refusal(of: demand) {
+        if let reason = isKnown ? impossibility(of: demand, shapes) : refusal(of: demand) {
             return actions.append(.refuse(ticket, Refusal(kind: .impossible, reason: reason)))
         }
         notePossible(demand)
         let job = enter(ticket, demand, now)
         join(job)
         if demand.isOpportunistic { startGuests(now, &actions) } else { decide(now, newcomer: job, &actions) }
-        guard jobs[Int(job)].isWaiting, let refusal = overflow(job) else { return }
+        guard !isKnown, jobs[Int(job)].isWaiting, let refusal = overflow(job) else { return }
         leave(job)
         forget(job)
         actions.append(.refuse(ticket, refusal))

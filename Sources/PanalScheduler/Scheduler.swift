@@ -24,6 +24,12 @@ package actor Scheduler {
     /// Takes a job in. The actions are its own start or refusal, and what has to freeze for it; none when it has to wait.
     package func submit(_ ticket: Ticket, _ demand: JobDemand) -> [ScheduleAction] { apply(.submit(ticket, demand)) }
 
+    /// Takes a job in again, or several that are a gang: see ``ScheduleEvent/resubmit(_:_:)``.
+    package func resubmit(_ jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
+        if let (ticket, demand) = jobs.first, jobs.count == 1 { return apply(.resubmit(ticket, demand)) }
+        return enter(gang: jobs, ScheduleEvent.resubmit)
+    }
+
     /// Takes jobs in, all or none: where one is refused, all are, and the schedule stays as it was.
     package func submit(together jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
         let before = (state, log)
@@ -41,8 +47,14 @@ package actor Scheduler {
 
     /// Takes jobs of one cell in that are to start in one step or not at all, and end each by itself.
     package func submit(gang jobs: [(ticket: Ticket, demand: JobDemand)]) -> [ScheduleAction] {
+        enter(gang: jobs, ScheduleEvent.submit)
+    }
+
+    private func enter(
+        gang jobs: [(ticket: Ticket, demand: JobDemand)], _ event: (Ticket, JobDemand) -> ScheduleEvent
+    ) -> [ScheduleAction] {
         guard let first = jobs.first, let demand = JobDemand.gang(of: jobs) else { return [] }
-        let actions = submit(first.ticket, demand)
+        let actions = apply(event(first.ticket, demand))
         for case .refuse(first.ticket, let refusal) in actions {
             // What else this moment has decided stands: others may have been promoted, and started.
             let others = actions.filter { if case .refuse(first.ticket, _) = $0 { false } else { true } }
@@ -160,7 +172,7 @@ struct DecisionLog {
         count += 1
         time += took
         switch event {
-        case .submit(let ticket, _): submitted[ticket] = now
+        case .submit(let ticket, _), .resubmit(let ticket, _): submitted[ticket] = now
         case .withdraw(let ticket), .finished(let ticket): submitted[ticket] = nil
         default: break
         }

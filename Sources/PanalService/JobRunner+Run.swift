@@ -35,7 +35,8 @@ extension JobRunner {
             let changes = JobEnding.cancelledBeforeStart(by: name).changes(endedAt: now, now: now)
             if (try? await store.change(job, from: .queued, changes)) != nil { return signals.post(.end, about: job) }
         }
-        let refusal = await submit(live.attempt, of: live.manifest, demand: live.demand, order: live.ticket.number)
+        let again = SubmittedJob(attempt: live.attempt, manifest: live.manifest, demand: live.demand)
+        let refusal = await resubmit([(again, live.ticket.number)])
         guard let refusal else { return }
         let cause = SystemError(step: "scheduler.retry", detail: refusal.reason)
         let change = JobChange(

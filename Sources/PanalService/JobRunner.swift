@@ -87,23 +87,13 @@ final class JobRunner: Sendable {
 
     var isStopping: Bool { state.withLock(\.isStopping) }
 
-    /// Gives a stored job to the scheduler. Answers why it is refused; nil when it runs or waits.
-    func submit(_ attempt: AttemptSpec, of manifest: Manifest, demand: JobDemand, order: Int64) async -> Refusal? {
-        let ticket = Ticket(number: order)
-        note(attempt, of: manifest, demand, ticket, .queued)
-        return carryOut(await scheduler.submit(ticket, demand))[ticket]
-    }
-
-    /// Gives a stored job to the scheduler, or several that are a gang. Answers why they are refused; nil when they run or wait.
+    /// Gives a stored job to the scheduler again, or several that are a gang. Answers why they can never run; nil when they run or wait.
     func resubmit(_ jobs: [(job: SubmittedJob, order: Int64)]) async -> Refusal? {
-        if let (only, order) = jobs.first, jobs.count == 1 {
-            return await submit(only.attempt, of: only.manifest, demand: only.demand, order: order)
-        }
         let demands = jobs.map { (ticket: Ticket(number: $0.order), demand: $0.job.demand) }
         for (place, (job, _)) in zip(demands, jobs) {
             note(job.attempt, of: job.manifest, job.demand, place.ticket, .queued)
         }
-        let refused = carryOut(await scheduler.submit(gang: demands))
+        let refused = carryOut(await scheduler.resubmit(demands))
         return demands.lazy.compactMap { refused[$0.ticket] }.first
     }
 

@@ -189,7 +189,7 @@ extension Panal {
         let job = try await owned(id, principal)
         var files: [SubmittedFile] = []
         for file in job.fields.first(where: { $0.id == field })?.files ?? [] {
-            let bytes = try await blobs.blob(file.content).size
+            let bytes = try await blobs.renew(file.content)
             files.append(SubmittedFile(name: file.name, content: file.content, bytes: bytes, mediaType: nil))
         }
         return files

@@ -66,6 +66,16 @@ final class DataFolder: Sendable {
         }
     }
 
+    /// Bytes of the blob, which counts as written now; nil where it is not there.
+    func renewBlob(_ hash: ContentHash) throws -> Int? {
+        let path = blobPath(hash)
+        return try blobLock.withLock { _ in
+            guard let found = try Files.look(path) else { return nil }
+            try Files.touch(path)
+            return found.size
+        }
+    }
+
     /// Gives a finished temporary folder its place; forgets it when the program is there already.
     func placeProgram(_ temporary: String, as hash: ContentHash) throws {
         let target = programPath(hash)

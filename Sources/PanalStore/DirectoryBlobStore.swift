@@ -30,6 +30,13 @@ package final class DirectoryBlobStore: BlobStore {
         return StoredBytes(size: size, range: 0..<size, source: FileSource(path: folder.blobPath(hash), disk: disk))
     }
 
+    package func renew(_ blob: ContentHash) async throws -> Int {
+        guard let size = try await disk.run({ [folder] in try folder.renewBlob(blob) }) else {
+            throw BlobError.missing(blob)
+        }
+        return size
+    }
+
     package func stage(_ source: ProgramSource, limits: ArchiveLimits) async throws -> any StagedProgram {
         try await unpacking.run { [folder, unpacking] in
             let builder = try ProgramBuilder(in: folder, limits: limits)

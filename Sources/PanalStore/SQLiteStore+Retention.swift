@@ -5,6 +5,8 @@ package import PanalCore
 private let outputBytes = """
     output_bytes + error_bytes + coalesce((SELECT sum(bytes) FROM job_files WHERE job_files.job = jobs.id), 0)
     """
+private let unfinishedStates = JobState.allCases.filter { !$0.isFinal }.map { "'\($0.rawValue)'" }.joined(
+    separator: ", ")
 private let endedColumns = "id, owner, ended, \(outputBytes)"
 
 extension SQLiteStore {
@@ -73,12 +75,16 @@ extension SQLiteStore {
 
     package func removableBytes(of user: UserID) async throws -> Int {
         try await pool.read { database in
-            try Int.fetchOne(
-                database,
+            // Few jobs are kept or at work, while all that have ended may be a hundred thousand.
+            let statement = try database.cachedStatement(
                 sql: """
-                    SELECT coalesce(sum(\(outputBytes)), 0) FROM jobs
-                    WHERE owner = ? AND ended IS NOT NULL AND removed IS NULL AND kept = 0
-                    """, arguments: [user.text]) ?? 0
+                    SELECT coalesce((SELECT bytes FROM stored_sums WHERE owner = ?1), 0)
+                        - coalesce((SELECT sum(\(outputBytes)) FROM jobs
+                            WHERE owner = ?1 AND kept = 1 AND removed IS NULL AND ended IS NOT NULL), 0)
+                        - coalesce((SELECT sum(\(outputBytes)) FROM jobs
+                            WHERE owner = ?1 AND state IN (\(unfinishedStates)) AND removed IS NULL), 0)
+                    """)
+            return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
         }
     }
 

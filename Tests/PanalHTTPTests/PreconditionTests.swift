@@ -53,6 +53,24 @@ import Testing
         }
     }
 
+    /// Even reading a key's mark with the key itself is a use of it.
+    @Test func usingAKeyLeavesItsMark() async throws {
+        try await Site.open { site, client in
+            let principal = try #require(site.owner.principal)
+            let made = try await site.panal.createKey(principal, label: "mine", lifetime: nil)
+            let uri = "/api/v1/keys/\(made.key.id)"
+            let mark = try #require(try await client.send(.get, uri, site.owner.bearer).headers[.eTag])
+            let own: HTTPFields = [.authorization: "Bearer \(made.secret)"]
+            // Noted behind the answer.
+            while try await client.send(.get, uri, own).json["lastUsed"] == nil {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(try await client.send(.get, uri, own).headers[.eTag] == mark)
+            let rotated = try await client.json(.post, uri + "/rotate", as: site.owner, "{}", [.ifMatch: mark])
+            #expect(rotated.status == .ok, "\(rotated.text)")
+        }
+    }
+
     /// What is changed at an address below the one that it is read at, or by a wish.
     @Test func changesByAnotherAddressTakeIfMatch() async throws {
         try await Site.open { site, client in

@@ -140,6 +140,33 @@ import Testing
         keeper.cancel()
     }
 
+    /// What was taken in waits, whatever its owner may by now, and starts when they may more.
+    @Test func limitsThatWereLoweredFailNothingAtARestart() async throws {
+        let killed = try await ServiceFixture(cores: 2, executor: .holds)
+        try await killed.publish()
+        let first = try await killed.submit()
+        try await eventually { try await killed.panal.job(killed.ana, first.id).state == .running }
+        let gang = try await Self.gang(killed)
+        let other = try await killed.submit()
+        _ = try await killed.panal.restrict(
+            killed.admin, .user(killed.ana.user), to: Restriction(runningCores: 1, queuedJobs: 0))
+        let executor = DirectedExecutor(mode: .holds, cores: 2)
+        let next = try await ServiceFixture(afterCrashOf: killed, cores: 2, queueLimit: 0, executor: executor)
+        try await eventually { executor.heldJobs == [first.id] }
+        #expect(try await Self.states(next, gang) == [.queued])
+        executor.finish(first.id)
+        try await eventually { executor.heldJobs == [other.id] }
+        #expect(try await Self.states(next, gang) == [.queued])
+        _ = try await next.panal.restrict(
+            next.admin, .user(next.ana.user), to: Restriction(runningCores: 2, queuedJobs: 0))
+        executor.finish(other.id)
+        try await eventually { executor.heldJobs == Set(gang.jobs.map(\.id)) }
+        for job in gang.jobs { executor.finish(job.id) }
+        killed.executor.finish(first.id)
+        await killed.panal.shutdown()
+        await next.panal.shutdown()
+    }
+
     /// After a restart those that wait, or have to begin again, are a gang as before.
     @Test func survivesARestart() async throws {
         let killed = try await ServiceFixture(cores: 2, executor: .holds)

@@ -179,6 +179,22 @@ private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938
         #expect(try await fixture.blobs.size(of: dropped) == nil)
         #expect(try await fixture.blobs.size(of: kept) == 1)
     }
+
+    /// Somebody is about to refer to it.
+    @Test func blobsThatAreFoundAgainStayLikeNewOnes() async throws {
+        let fixture = try BlobFixture()
+        let (renewed, old) = (try await fixture.put([1]), try await fixture.put([2]))
+        for blob in [renewed, old] {
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: -3_600)],
+                ofItemAtPath: "\(fixture.folder.path)/data/\(ContentLayout.blob(blob))")
+        }
+        #expect(try await fixture.blobs.renew(renewed) == 1)
+        #expect(
+            try await fixture.blobs.removeBlobs(except: [], before: Timestamp(Date(timeIntervalSinceNow: -60))) == 1)
+        #expect(try await fixture.blobs.size(of: renewed) == 1)
+        await #expect(throws: BlobError.missing(old)) { _ = try await fixture.blobs.renew(old) }
+    }
 }
 
 @Suite struct JobStreamTests {

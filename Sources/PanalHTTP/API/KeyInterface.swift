@@ -26,7 +26,10 @@ struct KeyInterface: Sendable {
                                     "What it is good for; when missing, all that its maker may."),
                             ], isClosed: true)), .answer(.created, .newKey, "The key", .location)),
             Route(.get, "/api/v1/keys/{id}", .interface, key)
-                .described("getKey", .account, "One of one's keys", .scope(.account), .document(.key, "The key")),
+                .described(
+                    "getKey", .account, "One of one's keys", .scope(.account),
+                    .note("Its mark says nothing of `lastUsed`: it stays while the key is only used."),
+                    .document(.key, "The key")),
             Route(.delete, "/api/v1/keys/{id}", .interface, revokeKey)
                 .described(
                     "revokeKey", .account, "End a key", .guarded, .empty(.noContent, "It is not valid any more")),
@@ -49,8 +52,8 @@ struct KeyInterface: Sendable {
     }
 
     @Sendable private func key(_ request: Request, _ context: WebContext) async throws -> Response {
-        try .json(
-            Documents.key(try await panal.key(try context.principal, try Self.id(context))), unlessKnownTo: request)
+        let key = try await panal.key(try context.principal, try Self.id(context))
+        return try .marked(Documents.key(key), as: Self.mark(key))
     }
 
     /// `{"label": …, "lifetime": seconds, "scopes": […]}`; the answer is the only place that holds the key itself, as `secret`.
@@ -87,7 +90,7 @@ struct KeyInterface: Sendable {
     @Sendable private func revokeKey(_ request: Request, _ context: WebContext) async throws -> Response {
         let (principal, id) = (try context.principal, try Self.id(context))
         return try await Preconditions.guarded(
-            request, current: { try await panal.revocableKey(principal, id) }, document: Documents.key
+            request, current: { try await panal.revocableKey(principal, id) }, document: Self.mark
         ) { known in
             try await panal.revokeKey(principal, id, expecting: known)
             return Response(status: .noContent)
@@ -104,12 +107,19 @@ struct KeyInterface: Sendable {
         }
         let (principal, id) = (try context.principal, try Self.id(context))
         return try await Preconditions.guarded(
-            request, current: { try await panal.key(principal, id) }, document: Documents.key
+            request, current: { try await panal.key(principal, id) }, document: Self.mark
         ) { known in
             try .json(
                 try Self.document(
                     try await panal.rotateKey(principal, id, grace: .seconds(grace), expecting: known)))
         }
+    }
+
+    /// What a key's mark is made of: using it, if only to read the mark, changes nothing that anybody has decided.
+    @Sendable private static func mark(_ key: APIKey) -> JSONValue {
+        var key = key
+        key.lastUsed = nil
+        return Documents.key(key)
     }
 
     private static func document(_ made: (key: APIKey, secret: String)) throws -> JSONValue {

@@ -208,11 +208,13 @@ extension Response {
         return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    /// The document with its mark, after a change.
-    static func marked(_ value: JSONValue) throws -> Response {
+    /// The document with its mark, after a change; or with the mark of `basis`, where not all of the document counts.
+    static func marked(_ value: JSONValue, as basis: JSONValue? = nil) throws -> Response {
         let bytes = try value.serialized()
+        let mark = try basis.map { StoredAnswer.etag(of: try $0.serialized()) } ?? StoredAnswer.etag(of: bytes)
         return Response(
-            status: .ok, headers: [.contentType: "application/json", .eTag: StoredAnswer.etag(of: bytes)],
+            status: .ok,
+            headers: [.contentType: "application/json", .eTag: mark, .cacheControl: "private, no-cache"],
             body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
