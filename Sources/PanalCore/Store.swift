@@ -4,8 +4,8 @@
 /// The store holds data together (uniqueness, ownership of names, allowed changes of state); who may do what is decided above it.
 /// All calls throw `StoreError` where a rule of the store is broken, and other errors where the disk or the database failed.
 package protocol Store:
-    InvitationStore, KeyStore, LedgerStore, OperationsStore, RetentionStore, SubmissionStore, TenancyStore,
-    TestRecordStore, UploadStore
+    FavouriteStore, InvitationStore, KeyStore, LedgerStore, OperationsStore, RetentionStore, SharedLinkStore,
+    SubmissionStore, TenancyStore, TestRecordStore, UploadStore
 {
     // Users.
     func users() async throws -> [User]

@@ -34,6 +34,7 @@ enum Schema {
         migrator.registerMigration("11 retention of outputs") { try $0.execute(sql: retention) }
         migrator.registerMigration("12 sums over jobs") { try $0.execute(sql: sums) }
         migrator.registerMigration("13 tests of programs") { try $0.execute(sql: tests) }
+        migrator.registerMigration("15 favourites and links") { try $0.execute(sql: pages) }
         return migrator
     }
 

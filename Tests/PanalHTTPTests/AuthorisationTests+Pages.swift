@@ -26,6 +26,28 @@ extension AuthorisationTests {
         Row(
             route: "POST /jobs/{id}/share", uri: { "/jobs/\(try await withFile($0))/share" },
             body: .form(["days": "3"]), statuses: [303, 404, 201, 201]),
+        Row(
+            route: "POST /jobs/{id}/shares/{share}/end", uri: { "/jobs/\(try await link($0))/end" }, body: .form([:]),
+            statuses: [303, 404, 303, 303]),
+        Row(
+            route: "GET /api/v1/jobs/{id}/shares", uri: { "/api/v1/jobs/\(try await withFile($0))/shares" },
+            statuses: [401, 404, 200, 200]),
+        Row(
+            route: "POST /api/v1/jobs/{id}/shares", uri: { "/api/v1/jobs/\(try await withFile($0))/shares" },
+            body: .json(#"{"days": 3}"#), statuses: [401, 404, 201, 201]),
+        Row(
+            route: "DELETE /api/v1/jobs/{id}/shares/{share}", uri: { "/api/v1/jobs/\(try await link($0))" },
+            statuses: [401, 404, 204, 204]),
+        Row(
+            route: "POST /programs/{name}/favourite", uri: { _ in "/programs/secreto/favourite" },
+            body: .form(["favourite": "true", "return": "/programs"]), statuses: [303, 404, 303, 303]),
+        Row(route: "GET /api/v1/favourites", uri: { _ in "/api/v1/favourites" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "PUT /api/v1/programs/{name}/favourite", uri: { _ in "/api/v1/programs/secreto/favourite" },
+            statuses: [401, 404, 204, 204]),
+        Row(
+            route: "DELETE /api/v1/programs/{name}/favourite", uri: { _ in "/api/v1/programs/secreto/favourite" },
+            statuses: [401, 404, 204, 204]),
         // Whoever has the link.
         Row(
             route: "GET /shared/{secret}", uri: { "/shared/\(try await shared($0))" },
@@ -87,6 +109,13 @@ extension AuthorisationTests {
         let job = try await withFile(site)
         guard let owner = site.owner.principal else { return "" }
         return try await site.panal.share(owner, job, days: 1).secret
+    }
+
+    /// A job of the owner's with a link to its results.
+    private static func link(_ site: Site) async throws -> String {
+        let job = try await withFile(site)
+        guard let owner = site.owner.principal else { return "" }
+        return "\(job)/shares/\(try await site.panal.share(owner, job, days: 1).link.id)"
     }
 
     /// A job of the owner's that has left a file.

@@ -219,7 +219,7 @@ import Testing
                 #"{"name": "quoted", "inputs": [{"name": "a", "type": "text", "default": \#(quoted)}]}"#,
                 isPublic: true,
                 as: owner)
-            let snippet = Snippet(entry, authority: "x;$(id)")
+            let snippet = Snippet(entry, home: HomeAddress(isSecure: false).text(authority: "x;$(id)"))
             #expect(
                 snippet.curl.contains(#"--form-string 'a='\''; rm -rf / "#)
                     && snippet.curl.contains("http://localhost/"))

@@ -100,6 +100,18 @@ final class StubbornStore: Store {
         try await store.publish(draft)
     }
     func testRecord(of content: ContentHash) async throws -> TestRecord? { try await store.testRecord(of: content) }
+    func favourites(of user: UserID) async throws -> Set<ProgramID> { try await store.favourites(of: user) }
+    func setFavourite(_ program: ProgramID, of user: UserID, to isFavourite: Bool) async throws {
+        try await store.setFavourite(program, of: user, to: isFavourite)
+    }
+    func insert(_ link: SharedLink, most: Int) async throws -> Bool { try await store.insert(link, most: most) }
+    func sharedLink(_ id: SharedLinkID) async throws -> SharedLink? { try await store.sharedLink(id) }
+    func sharedLinks(of job: JobID, at moment: Timestamp) async throws -> [SharedLink] {
+        try await store.sharedLinks(of: job, at: moment)
+    }
+    func deleteSharedLink(_ id: SharedLinkID, of job: JobID) async throws -> Bool {
+        try await store.deleteSharedLink(id, of: job)
+    }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }

@@ -150,6 +150,7 @@ struct JobPages: Sendable {
             streams.append(try await stream(.output, state: job.output, of: job, principal, wording))
             streams.append(try await stream(.error, state: job.error, of: job, principal, wording))
         }
+        let links = try await links(of: job, principal, t)
         let rows = usage(of: job, wording)
         let verdict = [job.outcome.map(wording.outcome), meaning?.message].compactMap { $0 }.joined(separator: " ")
         return [
@@ -165,6 +166,7 @@ struct JobPages: Sendable {
             "againHref": PageFrame.optional(
                 manifest != nil && job.state.isFinal ? "\(ProgramPages.path(job.programName))?from=\(job.id)" : nil),
             "shareAction": PageFrame.optional(job.state.isFinal && isThere ? "/jobs/\(job.id)/share" : nil),
+            "links": links, "hasLinks": !links.isEmpty,
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
             "streamHref": "/jobs/\(job.id)/stream",
             "hasFiles": !files.isEmpty, "files": files, "noFiles": isThere && job.state == .finished && files.isEmpty,

@@ -48,6 +48,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     // The machine, and who did what.
     case machine, freeCore, coresTaken, waitingJobs, queuePlace, queueReason, queueStart, queueDecisions
     case auditLog, auditAction, auditTarget, auditFrom, search, tags, noSuchProgram
+    case favourites, otherPrograms, favouriteNamed, endLink
     // What becomes of outputs.
     case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest
     case keepOutputs, letGo, removeOutputs, removeOutputsHint, outputDays, outputDaysHint

@@ -8,6 +8,7 @@ import PanalService
 struct ProgramPages: Sendable {
     let panal: Panal
     let frame: PageFrame
+    let home: HomeAddress
 
     var routes: [Route] {
         [
@@ -17,6 +18,7 @@ struct ProgramPages: Sendable {
             Route(.get, "/programs/{name}", .page, show),
             Route(.post, "/programs/{name}", .page, submit),
             Route(.post, "/programs/{name}/visibility", .page, changeVisibility),
+            Route(.post, "/programs/{name}/favourite", .page, changeFavourite),
         ]
     }
 
@@ -24,7 +26,9 @@ struct ProgramPages: Sendable {
         let t = Catalogue(language: context.language)
         let query = try Query(request)
         let (wanted, tag) = (try query.text("q") ?? "", try query.text("tag").flatMap { $0.isEmpty ? nil : $0 })
-        let all = try await panal.programs(try context.principal)
+        let principal = try context.principal
+        let all = try await panal.programs(principal)
+        let favourites = try await panal.favourites(principal)
         let found = all.filter { Self.isFound($0, by: wanted) && (tag.map($0.manifest.tags.contains) ?? true) }
         let tags = Set(all.flatMap(\.manifest.tags)).sorted().map { name -> Templates.Values in
             let isChosen = name == tag
@@ -33,18 +37,26 @@ struct ProgramPages: Sendable {
                 "href": isChosen ? "/programs" : "/programs?tag=\(PercentCoding.encoded(name))",
             ]
         }
+        let back = request.uri.query.map { "/programs?\($0)" } ?? "/programs"
         let tiles = found.map { entry -> Templates.Values in
-            [
+            let values: Templates.Values = [
                 "label": entry.manifest.name, "name": entry.program.name, "owner": entry.ownerName,
                 "initial": entry.manifest.name.first.map { String($0).uppercased() } ?? "",
                 "description": entry.manifest.description ?? "", "version": entry.version.number,
                 "isPrivate": !entry.program.isPublic, "href": Self.path(entry.program.name),
             ]
+            return values.merging(
+                Self.star(entry, isFavourite: favourites.contains(entry.program.id), back: back, t)
+            ) { own, _ in own }
         }
+        let marked = found.indices.filter { favourites.contains(found[$0].program.id) }.map { tiles[$0] }
+        let others = found.indices.filter { !favourites.contains(found[$0].program.id) }.map { tiles[$0] }
         return try frame.page(
             "programs", title: t(.programs), in: .programs,
             [
-                "programs": tiles, "hasPrograms": !all.isEmpty, "isNothingFound": !all.isEmpty && tiles.isEmpty,
+                "favourites": marked, "hasFavourites": !marked.isEmpty, "programs": others,
+                "hasOthers": !others.isEmpty, "hasPrograms": !all.isEmpty,
+                "isNothingFound": !all.isEmpty && tiles.isEmpty,
                 "wanted": wanted, "chosenTag": PageFrame.optional(tag), "tags": tags, "hasTags": !tags.isEmpty,
             ], context)
     }
@@ -112,10 +124,10 @@ struct ProgramPages: Sendable {
         let version = try Query(request).integer("version", in: 1...Int.max)
         let entry = try await panal.program(
             try context.principal, name: try context.parameter("name"), version: version)
-        guard let from = try Query(request).text("from") else { return try page(entry, request, context) }
+        guard let from = try Query(request).text("from") else { return try await page(entry, request, context) }
         guard let id = JobID(from) else { throw ServiceError(.notFound, "there is no such job") }
         let earlier = try await EarlierJob(id, of: entry.program.name, panal, try context.principal)
-        return try page(entry, request, context, earlier: earlier)
+        return try await page(entry, request, context, earlier: earlier)
     }
 
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -134,14 +146,14 @@ struct ProgramPages: Sendable {
                 submission: entry.manifest.meant(by: submission), callback: order.callback)
             return .seeOther("/jobs/\(job.id)")
         } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
-            return try page(entry, request, context, order: order, earlier: earlier, error: error)
+            return try await page(entry, request, context, order: order, earlier: earlier, error: error)
         }
     }
 
     private func page(
         _ entry: ProgramEntry, _ request: Request, _ context: WebContext, order: JobOrder? = nil,
         earlier: EarlierJob? = nil, error: ServiceError? = nil
-    ) throws -> Response {
+    ) async throws -> Response {
         let wording = Wording(context)
         let t = wording.t
         let name = entry.program.name
@@ -180,9 +192,11 @@ struct ProgramPages: Sendable {
             "mayEdit": entry.isOwn, "visibilityAction": "\(Self.path(name))/visibility",
             "otherVisibility": entry.program.isPublic ? "false" : "true",
             "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
-            "snippets": Snippet(entry, authority: request.head.authority).all,
+            "snippets": Snippet(entry, home: home.text(of: request)).all,
             "schemaHref": "\(Documents.base)/programs/\(name)/schema?version=\(entry.version.number)",
         ]
+        let isFavourite = try await panal.favourites(try context.principal).contains(entry.program.id)
+        values.merge(Self.star(entry, isFavourite: isFavourite, back: Self.path(name), t)) { own, _ in own }
         if let error {
             let labels = Dictionary(
                 entry.manifest.inputs.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })

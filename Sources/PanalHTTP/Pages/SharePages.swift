@@ -9,11 +9,12 @@ import PanalService
 struct SharePages: Sendable {
     let panal: Panal
     let frame: PageFrame
-    let areCookiesSecure: Bool
+    let home: HomeAddress
 
     var routes: [Route] {
         [
             Route(.post, "/jobs/{id}/share", .page, share),
+            Route(.post, "/jobs/{id}/shares/{share}/end", .page, end),
             Route(.get, "/shared/{secret}", .open, show),
             Route(.get, "/shared/{secret}/files/**", .open, file),
             Route(.get, "/shared/{secret}/archive", .open, archive),
@@ -26,15 +27,22 @@ struct SharePages: Sendable {
             throw ServiceError(.malformed, "the form does not say for how many days")
         }
         let id = try context.identifier("id", of: Job.self)
-        let (secret, expires) = try await panal.share(try context.principal, id, days: days)
+        let made = try await panal.share(try context.principal, id, days: days)
         let t = Catalogue(language: context.language)
-        let home = "\(areCookiesSecure ? "https" : "http")://\(Snippet.host(request.head.authority))"
         return try frame.page(
             "link", title: t(.shareResult), in: .jobs,
             [
-                "link": "\(home)/shared/\(secret)", "jobHref": "/jobs/\(id)",
-                "untilText": t(.sharedUntil, Wording.moment(expires)),
+                "link": "\(home.text(of: request))/shared/\(made.secret)", "jobHref": "/jobs/\(id)",
+                "untilText": t(.sharedUntil, Wording.moment(made.link.expires)),
             ], context, status: .created)
+    }
+
+    @Sendable private func end(_ request: Request, _ context: WebContext) async throws -> Response {
+        _ = try await PageFrame.form(request, context)
+        let id = try context.identifier("id", of: Job.self)
+        try await panal.endShare(
+            try context.principal, of: id, try context.identifier("share", of: SharedLink.self))
+        return .seeOther("/jobs/\(id)")
     }
 
     @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -74,5 +82,19 @@ struct SharePages: Sendable {
     @Sendable private func archive(_ request: Request, _ context: WebContext) async throws -> Response {
         let shared = try await panal.shared(try context.parameter("secret"))
         return try await JobFiles(panal: panal).archive(job: shared.job, request, as: shared.giver)
+    }
+}
+
+extension JobPages {
+    /// The links to the job's results that hold.
+    func links(of job: Job, _ principal: Principal, _ t: Catalogue) async throws -> [Templates.Values] {
+        guard job.state.isFinal else { return [] }
+        return try await panal.shares(principal, of: job.id).map { report in
+            [
+                "shared": "/shared/\(report.secret)",
+                "about": t(.sharedBy, report.giverName, Wording.moment(report.link.expires)),
+                "endAction": "/jobs/\(job.id)/shares/\(report.link.id)/end",
+            ]
+        }
     }
 }

@@ -11,8 +11,9 @@ struct Snippet {
     private let texts: [(name: String, value: String)]
     private let files: [(name: String, value: String)]
 
-    init(_ entry: ProgramEntry, authority: String?) {
-        address = "http://\(Self.host(authority))\(Documents.base)/programs/\(entry.program.name)/jobs"
+    /// `home` as ``HomeAddress`` tells it.
+    init(_ entry: ProgramEntry, home: String) {
+        address = "\(home)\(Documents.base)/programs/\(entry.program.name)/jobs"
         var (texts, files): ([(String, String)], [(String, String)]) = ([], [])
         for (input, values) in entry.manifest.sample() {
             for value in values {
@@ -20,12 +21,6 @@ struct Snippet {
             }
         }
         (self.texts, self.files) = (texts, files)
-    }
-
-    /// The host that a request named, where it is one; it stands in commands that people copy.
-    static func host(_ authority: String?) -> String {
-        let letters = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]".utf8)
-        return authority.flatMap { $0.utf8.allSatisfy(letters.contains) && !$0.isEmpty ? $0 : nil } ?? "localhost"
     }
 
     var all: [Templates.Values] {
@@ -125,8 +120,6 @@ struct Snippet {
         }
         return text + "body += Data(\"--\\(mark)--\\r\\n\".utf8)\n" + tail
     }
-
-    /// One word of a POSIX shell.
 
     private static func python(_ text: String) -> String {
         literal(text) { $0.value > 0xFFFF ? "\\U" + hex($0, 8) : "\\u" + hex($0, 4) }

@@ -16,6 +16,7 @@ struct Templates: Sendable {
         "publish": PackageResources.publish_mustache, "mistakes": PackageResources.mistakes_mustache,
         "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
+        "tile": PackageResources.tile_mustache, "star": PackageResources.star_mustache,
         "results": PackageResources.results_mustache, "shared": PackageResources.shared_mustache,
         "machine": PackageResources.machine_mustache, "machinelive": PackageResources.machinelive_mustache,
         "audit": PackageResources.audit_mustache, "link": PackageResources.link_mustache,

@@ -38,14 +38,17 @@ package struct Web: Sendable {
         let meter = RequestMeter()
         scope = RequestScope(
             areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
+        let home = HomeAddress(isSecure: configuration.secureCookies)
         let live = EventStream(heartbeat: configuration.heartbeat)
         let interface =
             ProgramInterface(panal: panal).routes
+            + FavouriteInterface(panal: panal).routes
             + JobInterface(
                 panal: panal, longestWait: configuration.longestWait,
                 live: live
             ).routes
             + RetentionInterface(panal: panal).routes
+            + ShareInterface(panal: panal).routes
             + UploadInterface(panal: panal).routes
             + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
@@ -66,11 +69,11 @@ package struct Web: Sendable {
             + DescriptionInterface(panal: panal, others: interface).routes
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
             + SignUpPages(panal: panal, frame: frame, cookies: cookies).routes
-            + ProgramPages(panal: panal, frame: frame).routes
+            + ProgramPages(panal: panal, frame: frame, home: home).routes
             + RulePages(panal: panal).routes
             + UsagePage(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame, live: live).routes
-            + SharePages(panal: panal, frame: frame, areCookiesSecure: configuration.secureCookies).routes
+            + SharePages(panal: panal, frame: frame, home: home).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes
             + UserPage(panal: panal, frame: frame).routes
