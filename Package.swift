@@ -151,7 +151,12 @@ let package = Package(
             dependencies: ["PanalArchive", "PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         // Unpacks an uploaded archive without trusting it.
-        .target(name: "PanalArchive", dependencies: ["PanalCore", "CLibarchive"], swiftSettings: strict),
+        .target(
+            name: "PanalArchive", dependencies: ["PanalCore", "CLibarchive", "CPanalSyscalls"], swiftSettings: strict),
+        // The file systems that cells see: import, checks, a content-addressed store.
+        .target(
+            name: "PanalRootfs", dependencies: ["PanalArchive", "PanalCore", "CLibarchive", crypto],
+            swiftSettings: strict),
         // Plans a cell (pure) and runs it through the launcher.
         .target(
             name: "PanalSandbox",
@@ -217,6 +222,9 @@ let package = Package(
             dependencies: [
                 "PanalStore", "PanalArchive", "PanalCore", .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalRootfsTests", dependencies: ["PanalRootfs", "PanalArchive", "PanalCore", crypto],
             swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",

@@ -557,6 +557,7 @@ int panal_rlimit_memlock(void) { return RLIMIT_MEMLOCK; }
 int panal_rlimit_msgqueue(void) { return RLIMIT_MSGQUEUE; }
 int panal_rlimit_nice(void) { return RLIMIT_NICE; }
 int panal_rlimit_rtprio(void) { return RLIMIT_RTPRIO; }
+int panal_sync_file_system(int descriptor) { return result(syncfs(descriptor)); }
 int panal_set_hostname(const char *name) { return result(sethostname(name, strlen(name))); }
 int panal_exec(const char *path, char *const arguments[], char *const environment[]) {
     execve(path, arguments, environment);

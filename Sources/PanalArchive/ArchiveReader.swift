@@ -18,7 +18,7 @@ package enum ArchiveReader {
     }
 
     /// libarchive converts names to the thread's locale, and a server has the C locale, which knows ASCII alone.
-    private static func inUTF8(_ body: () throws -> Void) throws {
+    package static func inUTF8<Value>(_ body: () throws -> Value) throws -> Value {
         guard let names = unsafe newlocale(LC_CTYPE_MASK, "C.UTF-8", nil) else {
             throw FileError("newlocale", "C.UTF-8")
         }
@@ -27,7 +27,7 @@ package enum ArchiveReader {
             unsafe uselocale(before)
             unsafe freelocale(names)
         }
-        try body()
+        return try body()
     }
 
     private static func parse(

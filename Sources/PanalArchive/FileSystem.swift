@@ -98,6 +98,9 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     }
 }
 
+/// For a file whose imports name other modules than the C library.
+let openFolder = O_RDONLY | O_DIRECTORY
+
 /// What is done with names, here and in the store. All paths are their caller's own: none is made of what a client or a program
 /// said, but of what `EntryPaths` let through.
 package enum Files {
@@ -125,6 +128,13 @@ package enum Files {
     package static func synchronizeFolder(_ path: String) throws(FileError) {
         let folder = try OwnedDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
         try folder.synchronize()
+    }
+
+    package static func makeLink(_ target: [UInt8], at path: String) throws(FileError) {
+        let made = unsafe (target.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { text in
+            unsafe text.baseAddress.map { unsafe symlink($0, path) } ?? -1
+        }
+        guard made == 0 else { throw FileError("symlink", path) }
     }
 
     /// A second name for a file.

@@ -58,7 +58,11 @@ import Testing
             "PanalStore", ["PanalArchive", "PanalCore"],
             ["Crypto", "Dispatch", "FoundationEssentials", "GRDB", "Synchronization"]
         ),
-        ("PanalArchive", ["PanalCore", "CLibarchive"], []),
+        (
+            "PanalRootfs", ["PanalArchive", "PanalCore", "CLibarchive"],
+            ["Crypto", "Dispatch", "FoundationEssentials", "Synchronization"]
+        ),
+        ("PanalArchive", ["PanalCore", "CLibarchive", "CPanalSyscalls"], []),
         (
             "PanalAudit", ["PanalSandbox", "PanalSeccomp", "PanalLinux", "PanalCore"],
             ["FoundationEssentials", "Synchronization"]

@@ -154,6 +154,7 @@ int panal_rlimit_memlock(void);
 int panal_rlimit_msgqueue(void);
 int panal_rlimit_nice(void);
 int panal_rlimit_rtprio(void);
+int panal_sync_file_system(int descriptor);
 int panal_set_hostname(const char *name);
 /// Ends like execve: returns only -errno.
 int panal_exec(const char *path, char *const arguments[], char *const environment[]);

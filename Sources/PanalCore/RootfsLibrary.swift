@@ -1,0 +1,36 @@
+/// What an archive with an image is.
+package enum RootfsFormat: String, Hashable, Sendable, CaseIterable {
+    /// An OCI image layout as one tar archive.
+    case layout = "oci"
+    /// What `docker save` and `podman save` write.
+    case docker = "docker-archive"
+    /// The files themselves as one tar archive.
+    case tree = "tar"
+    /// Whichever of these it turns out to be.
+    case any
+}
+
+/// Where images are kept, each as a folder that never changes once it is there. Calls block no thread of their callers'.
+package protocol RootfsLibrary: Sendable {
+    /// Makes an image of a blob. `configuration` is that of an archive that has none of its own. `created` is false when the same tree
+    /// is there already.
+    ///
+    /// One is made at a time. Where its task is cancelled nothing of it stays. Throws `ArchiveError` where it is refused, `DiskFull`,
+    /// `BlobError.missing`.
+    func make(
+        from archive: ContentHash, as format: RootfsFormat, tag: String?, configuration: RootfsConfiguration,
+        maximumBytes: Int
+    ) async throws -> (facts: RootfsFacts, created: Bool)
+
+    /// Nil where there is no such image.
+    func facts(of image: ContentHash) async throws -> RootfsFacts?
+    /// All that are there.
+    func images() async throws -> Set<ContentHash>
+    /// Forgets an image; harmless where it is not there.
+    func remove(_ image: ContentHash) async throws
+}
+
+extension ContentLayout {
+    /// An image's folder: `tree/`, and `image.json` with what it is.
+    package static func rootfs(_ hash: ContentHash) -> String { "rootfs/\(hash.hex)" }
+}

@@ -1,0 +1,106 @@
+import CLibarchive
+import Crypto
+import Glibc
+import PanalArchive
+import PanalCore
+
+/// A file as it is without its compression (gzip, zstd, xz, bzip2 or none), hashed and counted on the way. One layer of compression
+/// is taken: in several, little work for whoever packs is much for whoever unpacks.
+@safe final class DecodedStream {
+    private let archive: OpaquePointer
+    private let file: OwnedDescriptor
+    private let limits: RootfsLimits
+    private let packedBytes: Int
+    private var buffer: UnsafeMutableRawBufferPointer
+    private var hash = SHA256()
+    private var isAtEnd = false
+    private(set) var bytes = 0
+    /// What went wrong while somebody else was reading.
+    private(set) var failure: (any Error)?
+    private static let pieceBytes = 256 << 10
+    /// Up to here any ratio is taken.
+    private static let ratioFree = 64 << 20
+
+    init(path: String, limits: RootfsLimits) throws {
+        file = try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
+        packedBytes = try file.size()
+        self.limits = limits
+        guard let archive = unsafe archive_read_new() else { throw FileError("archive_read_new", path, errno: ENOMEM) }
+        unsafe self.archive = archive
+        unsafe buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceBytes, alignment: 16)
+        // Anything but OK would be an external program that unpacks.
+        let filters = unsafe [
+            archive_read_support_filter_gzip(archive), archive_read_support_filter_zstd(archive),
+            archive_read_support_filter_xz(archive), archive_read_support_filter_bzip2(archive),
+        ]
+        guard filters.allSatisfy({ $0 == ARCHIVE_OK }) else {
+            throw ArchiveError(.unreadable, "this server's libarchive cannot read compressed layers by itself")
+        }
+        unsafe archive_read_support_format_raw(archive)
+        unsafe archive_read_support_format_empty(archive)
+        var entry: OpaquePointer?
+        guard unsafe archive_read_open_fd(archive, file.number, Self.pieceBytes) == ARCHIVE_OK else { throw damaged }
+        switch unsafe archive_read_next_header(archive, &entry) {
+        case ARCHIVE_OK: break
+        case ARCHIVE_EOF: isAtEnd = true
+        default: throw damaged
+        }
+        guard unsafe archive_filter_count(archive) <= 2 else {
+            throw ArchiveError(.forbidden, "it is compressed more than once")
+        }
+    }
+
+    deinit {
+        unsafe archive_read_free(archive)
+        unsafe buffer.deallocate()
+    }
+
+    private var damaged: ArchiveError {
+        let reason = unsafe archive_error_string(archive).map { unsafe String(cString: $0) } ?? "no reason given"
+        return ArchiveError(.unreadable, "its compression is damaged (\(reason))")
+    }
+
+    /// The next bytes, valid until the next call; nil at the end.
+    fileprivate func next() throws -> UnsafeRawBufferPointer? {
+        guard !isAtEnd else { return nil }
+        let count = unsafe archive_read_data(archive, buffer.baseAddress, buffer.count)
+        guard count >= 0 else { throw damaged }
+        guard count > 0 else {
+            isAtEnd = true
+            return nil
+        }
+        bytes += count
+        let allowed = max(Self.ratioFree, packedBytes.multipliedReportingOverflow(by: limits.ratio).partialValue)
+        guard bytes <= allowed else {
+            throw ArchiveError(.tooLarge, "it unpacks to more than \(limits.ratio) times its size")
+        }
+        let piece = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        unsafe hash.update(bufferPointer: piece)
+        return unsafe piece
+    }
+
+    /// SHA-256 of all of it, what nobody has read included.
+    func finish() throws -> ContentHash {
+        while unsafe try next() != nil {}
+        return ContentHash(hash)
+    }
+
+    /// Has a reader of tar archives read from here. This has to live as long as the reader does.
+    func feed(_ reader: OpaquePointer) -> Int32 {
+        let client = unsafe Unmanaged.passUnretained(self).toOpaque()
+        return unsafe archive_read_open(
+            reader, client, nil,
+            { _, client, place in
+                guard let client = unsafe client else { return -1 }
+                let stream = unsafe Unmanaged<DecodedStream>.fromOpaque(client).takeUnretainedValue()
+                do {
+                    let piece = try unsafe stream.next()
+                    unsafe place?.pointee = piece?.baseAddress
+                    return unsafe piece?.count ?? 0
+                } catch {
+                    stream.failure = error
+                    return -1
+                }
+            }, nil)
+    }
+}
