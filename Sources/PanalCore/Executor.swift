@@ -246,6 +246,6 @@ package enum ContentLayout {
     package static func blob(_ hash: ContentHash) -> String { "blobs/\(hash.hex.prefix(2))/\(hash.hex)" }
     /// A program version's folder, read-only: folders 0555, files 0444 or 0555.
     package static func program(_ hash: ContentHash) -> String { "programs/\(hash.hex)" }
-    /// An image's folder; its `tree` is what a cell sees as its root.
+    /// An image's folder: `tree`, which a cell sees as its root, and `image.json` with what it is.
     package static func rootfs(_ hash: ContentHash) -> String { "rootfs/\(hash.hex)" }
 }

@@ -29,8 +29,3 @@ package protocol RootfsLibrary: Sendable {
     /// Forgets an image; harmless where it is not there.
     func remove(_ image: ContentHash) async throws
 }
-
-extension ContentLayout {
-    /// An image's folder: `tree/`, and `image.json` with what it is.
-    package static func rootfs(_ hash: ContentHash) -> String { "rootfs/\(hash.hex)" }
-}
