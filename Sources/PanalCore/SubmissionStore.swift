@@ -95,6 +95,8 @@ package protocol SubmissionStore: Sendable {
     func deleteMarks(before moment: Timestamp) async throws -> Int
 
     func batch(_ id: BatchID) async throws -> JobBatch?
+    /// The batch that the job came with; nil where it came alone.
+    func batch(of job: JobID) async throws -> JobBatch?
     /// In the order in which they were submitted, without their files.
     func jobs(of batch: BatchID) async throws -> [Job]
 

@@ -76,7 +76,9 @@ extension Panal {
                 if let callback = request.callback { try await checkCallback(principal, callback) }
             } catch let error as ServiceError where error.code == .invalid {
                 mistakes += error.mistakes.map {
-                    Mistake(pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail)
+                    Mistake(
+                        pointer: "/submissions/\(place)\($0.pointer)", detail: $0.detail, spanish: $0.spanish,
+                        code: $0.code)
                 }
                 guard mistakes.count < 100 else { break }
                 continue
@@ -114,6 +116,12 @@ extension Panal {
             throw ServiceError(.notFound, "there is no such batch")
         }
         return BatchReport(batch: batch, jobs: try await store.jobs(of: id).map(withExpiry))
+    }
+
+    /// The batch that a job of one's own came with; nil where it came alone.
+    package func batch(_ principal: Principal, of job: JobID) async throws -> JobBatch? {
+        _ = try await owned(job, principal)
+        return try await store.batch(of: job)
     }
 
     /// Asks for the end of all jobs of a batch, as `cancel` does for one. Those that came last are asked first, so that none starts

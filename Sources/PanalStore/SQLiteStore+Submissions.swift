@@ -136,10 +136,18 @@ extension SQLiteStore {
     }
 
     package func batch(_ id: BatchID) async throws -> JobBatch? {
+        try await batch("id = ?", id.text)
+    }
+
+    package func batch(of job: JobID) async throws -> JobBatch? {
+        try await batch("id = (SELECT batch FROM batch_jobs WHERE job = ?)", job.text)
+    }
+
+    private func batch(_ condition: String, _ argument: String) async throws -> JobBatch? {
         try await pool.read { database in
             let statement = try database.cachedStatement(
-                sql: "SELECT id, owner, program_name, submitted, size, is_gang FROM batches WHERE id = ?")
-            return try Row.fetchOne(statement, arguments: [id.text]).map {
+                sql: "SELECT id, owner, program_name, submitted, size, is_gang FROM batches WHERE \(condition)")
+            return try Row.fetchOne(statement, arguments: [argument]).map {
                 JobBatch(
                     id: try $0.identifier(0), owner: try $0.identifier(1), programName: try $0.text(2),
                     submitted: try $0.moment(3), size: try $0.integer(4), isGang: try $0.integer(5) != 0)

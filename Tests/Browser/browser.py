@@ -245,7 +245,81 @@ def form(browser):
     plain.end("a browser without scripts fills the form in")
 
 
-# 3. Snippets
+# 3. Favourites, and many runs out of one form
+
+def favourites(browser):
+    publish(programs.SNIPPET, programs.SNIPPET_SCRIPT)
+    for scripts in [True, False]:
+        watched = Watched(browser, "es-CO", java_script_enabled=scripts)
+        page = watched.enter().page
+        star = page.get_by_role("button", name="Favorito: snippet")
+        expect(star).to_have_attribute("aria-pressed", "false")
+        # As with the keyboard.
+        star.focus()
+        page.keyboard.press("Enter")
+        expect(star).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("ul.tiles").first.get_by_role("heading")).to_have_text(["snippet"])
+        page.goto("/programs/snippet")
+        star.click()
+        expect(star).to_have_attribute("aria-pressed", "false")
+        page.goto("/programs")
+        expect(page.locator("ul.tiles")).to_have_count(1)
+        watched.end(f"favourites ({'with' if scripts else 'without'} scripts)")
+
+
+def sweeps(browser):
+    publish(programs.SWEEP, programs.SWEEP_SCRIPT)
+    watched = Watched(browser)
+    page = watched.enter().page
+    open_form(page, "/programs/sweep")
+    page.set_input_files("#field-file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"in the file"})
+    page.locator("details.sweep summary").click()
+    page.select_option("#sweep-input", "size")
+    expect(page.locator("#field-size")).to_be_disabled()
+    check(page.locator("#field-big").is_hidden(), "a field that is asked for by the value of another follows the first of many")
+    page.fill("#sweep-values", "2\nx\n3")
+    page.click("main form button.primary")
+    expect(page.locator("#sweep-mistake")).to_contain_text("x")
+    page.wait_for_selector("form[data-ready]")
+    expect(page.locator("details.sweep")).to_have_attribute("open", "")
+    page.fill("#sweep-values", "")
+    page.fill("[name=_sweep_from]", "1")
+    page.fill("[name=_sweep_to]", "3")
+    page.click("main form button.primary")
+    page.wait_for_url("**/batches/*")
+    batch = page.url
+    expect(page.locator("tbody tr")).to_have_count(3)
+    # At its end the page is loaded once more, as a whole.
+    expect(page.locator("#live[data-live]")).to_have_count(0)
+    expect(page.locator("[role=status]")).to_contain_text("3 of 3")
+    check(violations(page) == [], "axe finds nothing on a batch's page", violations(page))
+    # The first cell of a line leads to its job.
+    page.locator("tbody tr").nth(2).get_by_role("link").first.click()
+    page.wait_for_url("**/jobs/*")
+    expect(page.locator("pre[data-tail=stdout]")).to_have_text("3 in the file")
+    page.get_by_role("link", name="One of 3 runs").click()
+    page.wait_for_url(batch)
+    with page.expect_download() as table:
+        page.get_by_role("link", name="As a table (CSV)").click()
+    lines = pathlib.Path(table.value.path()).read_text().splitlines()
+    check([line.split(",")[1] for line in lines] == ["size", "1", "2", "3"], "a batch comes as a table", lines)
+    watched.end("a sweep")
+
+    plain = Watched(browser, "es-CO", java_script_enabled=False)
+    page = plain.enter().page
+    page.goto("/programs/sweep")
+    page.set_input_files("#field-file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"})
+    page.fill("#field-size", "1")
+    page.locator("details.sweep summary").click()
+    page.select_option("#sweep-input", "size")
+    page.fill("#sweep-values", "4\n5")
+    page.click("main form button.primary")
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    plain.end("a sweep without scripts")
+
+
+# 4. Snippets
 
 def snippets(browser, key):
     publish(programs.SNIPPET, programs.SNIPPET_SCRIPT)
@@ -271,7 +345,7 @@ def snippets(browser, key):
     watched.end("snippets")
 
 
-# 4. Results and jobs
+# 5. Results and jobs
 
 def results(browser):
     publish(programs.RESULTS, programs.RESULTS_SCRIPT)
@@ -304,6 +378,10 @@ def results(browser):
     check(stranger.page.get_by_text("said twice").count() == 0, "a link shows the files and no more")
     check(violations(stranger.page) == [], "axe finds nothing on a shared page", violations(stranger.page))
     stranger.end("a shared result")
+    page.goto(f"/jobs/{urllib.parse.urlsplit(page.url).path.split('/')[2]}")
+    page.get_by_role("button", name="End the link").click()
+    expect(page.get_by_role("button", name="End the link")).to_have_count(0)
+    check(requests.get(link).status_code == 404, "a link that was ended shows nothing")
     watched.end("results")
 
 
@@ -354,7 +432,7 @@ def violations(page):
     return [f"{one['id']}: {[node['html'] for node in one['nodes']][:3]}" for one in Axe().run(page).response["violations"]]
 
 
-# 5. Every page
+# 6. Every page
 
 def every_page(browser):
     jobs = api.get(f"{server}/api/v1/jobs").json()["jobs"]
@@ -395,6 +473,8 @@ with sync_playwright() as playwright:
     key = sign_in()
     rules(chromium)
     form(chromium)
+    favourites(chromium)
+    sweeps(chromium)
     snippets(chromium, key)
     results(chromium)
     live(chromium)

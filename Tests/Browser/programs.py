@@ -77,6 +77,19 @@ while True:
     time.sleep(60)
 """
 
+# Runs over several values of a field, beside a file.
+SWEEP = {
+    "name": "sweep",
+    "inputs": [
+        {"name": "size", "type": "integer", "minimum": 1, "maximum": 9},
+        {"name": "file", "type": "file"},
+        {"name": "big", "type": "text", "showIf": {"size": 9}, "optional": True},
+    ],
+}
+SWEEP_SCRIPT = """#!/bin/sh
+echo "$1 $(cat "$2")"
+"""
+
 # What snippets are tried with: texts that shells and languages read in their own way, and files.
 SNIPPET = {
     "name": "snippet",

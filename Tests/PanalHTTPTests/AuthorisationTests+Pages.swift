@@ -1,4 +1,5 @@
 import PanalCore
+import PanalManifest
 import PanalService
 
 /// Pages of administration and of webhooks.
@@ -41,6 +42,16 @@ extension AuthorisationTests {
         Row(
             route: "POST /programs/{name}/favourite", uri: { _ in "/programs/secreto/favourite" },
             body: .form(["favourite": "true", "return": "/programs"]), statuses: [303, 404, 303, 303]),
+        Row(route: "GET /batches/{id}", uri: { "/batches/\(try await batch($0))" }, statuses: [303, 404, 200, 200]),
+        Row(
+            route: "GET /batches/{id}/live", uri: { "/batches/\(try await batch($0))/live" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "GET /batches/{id}/table", uri: { "/batches/\(try await batch($0))/table" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "POST /batches/{id}/cancel", uri: { "/batches/\(try await batch($0))/cancel" }, body: .form([:]),
+            statuses: [303, 404, 303, 303]),
         Row(route: "GET /api/v1/favourites", uri: { _ in "/api/v1/favourites" }, statuses: [401, 200, 200, 200]),
         Row(
             route: "PUT /api/v1/programs/{name}/favourite", uri: { _ in "/api/v1/programs/secreto/favourite" },
@@ -109,6 +120,13 @@ extension AuthorisationTests {
         let job = try await withFile(site)
         guard let owner = site.owner.principal else { return "" }
         return try await site.panal.share(owner, job, days: 1).secret
+    }
+
+    /// A batch of the owner's.
+    private static func batch(_ site: Site) async throws -> BatchID {
+        guard let owner = site.owner.principal else { return .make(at: Timestamp(microseconds: 0)) }
+        let requests = [JobRequest(program: "secreto", submission: Submission())]
+        return try await site.panal.submit(owner, together: requests, once: nil).report.batch.id
     }
 
     /// A job of the owner's with a link to its results.

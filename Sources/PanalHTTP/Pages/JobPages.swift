@@ -156,7 +156,7 @@ struct JobPages: Sendable {
         return [
             "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
             "programHref": "\(ProgramPages.path(job.programName))?version=\(job.version)", "version": job.version,
-            "profile": job.profile, "unfinished": !job.state.isFinal, "stateText": wording.state(job.state),
+            "batch": try await batch(of: job, principal, t), "profile": job.profile, "unfinished": !job.state.isFinal, "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": isSuccess == true ? "good" : "bad",
             "message": PageFrame.optional(Self.message(of: job, meaning, t)),

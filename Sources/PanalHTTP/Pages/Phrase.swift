@@ -49,6 +49,9 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case machine, freeCore, coresTaken, waitingJobs, queuePlace, queueReason, queueStart, queueDecisions
     case auditLog, auditAction, auditTarget, auditFrom, search, tags, noSuchProgram
     case favourites, otherPrograms, favouriteNamed, endLink
+    // Many runs at once.
+    case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
+    case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
     // What becomes of outputs.
     case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest
     case keepOutputs, letGo, removeOutputs, removeOutputsHint, outputDays, outputDaysHint

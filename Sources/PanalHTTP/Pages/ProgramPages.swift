@@ -136,23 +136,36 @@ struct ProgramPages: Sendable {
         let form = try await FormReader(panal: panal).read(request, as: principal) {
             try PageFrame.checkToken(of: $0, context)
         }
-        let order = try JobOrder(form: form.without(EarlierJob.formKeys))
+        let order = try JobOrder(form: form.without(EarlierJob.formKeys.union(SweepForm.keys)))
+        let sweep = try SweepForm(form)
         let earlier = try await EarlierJob(form, of: name, panal, principal)
         let submission = earlier?.completing(order.submission) ?? order.submission
         let entry = try await panal.program(principal, name: name, version: order.version)
+        var swept: [Submission] = []
         do {
+            if sweep.isWanted {
+                swept = try sweep.submissions(over: submission, of: entry.manifest).map(entry.manifest.meant)
+                let requests = swept.map {
+                    JobRequest(
+                        program: name, version: entry.version.number, profile: order.profile, submission: $0,
+                        callback: order.callback)
+                }
+                let batch = try await panal.submit(principal, together: requests, once: nil).report.batch
+                return .seeOther(BatchPages.path(batch.id))
+            }
             let job = try await panal.submit(
                 principal, program: name, version: entry.version.number, profile: order.profile,
                 submission: entry.manifest.meant(by: submission), callback: order.callback)
             return .seeOther("/jobs/\(job.id)")
         } catch let error as ServiceError where error.code != .internal && error.code != .notFound {
-            return try await page(entry, request, context, order: order, earlier: earlier, error: error)
+            return try await page(
+                entry, request, context, order: order, earlier: earlier, sweep: sweep, error: sweep.told(error, swept))
         }
     }
 
     private func page(
         _ entry: ProgramEntry, _ request: Request, _ context: WebContext, order: JobOrder? = nil,
-        earlier: EarlierJob? = nil, error: ServiceError? = nil
+        earlier: EarlierJob? = nil, sweep: SweepForm = SweepForm(), error: ServiceError? = nil
     ) async throws -> Response {
         let wording = Wording(context)
         let t = wording.t
@@ -193,13 +206,15 @@ struct ProgramPages: Sendable {
             "otherVisibility": entry.program.isPublic ? "false" : "true",
             "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
             "snippets": Snippet(entry, home: home.text(of: request)).all,
+            "sweep": sweep.shown(entry.manifest, mistake: mistakes[SweepForm.id], t),
             "schemaHref": "\(Documents.base)/programs/\(name)/schema?version=\(entry.version.number)",
         ]
         let isFavourite = try await panal.favourites(try context.principal).contains(entry.program.id)
         values.merge(Self.star(entry, isFavourite: isFavourite, back: Self.path(name), t)) { own, _ in own }
         if let error {
-            let labels = Dictionary(
+            var labels = Dictionary(
                 entry.manifest.inputs.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+            labels[SweepForm.id] = t(.sweep)
             let told = PageFrame.mistakes(
                 error, notice: t(.fieldsWrong), labels: labels, isGenerated: true, in: t.language)
             values.merge(told) { _, new in new }

@@ -126,6 +126,15 @@ let spanishPhrases: [Phrase: String] = [
     .noSuchProgram: "No se encuentra ningún programa.",
     .favourites: "Favoritos", .otherPrograms: "Los demás", .favouriteNamed: "Favorito: %1",
     .endLink: "Anular el enlace",
+
+    .sweep: "Varias ejecuciones a la vez",
+    .sweepHint: "Un campo cambia de una ejecución a otra; lo que tenga arriba no cuenta.",
+    .sweepMost: "Como mucho %1 ejecuciones.", .sweepField: "Campo que cambia",
+    .sweepNone: "ninguno: una sola ejecución", .sweepValues: "Sus valores, uno en cada línea",
+    .sweepRange: "O un intervalo, con ambos extremos", .sweepFrom: "desde", .sweepTo: "hasta", .sweepStep: "paso",
+    .batch: "Lote", .batchSummary: "Han terminado %1 de %2 ejecuciones, %3 de ellas bien; %4 están en curso.",
+    .cancelAll: "Cancelar todas", .startTogether: "empiezan todas juntas", .previousPage: "Página anterior",
+    .nextPage: "Página siguiente", .partOfBatch: "Una de %1 ejecuciones",
     .allInOne: "Todo en un archivo", .runAgain: "Ejecutar otra vez", .sameFile: "El mismo otra vez: %1",
     .fromEarlier:
         "Rellenado como en un trabajo anterior. Los secretos y los textos largos hay que escribirlos de nuevo.",

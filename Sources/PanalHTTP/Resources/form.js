@@ -8,12 +8,21 @@
   let isTried;
 
   // What stands in the form, by id, as the server will understand it.
+  // The field that changes from run to run, where many are wanted, and the first of its values.
+  const swept = () => form.querySelector("[name=_sweep]")?.value ?? "";
+  const firstSwept = () => {
+    const lines = form.querySelector("[name=_sweep_values]").value.split("\n").filter((line) => line.trim() !== "");
+    const from = form.querySelector("[name=_sweep_from]").value;
+    return lines.slice(0, 1).concat(lines.length === 0 && from !== "" ? [from] : []);
+  };
+
   const controls = (id) => Array.from(form.querySelectorAll(`[name="${id}"]`));
   const valuesOf = (id) => {
     const field = rules.fields[id];
     const all = controls(id);
     const first = all[0];
     if (!first) return [];
+    if (id === swept()) return firstSwept();
     if (first.type === "file") {
       const kept = boxOf(id).querySelector("input[name=_keep]");
       return first.files.length === 0 && kept?.checked ? JSON.parse(kept.dataset.files) : Array.from(first.files);
@@ -35,9 +44,10 @@
   const show = (away) => {
     for (const id of rules.inputs) {
       const box = boxOf(id);
-      if (!box || box.hidden === away.has(id)) continue;
+      if (!box) continue;
       box.hidden = away.has(id);
-      for (const control of controls(id)) control.disabled = box.hidden;
+      box.classList.toggle("swept", id === swept());
+      for (const control of controls(id)) control.disabled = box.hidden || id === swept();
     }
     for (const section of form.querySelectorAll("[data-section]")) {
       section.hidden = !Array.from(section.querySelectorAll("[data-field]")).some((box) => !box.hidden);
@@ -80,6 +90,8 @@
     const { mistakes, hidden, unclear } = PanalRules.judge(rules, values());
     show(new Set([...hidden, ...unclear]));
     for (const id of hidden) delete mistakes[id];
+    // Its values are many, and the server's to judge.
+    delete mistakes[swept()];
     for (const id of rules.inputs) if (isTried || touched.has(id)) tell(id, mistakes[id] ?? []);
     return rules.inputs.filter((id) => mistakes[id]);
   };
@@ -243,6 +255,7 @@
 
   const onChange = (event) => {
     const id = event.target.name === "_keep" ? event.target.value : event.target.name;
+    if (id.startsWith("_sweep")) look();
     if (!(id in rules.fields)) return;
     if (event.type === "change") {
       touched.add(id);

@@ -8,7 +8,7 @@
     try {
       const headers = etag ? { "If-None-Match": etag } : {};
       const answer = await fetch(live.dataset.live, { headers, credentials: "same-origin", cache: "no-store" });
-      if (answer.redirected || answer.status === 403) {
+      if (answer.redirected || answer.status === 403 || answer.headers.get("X-Panal-Final") === "true") {
         location.reload();
         return;
       }

@@ -73,6 +73,7 @@ package struct Web: Sendable {
             + RulePages(panal: panal).routes
             + UsagePage(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame, live: live).routes
+            + BatchPages(panal: panal, frame: frame).routes
             + SharePages(panal: panal, frame: frame, home: home).routes
             + AccountPages(panal: panal, frame: frame, cookies: cookies).routes
             + UserPages(panal: panal, frame: frame).routes
