@@ -199,6 +199,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     /// What it costs; nil for jobs of before that was written down.
     package var charge: JobCharge?
     package var keeping = OutputKeeping()
+    /// What the program's author says about its exit code; nil where that is nothing. Not stored.
+    package var meaning: JobMeaning?
     /// Until when its outputs are kept at least; nil for good. Not stored.
     package var outputsExpire: Timestamp?
 
@@ -231,6 +233,22 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
         self.output = output
         self.error = error
         self.files = files
+    }
+}
+
+extension Job {
+    /// Whether the run did what it is for, as its author counts it; nil before its end.
+    package var isSuccess: Bool? { meaning?.isSuccess ?? outcome?.isSuccess }
+}
+
+/// What an exit code means to the program's author.
+package struct JobMeaning: Hashable, Sendable, Codable {
+    package var message: String
+    package var isSuccess: Bool
+
+    package init(message: String, isSuccess: Bool) {
+        self.message = message
+        self.isSuccess = isSuccess
     }
 }
 

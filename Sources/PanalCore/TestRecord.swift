@@ -19,4 +19,6 @@ package struct TestRecord: Hashable, Sendable {
 package protocol TestRecordStore: Sendable {
     /// Nil where its tests never ran to their end.
     func testRecord(of content: ContentHash) async throws -> TestRecord?
+    /// Replaces what was known. Where the tests do not pass any more, the owners of the versions with this content are told.
+    func note(_ record: TestRecord, of content: ContentHash) async throws
 }

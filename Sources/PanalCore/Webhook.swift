@@ -8,13 +8,15 @@ package enum WebhookEvent: String, Hashable, Sendable, CaseIterable, Codable {
     case expiring = "job.expiring"
     /// Nine tenths of what its owner may store are stored.
     case filling = "storage.filling"
+    /// The tests of a published program do not pass any more.
+    case failing = "program.failing"
     /// Sent on request, to try an address.
     case test = "webhook.test"
 
     /// What is told where nobody chose.
     package static let standard: Set<WebhookEvent> = [.finished, .failed, .cancelled]
     /// The same for a webhook of all of one's jobs.
-    package static let standardOfAccount = standard.union([.expiring, .filling])
+    package static let standardOfAccount = standard.union([.expiring, .filling, .failing])
 
     /// The event of a job that comes into `state`; nil where nobody is told.
     package init?(of state: JobState) {

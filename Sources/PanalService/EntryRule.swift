@@ -25,17 +25,22 @@ struct EntryRule: Hashable, Sendable {
 
     private let start: Start
     private let slug: String
+    /// What the manifest's command begins with where that is none of the program's files.
+    let hostCommand: String?
 
     /// `command` is the manifest's, nil when it has none.
     init(command: [String]?, slug: String) {
         self.slug = slug
         guard let first = command?.first, !first.contains("{@program}") else {
             start = .program
+            hostCommand = nil
             return
         }
         if let path = Self.programPath(in: first) {
             start = .file(path)
+            hostCommand = nil
         } else {
+            hostCommand = first
             let rest = (command ?? []).dropFirst()
             start = .interpreter(
                 naming: rest.compactMap(Self.programPath), usesProgram: rest.contains { $0.contains("{@program}") })

@@ -71,7 +71,7 @@ struct JobEnding: Hashable, Sendable {
         var remarks: [String] = []
         if case .exited(let code) = attempt.outcome, let manifest {
             if let meaning = manifest.exitCodes[code] { remarks.append(meaning.message) }
-            for output in code == 0 ? manifest.missingOutputs(among: attempt.files.map(\.path)) : [] {
+            for output in manifest.isSuccess(code) ? manifest.missingOutputs(among: attempt.files.map(\.path)) : [] {
                 remarks.append("the program left no ‘\(output.name)’ (\(output.pattern)) in its work folder")
             }
         }

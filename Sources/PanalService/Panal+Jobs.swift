@@ -65,7 +65,7 @@ extension Panal {
             // After the registration: an end before it is seen here, an end after it is signalled.
             while true {
                 let job = try await owned(id, principal)
-                if job.state.isFinal { return job }
+                if job.state.isFinal { return try await withMeaning(job) }
                 guard await waiter.next() else { return try await self.job(principal, id) }
             }
         }
@@ -87,7 +87,7 @@ extension Panal {
             job.message = job.standstill?.sentence ?? job.message
         case .finished, .failed, .cancelled: break
         }
-        return withExpiry(job)
+        return try await withMeaning(withExpiry(job))
     }
 
     /// Jobs, the newest first, `limit` (1 to 1000) of them from before `before` on. `everyone` is for administrators, others get
@@ -101,7 +101,7 @@ extension Panal {
         let query = JobQuery(
             owner: everyone ? nil : principal.user, program: program, state: state, before: before,
             limit: min(max(limit, 1), 1_000))
-        return try await store.jobs(query).map(withExpiry)
+        return try await withMeanings(try await store.jobs(query))
     }
 
     /// The states that a job went through, the oldest first.

@@ -40,7 +40,17 @@ extension Panal {
             }
             let size = staged.files.reduce(0) { $0 + $1.bytes }
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
+            let probe = UploadProbe(files: staged.files, cell: cellFiles, manifest: parsed)
+            // A Boutiques descriptor's word means something in a container that nobody has here; its first run says the same.
+            if text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
+                let refusal = probe.refusal(ofCommand: word)
+            {
+                throw ServiceError(.invalid, mistake: "/command/0", refusal)
+            }
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
+            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
+                try await look(at: file, of: content, probe)
+            }
             let tests = try await passingTests(
                 of: TestedProgram(
                     manifest: parsed, content: content, entry: entry.path, owner: principal.user))
@@ -121,6 +131,13 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8")
         }
         return (parsed, document, text)
+    }
+
+    /// Throws `unsupported` for a file that no cell could start.
+    private func look(at file: ProgramFile, of program: ContentHash, _ probe: UploadProbe) async throws {
+        guard let bytes = try await blobs.file(file.path, of: program) else { throw BlobError.missing(program) }
+        let refusal = try await probe.refusal(of: file) { try await bytes.narrowed(to: $0).all() }
+        if let refusal { throw ServiceError(.unsupported, refusal) }
     }
 
     private func stage(_ upload: ProgramUpload) async throws -> any StagedProgram {

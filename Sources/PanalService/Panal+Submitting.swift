@@ -115,7 +115,7 @@ extension Panal {
         guard let batch = try await store.batch(id), batch.owner == principal.user || principal.isAdministrator else {
             throw ServiceError(.notFound, "there is no such batch")
         }
-        return BatchReport(batch: batch, jobs: try await store.jobs(of: id).map(withExpiry))
+        return BatchReport(batch: batch, jobs: try await withMeanings(try await store.jobs(of: id)))
     }
 
     /// The batch that a job of one's own came with; nil where it came alone.

@@ -16,6 +16,9 @@ struct TestedProgram: Sendable {
 
 /// Tests of manifests, as runs in cells like any other but without a job.
 extension Panal {
+    /// Where another Panal on this host has a run's cores for itself.
+    private static let coreStep = "core.lock"
+
     /// Bytes of result files that one test may leave.
     private static let mostTestBytes = 64 << 20
 
@@ -88,7 +91,9 @@ extension Panal {
     }
 
     /// What is not as the tests say, in their order. Throws where they could not be run to their end.
-    func run(_ tests: [ManifestTest], of program: TestedProgram, _ profiles: [Profile]) async throws -> [Mistake] {
+    func run(
+        _ tests: [ManifestTest], of program: TestedProgram, _ profiles: [Profile], _ priority: PriorityClass = .normal
+    ) async throws -> [Mistake] {
         let deadline = ContinuousClock.now + configuration.testTime
         var failures: [Mistake] = []
         var files: [ManifestTest.Value: SubmittedFile] = [:]
@@ -96,7 +101,7 @@ extension Panal {
             let missing = try await store(filesOf: test, number: number, of: program, in: &files)
             failures += missing
             guard missing.isEmpty else { continue }
-            failures += try await run(test, number: number, of: program, profile, files, until: deadline)
+            failures += try await run(test, number: number, of: program, profile, files, priority, until: deadline)
             guard ContinuousClock.now < deadline else { break }
         }
         return failures
@@ -104,7 +109,7 @@ extension Panal {
 
     private func run(
         _ test: ManifestTest, number: Int, of program: TestedProgram, _ profile: Profile,
-        _ files: [ManifestTest.Value: SubmittedFile], until deadline: ContinuousClock.Instant
+        _ files: [ManifestTest.Value: SubmittedFile], _ priority: PriorityClass, until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
         let invocation: Invocation
         do {
@@ -129,11 +134,13 @@ extension Panal {
                 arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
                 standardInput: invocation.standardInput)
             let sink = TestSink(for: test)
-            let demand = demand(limits, owner: program.owner, priority: .normal)
+            let demand = demand(limits, owner: program.owner, priority: priority)
             switch await (try takingRunner()).pass(attempt, demand, sink: sink, until: deadline) {
             case .ended(let result):
                 if case .systemError(let error) = result.outcome {
                     logger.warning("a test could not be run", metadata: ["error": .string(error.sentence)])
+                    // It has waited for as long as runs wait for them: whoever publishes hears of it now, and not after three times that.
+                    guard error.step != Self.coreStep else { throw Self.coresInUse(test) }
                     continue
                 }
                 return test.mistakes(
@@ -150,6 +157,13 @@ extension Panal {
             }
         }
         throw ServiceError(.internal, "test ‘\(test.name)’ could not be run, which is this server's fault")
+    }
+
+    private static func coresInUse(_ test: ManifestTest) -> ServiceError {
+        ServiceError(
+            .overloaded,
+            "another Panal on this host has the cores that test ‘\(test.name)’ was to run on: send it again later",
+            retryAfter: .seconds(60))
     }
 
     /// Stores the files that a test submits; answers those that are not there.

@@ -21,6 +21,8 @@ package final class Panal: Sendable {
     let signals = JobSignals()
     let accessSignals = AccessSignals()
     let manifests = ManifestCache()
+    let exitCodes = ExitCodeCache()
+    let cellFiles: CellFiles
     let retries = RetryTurns()
     let busyUploads = BusyUploads()
     /// Whose publications are being tested.
@@ -53,9 +55,10 @@ package final class Panal: Sendable {
     package init(
         store: any Store, blobs: any BlobStore, executor: any Executor, profiles: [Profile], clock: any WallClock,
         configuration: ServiceConfiguration = ServiceConfiguration(),
-        webhooks: (any WebhookStore, WebhookOutlet)? = nil,
+        webhooks: (any WebhookStore, WebhookOutlet)? = nil, cellFiles: CellFiles = CellFiles(),
         logger: Logger
     ) {
+        self.cellFiles = cellFiles
         self.store = store
         self.blobs = blobs
         self.executor = executor
@@ -123,6 +126,9 @@ package final class Panal: Sendable {
                 await self.tidyHourly()
             }
             group.addTask { await self.runWebhooks() }
+            group.addTask {
+                repeat { await self.retest() } while (try? await Task.sleep(for: .seconds(3_600))) != nil
+            }
         }
     }
 

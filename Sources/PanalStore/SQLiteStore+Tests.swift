@@ -6,6 +6,15 @@ extension SQLiteStore {
         try await pool.read { database in try Self.testRecord(of: content, database) }
     }
 
+    package func note(_ record: TestRecord, of content: ContentHash) async throws {
+        try await write { database in
+            let before = try Self.testRecord(of: content, database)
+            try Self.put(record, of: content, database)
+            guard !record.hasPassed, before?.hasPassed != false else { return }
+            try Self.announceFailing(content, at: record.at, database)
+        }
+    }
+
     static func put(_ record: TestRecord, of content: ContentHash, _ database: Database) throws {
         try database.execute(
             sql: "INSERT OR REPLACE INTO program_tests VALUES (?, ?, ?, ?)",

@@ -196,6 +196,17 @@ extension SQLiteStore: WebhookStore {
         try announce(.filling, to: user.text, at: moment, database)
     }
 
+    /// To the owners of the programs that have a version with this content.
+    static func announceFailing(_ content: ContentHash, at moment: Timestamp, _ database: Database) throws {
+        let owners = try String.fetchAll(
+            database,
+            sql: """
+                SELECT DISTINCT owner FROM programs JOIN program_versions ON program_versions.program = programs.id
+                WHERE content = ?
+                """, arguments: [content.hex])
+        for owner in owners { try announce(.failing, to: owner, at: moment, database) }
+    }
+
     /// What is about no job.
     private static func announce(
         _ event: WebhookEvent, to user: String, at moment: Timestamp, _ database: Database

@@ -48,10 +48,11 @@ final class CommandShell {
 
     /// With `isDetached` there is no terminal to ask at, whatever the tests were started from.
     func run(
-        _ arguments: [String], input: String = "", environment: [String: String] = [:], isDetached: Bool = false
+        _ arguments: [String], input: String = "", environment: [String: String] = [:], isDetached: Bool = false,
+        patience: Duration = .seconds(120)
     ) throws -> Ended {
         let command = try start(arguments, input: input, environment: environment, isDetached: isDetached)
-        let ended = command.end()
+        let ended = command.end(patience: patience)
         note()
         everything += ended.error
         if !["key", "user"].contains(arguments.first) { everything += ended.output }
@@ -145,9 +146,9 @@ final class RunningCommand {
 
     func interrupt() { kill(process.processIdentifier, SIGINT) }
 
-    /// Waits until it has ended, at most two minutes; then it is killed.
-    func end() -> CommandShell.Ended {
-        let limit = ContinuousClock.now + .seconds(120)
+    /// Waits until it has ended, at most `patience`; then it is killed.
+    func end(patience: Duration = .seconds(120)) -> CommandShell.Ended {
+        let limit = ContinuousClock.now + patience
         while process.isRunning {
             if ContinuousClock.now > limit { kill(process.processIdentifier, SIGKILL) }
             usleep(2_000)

@@ -84,9 +84,15 @@ final class RunningServer {
         return nil
     }
 
-    /// Makes sure that it is gone, and takes the data away.
+    /// Makes sure that it is gone with all that it has started, and takes the data away. Where a test has failed, what still runs in its
+    /// cells would hold cores against every test after it for ten minutes.
     func remove() {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        if process.isRunning { process.terminate() }
+        for _ in 0..<1_000 where process.isRunning { usleep(20_000) }
+        if process.isRunning {
+            if let launcher { kill(launcher.id, SIGKILL) }
+            kill(process.processIdentifier, SIGKILL)
+        }
         place.remove()
     }
 }

@@ -73,6 +73,26 @@ import Testing
         #expect(try await fixture.end(of: job.id).message == message)
     }
 
+    /// Codes of which the author says something, and one of which nothing is said: what counts as success.
+    @Test(
+        arguments: [
+            (0, nil, true), (3, JobMeaning(message: "none", isSuccess: false), false),
+            (4, JobMeaning(message: "done before", isSuccess: true), true), (5, nil, false),
+        ] as [(Int, JobMeaning?, Bool)])
+    func exitCodesMeanWhatTheAuthorSays(code: Int, meaning: JobMeaning?, isSuccess: Bool) async throws {
+        let fixture = try await ServiceFixture(executor: .ends(.exited(code: code)))
+        try await fixture.publish(
+            """
+            {"name": "filter", "inputs": [{"name": "tamaño de filtro", "type": "text"}],
+             "exitCodes": {"3": "none", "4": {"message": "done before", "success": true}}}
+            """)
+        let ended = try await fixture.end(of: try await fixture.submit().id)
+        let shown = try await fixture.panal.job(fixture.ana, ended.id)
+        let listed = try await fixture.panal.jobs(fixture.ana)
+        #expect(([ended, shown] + listed).map(\.meaning) == [meaning, meaning, meaning])
+        #expect(([ended, shown] + listed).map(\.isSuccess) == [isSuccess, isSuccess, isSuccess])
+    }
+
     @Test func secretsAreNotShown() async throws {
         let fixture = try await ServiceFixture()
         try await fixture.publish(#"{"name": "filter", "inputs": [{"name": "pass", "type": "secret"}]}"#)

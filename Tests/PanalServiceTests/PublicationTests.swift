@@ -85,6 +85,16 @@ import Testing
         #expect(try await Self.isThere(fixture) == false)
     }
 
+    /// It has waited for them already, so it is not tried again and again while somebody waits for the answer.
+    @Test func coresThatAnotherPanalHasAreToldOf() async throws {
+        let taken = SystemError(step: "core.lock", errno: 16, detail: "core 0 is in use by another Panal")
+        let fixture = try await ServiceFixture(executor: .ends(.systemError(taken)))
+        let error = await refused(.overloaded) { try await fixture.publish(Self.passing) }
+        #expect(error?.detail.contains("another Panal on this host") == true)
+        #expect(fixture.executor.attempts.count == 1)
+        #expect(try await Self.isThere(fixture) == false)
+    }
+
     @Test func aTestRunsWithItsOwnLimits() async throws {
         let fixture = try await ServiceFixture()
         try await fixture.publish(

@@ -73,7 +73,7 @@ final class ServiceFixture: Sendable {
     /// What a service finds that is started after `other` was killed in this moment.
     init(
         afterCrashOf other: ServiceFixture, cores: Int, queueLimit: Int, attempts: Int = 3,
-        executor: DirectedExecutor? = nil
+        executor: DirectedExecutor? = nil, memory: Int = 1 << 28
     ) async throws {
         path = other.path + "-copy"
         try FileManager.default.copyItem(atPath: other.path, toPath: path)
@@ -81,7 +81,8 @@ final class ServiceFixture: Sendable {
         configuration = ServiceConfiguration(
             queueLimit: queueLimit, attempts: attempts, passwordCost: Self.cheap, credits: other.configuration.credits)
         tariff = other.tariff
-        (store, stubborn, blobs, panal) = try Self.open(path, self.executor, clock, configuration, tariff, receiver)
+        (store, stubborn, blobs, panal) = try Self.open(
+            path, self.executor, clock, configuration, tariff, receiver, memory: memory)
         (admin, ana, berta) = (other.admin, other.ana, other.berta)
         #expect(try await panal.start() == nil)
     }
@@ -92,7 +93,7 @@ final class ServiceFixture: Sendable {
 
     private static func open(
         _ path: String, _ executor: DirectedExecutor, _ clock: ManualClock, _ configuration: ServiceConfiguration,
-        _ tariff: Tariff, _ receiver: FakeReceiver
+        _ tariff: Tariff, _ receiver: FakeReceiver, memory: Int = 1 << 28
     ) throws -> (SQLiteStore, StubbornStore, DirectoryBlobStore, Panal) {
         let blobs = try DirectoryBlobStore(path: path)
         let store = try SQLiteStore(path: path + "/panal.sqlite")
@@ -102,6 +103,7 @@ final class ServiceFixture: Sendable {
             profiles: [profile("small", cores: 1), profile("half", shared: 500), profile("xlarge", cores: 6)].map {
                 var profile = $0
                 profile.tariff = tariff
+                profile.limits.memory = memory
                 return profile
             },
             clock: clock, configuration: configuration,

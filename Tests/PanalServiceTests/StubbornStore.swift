@@ -112,6 +112,7 @@ final class StubbornStore: Store {
     func deleteSharedLink(_ id: SharedLinkID, of job: JobID) async throws -> Bool {
         try await store.deleteSharedLink(id, of: job)
     }
+    func note(_ record: TestRecord, of content: ContentHash) async throws { try await store.note(record, of: content) }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }

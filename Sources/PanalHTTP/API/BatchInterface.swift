@@ -22,9 +22,19 @@ struct BatchInterface: Sendable {
                     .body(
                         .object(
                             [
-                                "submissions": .list(
+                                "submissions?": .list(
                                     of: Schema(["type": "object"]), 1...Panal.largestBatch
                                 ).note("As the body of `submitJob`, without what stands here."),
+                                "sweep?": Schema.object(
+                                    [
+                                        "input": .text.note("The id of the input that changes."),
+                                        "values?": .list(of: Schema(["examples": [1]]), 1...Panal.largestBatch),
+                                        "from?": .number, "to?": .number, "step?": .number,
+                                    ], isClosed: true
+                                ).note(
+                                    "In place of `submissions`: one input over a list of values, or over a range with "
+                                        + "both its ends; `submission` has the others."),
+                                "submission?": Schema(["type": "object"]).note("With `sweep`: all other inputs."),
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
                                 "together?": .boolean.unset(false).note(
                                     "Whether all of them start in one step: each waits until there is room for all. A "
@@ -80,8 +90,21 @@ struct BatchInterface: Sendable {
     }
 
     private static func orders(_ members: [String: JSONValue], program: String) throws -> [JobRequest] {
-        try JSONBody.expect(["submissions", "profile", "version", "priority", "together"], in: members)
-        guard case .array(let submissions)? = members["submissions"] else { throw JSONBody.required("submissions") }
+        try JSONBody.expect(
+            ["submissions", "sweep", "submission", "profile", "version", "priority", "together"], in: members)
+        let submissions: [JSONValue]
+        if let sweep = members["sweep"], members["submissions"] == nil {
+            submissions = try Sweep.submissions(sweep, over: members["submission"])
+        } else {
+            guard case .array(let given)? = members["submissions"] else { throw JSONBody.required("submissions") }
+            for key in ["sweep", "submission"] where members[key] != nil {
+                throw ServiceError(
+                    .invalid, "a sweep is asked for beside submissions",
+                    mistakes: [Mistake(pointer: "/\(key)", detail: "stands in place of ‘submissions’, not beside them")]
+                )
+            }
+            submissions = given
+        }
         let profile = try JSONBody.text("profile", in: members)
         let version = try JSONBody.integer("version", in: members)
         let priority = try JobOrder.priority(try JSONBody.text("priority", in: members))
@@ -137,7 +160,25 @@ struct BatchInterface: Sendable {
 }
 
 extension Documents {
+    /// Ids of the fields in which the jobs differ.
+    private static func variedFields(of jobs: [Job]) -> Set<String> {
+        guard let first = jobs.first else { return [] }
+        var varied: Set<String> = []
+        for job in jobs.dropFirst() where job.fields != first.fields {
+            varied.formUnion(Set(job.fields).symmetricDifference(first.fields).map(\.id))
+        }
+        return varied
+    }
+
+    private static func values(_ ids: Set<String>, of job: Job) -> JSONValue {
+        .object(
+            Dictionary(
+                job.fields.filter { ids.contains($0.id) }.map { ($0.id, .string($0.value)) },
+                uniquingKeysWith: { first, _ in first }))
+    }
+
     static func batch(_ report: BatchReport) -> JSONValue {
+        let varied = variedFields(of: report.jobs)
         let states = Dictionary(grouping: report.jobs, by: \.state).mapValues { JSONValue.integer($0.count) }
         return .object([
             "id": .string(report.batch.id.text), "program": .string(report.batch.programName),
@@ -149,8 +190,10 @@ extension Documents {
                 report.jobs.enumerated().map { place, job in
                     object([
                         "index": .integer(place), "job": .string(job.id.text), "state": .string(job.state.rawValue),
-                        "outcome": job.outcome.map(outcome), "message": job.message.map(JSONValue.string),
+                        "outcome": job.outcome.map { outcome($0, job.meaning) },
+                        "message": job.message.map(JSONValue.string),
                         "url": .string("\(base)/jobs/\(job.id)"),
+                        "values": varied.isEmpty ? nil : values(varied, of: job),
                     ])
                 }),
         ])
@@ -171,6 +214,8 @@ extension Schema {
                 of: .object([
                     "index": count.note("The submission's place, from 0."), "job": identifier, "state": jobState,
                     "outcome?": outcome, "message?": text, "url": reference,
+                    "values?": Schema(["type": "object", "additionalProperties": ["type": "string"]]).note(
+                        "The inputs in which the jobs differ, as text for people."),
                 ])
             ).note("In the order of the submissions."),
         ]))

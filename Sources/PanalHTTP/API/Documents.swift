@@ -46,7 +46,7 @@ enum Documents {
             "ahead": job.ahead.map(JSONValue.integer),
             "standsStillFor": job.standstill.map { .string($0.rawValue) },
             "submitted": time(job.submitted), "started": job.started.map(time), "ended": job.ended.map(time),
-            "message": job.message.map(JSONValue.string), "outcome": job.outcome.map(outcome),
+            "message": job.message.map(JSONValue.string), "outcome": job.outcome.map { outcome($0, job.meaning) },
             "usage": job.usage.map(usage), "cores": job.cores.map { .array($0.map(JSONValue.integer)) },
             "fields": .array(
                 job.fields.map {
@@ -78,10 +78,11 @@ enum Documents {
         .object(["bytes": .integer(state.bytes), "truncated": .boolean(state.truncated), "url": .string(path)])
     }
 
-    static func outcome(_ outcome: Outcome) -> JSONValue {
+    static func outcome(_ outcome: Outcome, _ meaning: JobMeaning? = nil) -> JSONValue {
         var fields: [String: JSONValue?] = [
             "type": .string(outcome.word), "sentence": .string(outcome.sentence),
-            "success": .boolean(outcome.isSuccess),
+            "success": .boolean(meaning?.isSuccess ?? outcome.isSuccess),
+            "message": meaning.map { .string($0.message) },
         ]
         switch outcome {
         case .exited(let code): fields["code"] = .integer(code)

@@ -204,7 +204,8 @@ let englishPhrases: [Phrase: String] = [
     .deliveryFailed: "given up",
     .eventStarted: "started", .eventFinished: "finished", .eventFailed: "failed", .eventCancelled: "cancelled",
     .eventExpiring: "outputs go soon", .eventFilling: "storage nearly full",
-    .eventTest: "test",
+    .testsFail: "This version does not pass its own tests any more (%1): what it does may be wrong.",
+    .eventFailing: "a program fails its tests", .eventTest: "test",
 
     .notFoundTitle: "Not found", .notFoundText: "There is nothing here, or nothing that you may see.",
     .forbiddenTitle: "Not allowed", .forbiddenText: "This is for administrators.",

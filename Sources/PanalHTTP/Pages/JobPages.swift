@@ -63,11 +63,11 @@ struct JobPages: Sendable {
         [
             "href": "/jobs/\(job.id)", "program": job.programName, "version": job.version,
             "stateText": wording.state(job.state),
-            "stateClass": Wording.tone(job.state, isSuccess: job.outcome?.isSuccess),
+            "stateClass": Wording.tone(job.state, isSuccess: job.isSuccess),
             "submitted": job.submitted.rfc3339, "submittedText": Wording.moment(job.submitted),
             "profile": job.profile,
             "duration": job.usage.map { wording.span(.microseconds($0.wallMicroseconds)) } ?? "",
-            "outcome": job.outcome.map(wording.outcome) ?? job.message ?? "",
+            "outcome": job.meaning?.message ?? job.outcome.map(wording.outcome) ?? job.message ?? "",
         ]
     }
 

@@ -75,7 +75,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case webhooks, webhooksIntroduction, webhookAddress, webhookEvents, newWebhook, makeWebhook, webhookSecret
     case chooseAnEvent, callbackSecret, callbackIntroduction, makeCallbackSecret, sendTest, deliveries, noDeliveries
     case lookAgain, attempts, nextAttempt, deliveryWaiting, deliveryArrived, deliveryFailed
-    case eventStarted, eventFinished, eventFailed, eventCancelled, eventExpiring, eventFilling, eventTest
+    case testsFail
+    case eventStarted, eventFinished, eventFailed, eventCancelled, eventExpiring, eventFilling, eventFailing, eventTest
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
     case tooLargeTitle, expiredForm

@@ -198,6 +198,11 @@ struct ProgramPages: Sendable {
             "older": isOld
                 ? t(.olderVersion, String(entry.version.number), String(entry.program.latest)) : false as Any,
             "sections": sections, "rulesHref": Self.path(entry, "rules"), "profiles": profiles,
+            "failing": entry.version.tests?.hasPassed == false
+                ? t(.testsFail, Wording.moment(entry.version.tests?.at ?? entry.version.published)) : false as Any,
+            "failures": (entry.version.tests?.failures ?? []).map {
+                ["pointer": $0.pointer, "detail": $0.detail(in: t.language)] as Templates.Values
+            },
             "nothingFits": profiles.allSatisfy { !($0["refusal"] is Bool) },
             "profileMistake": PageFrame.optional(mistakes["_profile"] ?? mistakes["profile"]),
             "owner": entry.ownerName, "published": entry.version.published.rfc3339,

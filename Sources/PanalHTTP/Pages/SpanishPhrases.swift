@@ -222,7 +222,8 @@ let spanishPhrases: [Phrase: String] = [
     .deliveryFailed: "abandonado",
     .eventStarted: "empezado", .eventFinished: "terminado", .eventFailed: "fallido", .eventCancelled: "cancelado",
     .eventExpiring: "salidas por borrarse", .eventFilling: "almacenamiento casi lleno",
-    .eventTest: "prueba",
+    .testsFail: "Esta versión ya no pasa sus propias pruebas (%1): lo que hace puede estar mal.",
+    .eventFailing: "un programa no pasa sus pruebas", .eventTest: "prueba",
 
     .notFoundTitle: "No encontrado", .notFoundText: "Aquí no hay nada, o nada que puedas ver.",
     .forbiddenTitle: "No permitido", .forbiddenText: "Esto es para administradores.",

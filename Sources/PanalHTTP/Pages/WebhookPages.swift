@@ -55,6 +55,7 @@ struct WebhookPages: Sendable {
         case .cancelled: .eventCancelled
         case .expiring: .eventExpiring
         case .filling: .eventFilling
+        case .failing: .eventFailing
         case .test: .eventTest
         }
     }

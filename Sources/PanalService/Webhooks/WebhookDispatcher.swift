@@ -166,6 +166,12 @@ actor WebhookDispatcher {
             data["storedBytes"] = .integer(try await jobs.storedBytes(of: owner))
             data["allowedBytes"] = try await jobs.tenancy().rights(of: owner).storedBytes.map { .integer($0) }
         }
+        if delivery.event == .failing, let owner = try await store.webhook(delivery.webhook)?.owner {
+            let own = try await jobs.programs(visibleTo: owner, after: nil, limit: 1_000).filter { stored in
+                stored.program.owner == owner && stored.version.tests?.hasPassed == false
+            }
+            data["programs"] = .array(own.map { .string($0.program.name) })
+        }
         let document: JSONValue = [
             "type": .string(delivery.event.rawValue), "timestamp": .string(delivery.created.rfc3339),
             "data": .object(data),

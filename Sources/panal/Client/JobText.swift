@@ -30,7 +30,10 @@ enum JobText {
     /// What it came to, or what it waits for.
     static func result(_ job: JSONValue) -> String {
         if let outcome = job["outcome"] {
-            if outcome["type"]?.text == "exited" { return "exit code \(outcome["code"]?.integer ?? 0)" }
+            if outcome["type"]?.text == "exited" {
+                let code = "exit code \(outcome["code"]?.integer ?? 0)"
+                return outcome["message"]?.text.map { "\(code): \(TextWidth.harmless($0))" } ?? code
+            }
             return outcome["sentence"]?.text ?? outcome["type"]?.text ?? ""
         }
         return job["message"]?.text ?? ""
