@@ -3,7 +3,8 @@
 
 usage: fill-store.py DATABASE COUNT
 
-The database may be in use. It knows no table by name but `jobs`: what has a column `job` in its key, or no key but a position, belongs to one.
+The database may be in use. It knows no table by name but `jobs`: what has a column `job` in its key, or no key but a position, belongs to one;
+so does what has the key `step`, which is the job's position times 2^20 and a number of its own.
 """
 import random
 import sqlite3
@@ -45,6 +46,22 @@ def main() -> None:
             store.executemany(
                 f"INSERT INTO {table} ({', '.join([owner] + kept)}) VALUES ({places})", ((name, *row) for name in names)
             )
+    position = store.execute("SELECT position FROM jobs WHERE id = ?", found).fetchone()[0]
+    others = [store.execute("SELECT position FROM jobs WHERE id = ?", (name,)).fetchone()[0] for name in names]
+    for table in tables:
+        columns = [(row[1], row[5]) for row in store.execute(f"PRAGMA table_info({table})")]
+        if [name for name, key in columns if key] != ["step"]:
+            continue
+        kept = [name for name, _ in columns if name != "step"]
+        first = position << 20
+        rows = store.execute(
+            f"SELECT step - ?, {', '.join(kept)} FROM {table} WHERE step BETWEEN ? AND ?", (first, first, first + 0xFFFFF)
+        ).fetchall()
+        places = ", ".join("?" * (len(kept) + 1))
+        store.executemany(
+            f"INSERT INTO {table} (step, {', '.join(kept)}) VALUES ({places})",
+            (((other << 20) + row[0], *row[1:]) for other in others for row in rows),
+        )
     store.execute("COMMIT")
     print(f"{count} jobs more in the store")
 

@@ -57,13 +57,20 @@ extension JSONText {
 
 /// An object that grows member by member; whoever writes it keeps them in order.
 struct ObjectText {
-    private var text = "{"
+    private var text: [UInt8] = []
+
+    init() {
+        text.reserveCapacity(512)
+        text.append(UInt8(ascii: "{"))
+    }
 
     mutating func add(_ name: StaticString, raw value: String) {
-        text += text.utf8.count > 1 ? ",\"" : "\""
-        text += name.description
-        text += "\":"
-        text += value
+        if text.count > 1 { text.append(UInt8(ascii: ",")) }
+        text.append(UInt8(ascii: "\""))
+        name.withUTF8Buffer { unsafe text.append(contentsOf: $0) }
+        text.append(UInt8(ascii: "\""))
+        text.append(UInt8(ascii: ":"))
+        text += value.utf8
     }
 
     mutating func add(_ name: StaticString, _ number: some BinaryInteger) { add(name, raw: String(number)) }
@@ -80,7 +87,7 @@ struct ObjectText {
         add(name, raw: String(decoding: try document.serialized(), as: UTF8.self))
     }
 
-    var finished: String { text + "}" }
+    var finished: String { String(decoding: text + [UInt8(ascii: "}")], as: UTF8.self) }
 }
 
 /// Reads what ``ObjectText`` wrote, member by member in the same order.

@@ -100,8 +100,8 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT job FROM job_charges JOIN jobs ON jobs.id = job
-                    WHERE payer = ? AND job_charges.ended IS NULL ORDER BY position DESC
+                    SELECT job FROM jobs JOIN job_charges ON job = jobs.id
+                    WHERE payer = ? AND job_charges.ended IS NULL AND jobs.\(Schema.unfinished) ORDER BY +position DESC
                     """,
                 arguments: [account.description]
             ).map { try $0.identifier(0) }

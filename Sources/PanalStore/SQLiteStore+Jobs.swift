@@ -15,6 +15,8 @@ private let wholeJobs = """
 
 private let oneJob = "\(wholeJobs) WHERE jobs.id = ?"
 
+private let newestAttempt = "JOIN attempts ON step = position * \(Schema.stepsOfJob) + attempt"
+
 extension SQLiteStore {
     package func job(_ id: JobID) async throws -> Job? {
         try look { try Self.job(id, $0) }
@@ -36,7 +38,10 @@ extension SQLiteStore {
         }
         if let owner = query.owner { require("jobs.owner = ?", owner.text) }
         if let program = query.program { require("program_name = ?", program) }
-        if let state = query.state { require("state = ?", state.rawValue) }
+        if let state = query.state {
+            require("state = ?", state.rawValue)
+            conditions.append(state.isFinal ? Schema.ended : Schema.unfinished)
+        }
         if let before = query.before {
             // Where that job is gone, what was submitted before its moment.
             conditions.append(
@@ -74,7 +79,11 @@ extension SQLiteStore {
     package func events(of job: JobID) async throws -> [JobEvent] {
         try await pool.read { database in
             let statement = try database.cachedStatement(
-                sql: "SELECT at, state, message FROM job_events WHERE job = ? ORDER BY position")
+                sql: """
+                    SELECT at, job_events.state, job_events.message FROM jobs
+                    JOIN job_events ON step BETWEEN \(Schema.firstStep("jobs")) AND \(Schema.lastStep("jobs"))
+                    WHERE jobs.id = ? ORDER BY step
+                    """)
             return try Row.fetchAll(statement, arguments: [job.text]).map {
                 JobEvent(at: try $0.moment(0), state: try $0.word(1), message: try $0.optional(2, $0.text))
             }
@@ -86,12 +95,10 @@ extension SQLiteStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT \(jobColumns), number, specification, position, cancelled_by,
+                    SELECT \(jobColumns), attempt, specification, position, cancelled_by,
                         (SELECT batches.id FROM batch_jobs JOIN batches ON batches.id = batch
                             WHERE batch_jobs.job = jobs.id AND is_gang) FROM jobs
-                    JOIN attempts ON attempts.job = jobs.id
-                        AND number = (SELECT max(number) FROM attempts WHERE attempts.job = jobs.id)
-                    WHERE state NOT IN ('finished', 'failed', 'cancelled') ORDER BY position
+                    \(newestAttempt) WHERE \(Schema.unfinished) ORDER BY +position
                     """
             ).map { row in
                 var job = try Job(row: row)
@@ -110,7 +117,7 @@ extension SQLiteStore {
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> JobState? {
         let isEnd = changes.contains(where: \.state.isFinal)
-        return try await write(isEnd ? .synchronized : .written) { [self] database in
+        return try await write(isEnd ? .synchronized : .written, leavesNamesAlone: true) { [self] database in
             try checkLease(database)
             guard let stored = try Self.standing(of: job, database), stored.state == expected,
                 attempt == nil || attempt == stored.attempt
@@ -121,7 +128,7 @@ extension SQLiteStore {
 
     package func change(_ jobs: [JobID], from expected: JobState, _ changes: [JobChange]) async throws -> Bool {
         let isEnd = changes.contains(where: \.state.isFinal)
-        return try await write(isEnd ? .synchronized : .written) { [self] database in
+        return try await write(isEnd ? .synchronized : .written, leavesNamesAlone: true) { [self] database in
             try checkLease(database)
             var standing: [Standing] = []
             for job in jobs {
@@ -145,7 +152,7 @@ extension SQLiteStore {
             state = change.state
         }
         let job = stored.attempt.job
-        try apply(changes, to: job, database)
+        try apply(changes, to: stored, database)
         if state.isFinal, let last = changes.last {
             if stored.hasSecrets { try forgetSecrets(of: job, database) }
             try settle(job, last, database)
@@ -158,7 +165,7 @@ extension SQLiteStore {
             try checkLease(database)
             try database.cachedStatement(
                 sql: """
-                    UPDATE jobs SET cancelled_by = ? WHERE id = ? AND state NOT IN ('finished', 'failed', 'cancelled')
+                    UPDATE jobs SET cancelled_by = ? WHERE id = ? AND \(Schema.unfinished)
                     """
             ).execute(arguments: [name, job.text])
         }
@@ -182,6 +189,8 @@ extension SQLiteStore {
         var attempt: AttemptID
         /// Of any attempt.
         var hasSecrets: Bool
+        /// The number of its next event.
+        var step: Int64
     }
 
     /// How a job stands before a change; nil where it is not there.
@@ -189,37 +198,41 @@ extension SQLiteStore {
         // The nonce as text: it may be larger than SQLite's numbers.
         let statement = try database.cachedStatement(
             sql: """
-                SELECT state, number, specification -> '$.nonce', number > 1 OR coalesce(specification ->> '$.hasSecrets', 1)
-                FROM jobs JOIN attempts ON attempts.job = jobs.id WHERE jobs.id = ? ORDER BY number DESC LIMIT 1
+                SELECT state, attempt, specification -> '$.nonce', attempt > 1 OR coalesce(specification ->> '$.hasSecrets', 1),
+                    coalesce((SELECT max(step) + 1 FROM job_events
+                        WHERE step BETWEEN \(Schema.firstStep("jobs")) AND \(Schema.lastStep("jobs"))),
+                        \(Schema.firstStep("jobs")))
+                FROM jobs \(newestAttempt) WHERE jobs.id = ?
                 """)
         return try Row.fetchOne(statement, arguments: [job.text]).map { row in
             let nonce = try row.text(2)
             guard let number = UInt64(nonce) else { throw StoreError.damaged("‘\(nonce)’ is no nonce of an attempt") }
             return Standing(
                 state: try row.word(0), attempt: AttemptID(job: job, number: try row.integer(1), nonce: number),
-                hasSecrets: try row.flag(3))
+                hasSecrets: try row.flag(3), step: try row.long(4))
         }
     }
 
     /// The newest attempt's work, under another number and nonce.
     private static func insertRetry(_ attempt: AttemptID, _ database: Database) throws {
         let newest = try database.cachedStatement(
-            sql: "SELECT specification FROM attempts WHERE job = ? ORDER BY number DESC LIMIT 1")
+            sql: "SELECT specification, position FROM jobs \(newestAttempt) WHERE jobs.id = ?")
         guard let row = try Row.fetchOne(newest, arguments: [attempt.job.text]) else {
             throw StoreError.damaged("job \(attempt.job) has no attempt")
         }
         var document: AttemptDocument = try row.document(0)
         document.nonce = attempt.nonce
-        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
-            attempt.job.text, attempt.number, try JSONText.of(document),
+        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?)").execute(arguments: [
+            try row.long(1) * Int64(Schema.stepsOfJob) + Int64(attempt.number), try JSONText.of(document),
         ])
         try database.cachedStatement(sql: "UPDATE jobs SET attempt = ?, started = NULL, cores = NULL WHERE id = ?")
             .execute(arguments: [attempt.number, attempt.job.text])
     }
 
     /// Several steps at once: the row is written once, as the last of them leaves it.
-    private static func apply(_ changes: [JobChange], to job: JobID, _ database: Database) throws {
+    private static func apply(_ changes: [JobChange], to stored: Standing, _ database: Database) throws {
         guard let last = changes.last else { return }
+        let job = stored.attempt.job
         let started = changes.last(where: { $0.started != nil })?.started
         let cores = try changes.last(where: { $0.cores != nil })?.cores.map { try JSONText.of($0) }
         let ended = last.state.isFinal ? last.at.microseconds : nil
@@ -249,7 +262,7 @@ extension SQLiteStore {
                 job.text, file.path, file.bytes, file.content.hex,
             ])
         }
-        try insert(changes, of: job, database)
+        try insert(changes, from: stored.step, database)
         for change in changes {
             if let retry = change.retry { try insertRetry(retry, database) }
             try announce(change, of: job, database)
@@ -260,28 +273,29 @@ extension SQLiteStore {
     private static func forgetSecrets(of job: JobID, _ database: Database) throws {
         let statement = try database.cachedStatement(
             sql: """
-                SELECT number, specification FROM attempts
-                WHERE job = ? AND json_extract(specification, '$.hasSecrets')
+                SELECT step, specification FROM jobs
+                JOIN attempts ON step BETWEEN \(Schema.firstStep("jobs")) AND \(Schema.lastStep("jobs"))
+                WHERE jobs.id = ? AND json_extract(specification, '$.hasSecrets')
                 """)
         let rows = try Row.fetchAll(statement, arguments: [job.text])
         for row in rows {
             var document: AttemptDocument = try row.document(1)
             guard document.forgetSecrets() else { continue }
             try database.execute(
-                sql: "UPDATE attempts SET specification = ? WHERE job = ? AND number = ?",
-                arguments: [try JSONText.of(document), job.text, try row.integer(0)])
+                sql: "UPDATE attempts SET specification = ? WHERE step = ?",
+                arguments: [try JSONText.of(document), try row.long(0)])
         }
     }
 
-    /// Its events, in their order.
-    static func insert(_ changes: [JobChange], of job: JobID, _ database: Database) throws {
+    /// A job's events, in their order; the first has the number `first`.
+    static func insert(_ changes: [JobChange], from first: Int64, _ database: Database) throws {
         guard !changes.isEmpty else { return }
         let rows = Array(repeating: "(?, ?, ?, ?)", count: changes.count).joined(separator: ", ")
         var arguments: [(any DatabaseValueConvertible)?] = []
-        for change in changes {
-            arguments += [job.text, change.at.microseconds, change.state.rawValue, change.message]
+        for (place, change) in changes.enumerated() {
+            arguments += [first + Int64(place), change.at.microseconds, change.state.rawValue, change.message]
         }
-        try database.cachedStatement(sql: "INSERT INTO job_events (job, at, state, message) VALUES \(rows)")
+        try database.cachedStatement(sql: "INSERT INTO job_events (step, at, state, message) VALUES \(rows)")
             .execute(arguments: StatementArguments(arguments))
     }
 

@@ -22,7 +22,7 @@ extension SQLiteStore {
     }
 
     package func key(_ id: APIKeyID) async throws -> StoredKey? {
-        try look { database in
+        try look(id, in: keys) { database in
             let statement = try database.cachedStatement(
                 sql: """
                     SELECT \(userColumns), \(keyColumns), secret_hash, previous_hash

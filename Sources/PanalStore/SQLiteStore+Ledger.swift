@@ -109,7 +109,11 @@ extension SQLiteStore {
                 granted: -(try sum("id = 'grants'")), earned: try sum("id = 'revenue'"),
                 held: try sum("id = 'holds'"),
                 openHolds: try Int.fetchOne(
-                    database, sql: "SELECT count(*) FROM job_charges WHERE ended IS NULL AND hold > 0") ?? 0,
+                    database,
+                    sql: """
+                        SELECT count(*) FROM jobs JOIN job_charges ON job = jobs.id
+                        WHERE jobs.\(Schema.unfinished) AND job_charges.ended IS NULL AND hold > 0
+                        """) ?? 0,
                 available: try sum("id LIKE 'user:%' OR id LIKE 'group:%'"),
                 transactions: try Int.fetchOne(
                     database, sql: "SELECT coalesce(max(number), 0) FROM ledger_transactions") ?? 0)

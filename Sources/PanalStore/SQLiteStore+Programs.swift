@@ -29,17 +29,20 @@ extension SQLiteStore {
     }
 
     package func program(named name: String, version: Int?) async throws -> StoredProgram? {
-        try look { database in
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT \(programColumns), \(versionColumns), users.name FROM programs
-                    JOIN program_versions AS version
-                        ON version.program = programs.id AND version.number = coalesce(:version, latest)
-                    \(testsOfVersion) JOIN users ON users.id = programs.owner WHERE programs.name = :name
-                    """)
-            return try Row.fetchOne(statement, arguments: ["name": name, "version": version])
-                .map { try StoredProgram(row: $0) }
-        }
+        guard version == nil else { return try look { try Self.program(name, version, $0) } }
+        return try look(name, in: newestPrograms) { try Self.program(name, nil, $0) }
+    }
+
+    private static func program(_ name: String, _ version: Int?, _ database: Database) throws -> StoredProgram? {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT \(programColumns), \(versionColumns), users.name FROM programs
+                JOIN program_versions AS version
+                    ON version.program = programs.id AND version.number = coalesce(:version, latest)
+                \(testsOfVersion) JOIN users ON users.id = programs.owner WHERE programs.name = :name
+                """)
+        return try Row.fetchOne(statement, arguments: ["name": name, "version": version])
+            .map { try StoredProgram(row: $0) }
     }
 
     package func versions(

@@ -12,8 +12,9 @@ extension SQLiteStore {
                 specification: try AttemptDocument(draft.attempt, hasSecrets: draft.hasSecrets).text(),
                 cores: try draft.steps.last { $0.cores != nil }?.cores.map { try JSONText.of($0) })
         }
-        let stored: Result<[Int64], any Error> = try await write(isSynchronized ? .synchronized : .owed) {
-            [self] database in
+        let stored: Result<[Int64], any Error> = try await write(
+            isSynchronized ? .synchronized : .owed, leavesNamesAlone: true
+        ) { [self] database in
             try checkLease(database)
             // Not thrown, and before anything is written: others, who share the transaction, are not to begin again for it.
             if let mark, let earlier = try Self.request(marked: mark.key, of: mark.owner, database),
@@ -71,9 +72,9 @@ extension SQLiteStore {
         ])
         let position = database.lastInsertedRowID
         let first = JobChange(to: job.state, at: job.submitted, message: job.message)
-        try insert([first] + row.draft.steps, of: job.id, database)
-        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?, ?)").execute(arguments: [
-            job.id.text, attempt.id.number, row.specification,
+        try insert([first] + row.draft.steps, from: position * Int64(Schema.stepsOfJob), database)
+        try database.cachedStatement(sql: "INSERT INTO attempts VALUES (?, ?)").execute(arguments: [
+            position * Int64(Schema.stepsOfJob) + Int64(attempt.id.number), row.specification,
         ])
         for content in Set(attempt.inputs.map(\.content) + [attempt.standardInput].compactMap(\.self)) {
             try database.cachedStatement(sql: "INSERT INTO attempt_blobs VALUES (?, ?)").execute(arguments: [

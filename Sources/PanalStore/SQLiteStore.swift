@@ -12,6 +12,10 @@ package final class SQLiteStore: Sendable {
     /// waiting for a thread, as those do who read from `pool`.
     private let glances: Glances
     let line: CommitLine
+    /// Transactions that may have changed more than jobs.
+    private let edition = Atomic(0)
+    let keys = Remembered<APIKeyID, StoredKey>()
+    let newestPrograms = Remembered<String, StoredProgram>()
     /// This process's place among those that have claimed the store; nil before it has.
     private let epoch = Mutex<Int64?>(nil)
 
@@ -45,9 +49,11 @@ package final class SQLiteStore: Sendable {
     }
 
     /// One transaction, or a part of one that answers for itself alone. Without the durability that is asked for it does not begin.
-    /// `body` may be called more than once; only its last call counts.
+    /// `body` may be called more than once; only its last call counts. `leavesNamesAlone` is for what changes nothing that is remembered:
+    /// no user, key, program, version or test.
     func write<Value: Sendable>(
-        _ durability: CommitLine.Durability = .synchronized, _ body: @escaping @Sendable (Database) throws -> Value
+        _ durability: CommitLine.Durability = .synchronized, leavesNamesAlone: Bool = false,
+        _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         let found = Found<Value>()
         return try await withCheckedThrowingContinuation { continuation in
@@ -55,7 +61,9 @@ package final class SQLiteStore: Sendable {
                 CommitLine.Part(durability) { database in
                     let value = try body(database)
                     found.value.withLock { $0 = value }
-                } end: { error in
+                } end: { [self] error in
+                    // Before anybody is told: who is, finds nothing of before.
+                    if !leavesNamesAlone { edition.add(1, ordering: .sequentiallyConsistent) }
                     if let error { return continuation.resume(throwing: error) }
                     guard let value = found.value.withLock({ $0 }) else {
                         return continuation.resume(
@@ -70,6 +78,18 @@ package final class SQLiteStore: Sendable {
     /// by `pool.read` on threads of the pool's. There is no transaction: each statement sees what is stored at its own moment.
     func look<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try glances.look(body)
+    }
+
+    /// As `look`, for what most requests ask again.
+    func look<Name, Value>(
+        _ name: Name, in known: Remembered<Name, Value>, _ body: (Database) throws -> Value?
+    ) throws -> Value? {
+        // Of before the look: a change in between makes what was found old.
+        let edition = edition.load(ordering: .sequentiallyConsistent)
+        if let value = known.value(of: name, edition: edition) { return value }
+        guard let value = try look(body) else { return nil }
+        known.keep(value, as: name, edition: edition)
+        return value
     }
 
     package func claim() async throws {
