@@ -148,7 +148,10 @@ let package = Package(
         // SQLite, migrations, content-addressed blobs.
         .target(
             name: "PanalStore",
-            dependencies: ["PanalArchive", "PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "PanalArchive", "PanalCore", crypto, .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         // Unpacks an uploaded archive without trusting it.
         .target(

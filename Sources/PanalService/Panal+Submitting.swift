@@ -175,10 +175,9 @@ extension Panal {
                 return draft
             }
             do {
-                // One that waits for others is not awaited for long.
                 _ = try await store.insert(
                     drafts, batch: batch, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime),
-                    isSynchronized: isTold || drafts.contains(where: \.steps.isEmpty))
+                    isSynchronized: isTold)
             } catch {
                 await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
                 if let refusal = error as? LedgerRefusal { throw ServiceError(refusal) }

@@ -116,8 +116,7 @@ extension SQLiteStore {
     package func change(
         _ job: JobID, attempt: AttemptID?, from expected: JobState, _ changes: [JobChange]
     ) async throws -> JobState? {
-        let isEnd = changes.contains(where: \.state.isFinal)
-        return try await write(isEnd ? .synchronized : .written, leavesNamesAlone: true) { [self] database in
+        return try await write(Self.durability(of: changes), leavesNamesAlone: true) { [self] database in
             try checkLease(database)
             guard let stored = try Self.standing(of: job, database), stored.state == expected,
                 attempt == nil || attempt == stored.attempt
@@ -127,8 +126,7 @@ extension SQLiteStore {
     }
 
     package func change(_ jobs: [JobID], from expected: JobState, _ changes: [JobChange]) async throws -> Bool {
-        let isEnd = changes.contains(where: \.state.isFinal)
-        return try await write(isEnd ? .synchronized : .written, leavesNamesAlone: true) { [self] database in
+        return try await write(Self.durability(of: changes), leavesNamesAlone: true) { [self] database in
             try checkLease(database)
             var standing: [Standing] = []
             for job in jobs {
@@ -137,6 +135,15 @@ extension SQLiteStore {
             }
             for stored in standing { _ = try Self.take(changes, with: stored, database) }
             return true
+        }
+    }
+
+    /// Ends are on the disk when they are told of. A job whose program is begun now writes again soon, that it runs or has ended.
+    private static func durability(of changes: [JobChange]) -> CommitLine.Durability {
+        if changes.contains(where: \.state.isFinal) { return .synchronized }
+        return switch changes.last?.state {
+        case .configuring, .deploying: .passing
+        default: .written
         }
     }
 

@@ -56,7 +56,7 @@ import Testing
         ),
         (
             "PanalStore", ["PanalArchive", "PanalCore"],
-            ["Crypto", "Dispatch", "FoundationEssentials", "GRDB", "Synchronization"]
+            ["Crypto", "Dispatch", "FoundationEssentials", "GRDB", "GRDBSQLite", "Synchronization"]
         ),
         (
             "PanalRootfs", ["PanalArchive", "PanalCore", "CLibarchive"],

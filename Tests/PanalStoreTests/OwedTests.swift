@@ -18,7 +18,7 @@ import Testing
         return job.id
     }
 
-    /// Also behind a step that alone would not be.
+    /// Also behind a step that alone would not be, but for those to where its program is begun.
     @Test func theNextTransactionIsSynchronized() async throws {
         let fixture = try await StoreFixture()
         let store = fixture.store
@@ -27,11 +27,17 @@ import Testing
         #expect(try await Self.level(store) == 1)
         let step = JobChange(to: .configuring, at: StoreFixture.start)
         #expect(try await store.change(job, from: .queued, [step]) == .configuring)
+        #expect(store.line.isOwing)
+        #expect(try await Self.level(store) == 1)
+        let steps = [
+            JobChange(to: .deploying, at: StoreFixture.start), JobChange(to: .running, at: StoreFixture.start),
+        ]
+        #expect(try await store.change(job, from: .configuring, steps) == .running)
         #expect(!store.line.isOwing)
         #expect(try await Self.level(store) == 2)
         // And that one owes nothing.
         #expect(
-            try await store.change(job, from: .configuring, [JobChange(to: .deploying, at: StoreFixture.start)]) != nil)
+            try await store.change(job, from: .running, [JobChange(to: .finishing, at: StoreFixture.start)]) != nil)
         #expect(try await Self.level(store) == 1)
     }
 
