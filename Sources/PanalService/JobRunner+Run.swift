@@ -138,7 +138,7 @@ extension JobRunner {
     }
 
     /// How long a job may run before others see it run.
-    private static let startPause = Duration.milliseconds(5)
+    private static let startPause = Duration.milliseconds(20)
 
     private func storeStarts() {
         let starts = state.withLock { state in

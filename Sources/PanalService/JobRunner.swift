@@ -321,8 +321,11 @@ final class JobRunner: Sendable {
 
     func lease(_ ticket: Ticket) -> CoreLease {
         CoreLease(ticket) { [self] ticket in
-            // What starts in its place may be somebody else's, whose home is not this job's.
-            Task { await JobHome.$current.withValue(nil) { _ = carryOut(await scheduler.finished(ticket)) } }
+            // On this job's own thread, so that none has to be woken for it. What starts in its place may be somebody else's, whose home is
+            // not this job's.
+            Task(executorPreference: JobHome.current) {
+                await JobHome.$current.withValue(nil) { _ = self.carryOut(await self.scheduler.finished(ticket)) }
+            }
         }
     }
 

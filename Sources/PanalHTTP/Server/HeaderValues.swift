@@ -5,8 +5,13 @@ import PanalCore
 enum HeaderValues {
     /// `Prefer: wait=N` (RFC 7240) in seconds; nil without one.
     static func wait(_ fields: HTTPFields) -> Int? {
-        guard let prefer = HTTPField.Name("Prefer") else { return nil }
-        for value in fields[values: prefer] {
+        for value in fields[values: .prefer] {
+            // As nearly everybody writes it.
+            if value.utf8.starts(with: "wait=".utf8), value.utf8.dropFirst(5).allSatisfy({ (48...57).contains($0) }),
+                let seconds = Int(value.dropFirst(5))
+            {
+                return seconds
+            }
             for preference in value.split(separator: ",") {
                 let first = preference.split(separator: ";").first ?? ""
                 let halves = first.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " && $0 != "\"" } }
@@ -112,6 +117,7 @@ extension HTTPField.Name {
     static let requestID = HTTPField.Name("X-Request-Id") ?? .eTag
     static let traceParent = HTTPField.Name("traceparent") ?? .eTag
     static let csrfToken = HTTPField.Name("X-CSRF-Token") ?? .eTag
+    static let prefer = HTTPField.Name("Prefer") ?? .eTag
     static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .eTag
     static let link = HTTPField.Name("Link") ?? .eTag
     static let final = HTTPField.Name("X-Panal-Final") ?? .eTag

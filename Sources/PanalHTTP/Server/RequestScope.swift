@@ -33,8 +33,12 @@ struct RequestScope: RouterMiddleware {
         _ request: Request, context: WebContext, next: @concurrent (Request, WebContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        context.requestID = Self.requestID(request.headers[.requestID]) ?? context.id
-        context.logger[metadataKey: "hb.request.id"] = .string(context.requestID)
+        context.requestID = context.id
+        if let id = Self.requestID(request.headers[.requestID]) {
+            context.requestID = id
+            // Its own number is in the log already.
+            context.logger[metadataKey: "hb.request.id"] = .string(id)
+        }
         context.language = Language(accepting: request.headers[.acceptLanguage])
         let trace = TraceContext(continuing: request.headers[.traceParent])
         context.logger[metadataKey: "trace_id"] = .string(trace.trace)
