@@ -5,8 +5,6 @@ package import PanalCore
 private let outputBytes = """
     output_bytes + error_bytes + coalesce((SELECT sum(bytes) FROM job_files WHERE job_files.job = jobs.id), 0)
     """
-private let unfinishedStates = JobState.allCases.filter { !$0.isFinal }.map { "'\($0.rawValue)'" }.joined(
-    separator: ", ")
 private let endedColumns = "id, owner, ended, \(outputBytes)"
 
 extension SQLiteStore {
@@ -82,7 +80,7 @@ extension SQLiteStore {
                         - coalesce((SELECT sum(\(outputBytes)) FROM jobs
                             WHERE owner = ?1 AND kept = 1 AND removed IS NULL AND ended IS NOT NULL), 0)
                         - coalesce((SELECT sum(\(outputBytes)) FROM jobs
-                            WHERE owner = ?1 AND state IN (\(unfinishedStates)) AND removed IS NULL), 0)
+                            WHERE owner = ?1 AND \(Schema.unfinished) AND removed IS NULL), 0)
                     """)
             return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
         }
