@@ -94,7 +94,7 @@ package struct FinishReport: Hashable, Sendable {
     }
 
     package var ending: Ending
-    /// When the program was started, on the monotonic clock, where that has not been told before; -1 where it has, or never was.
+    /// When the program was started, on the monotonic clock, told or not told before; -1 where it never was.
     package var started: Int64
     package var cause: KillCause
     package var outOfMemoryKills: UInt32

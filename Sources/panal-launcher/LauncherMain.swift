@@ -246,6 +246,23 @@ internal import PanalLinux
 /// groups are made below the one in which the launcher was started and which has to be that user's (`Delegation`); core locks
 /// are that user's own, and exclude neither root's Panals nor other users'. Everything else, each reading back too, is the same.
 ///
+/// ## What got out elsewhere, and what is in its way here
+///
+/// | | numbers are the table's steps |
+/// |---|---|
+/// | a folder or file of the host left open (runc CVE-2024-21626, nsjail #328) | closed at 13, 25 and 39; where init stands is read back (26) |
+/// | the runtime's own file overwritten by /proc/self/exe (runc CVE-2019-5736) | no tenant's code runs before 50, after which nobody in sight executes it |
+/// | mount points of an image that are links (runc CVE-2021-30465, -2025-31133) | they are Panal's own; all mounts are read back (27) |
+/// | release_agent and other writable control groups (CVE-2022-0492) | no such file system is in a cell |
+/// | a user namespace, and with it the kernel's less tried parts (CVE-2022-0185, -2023-0386) | none can be made; no mount call is permitted |
+/// | calls by i386, x32 or io_uring, which the filter does not see (nsjail #159) | the former end the program; io_uring is refused |
+/// | typing into the caller's terminal (bubblewrap CVE-2017-5226) | a session of its own (30); TIOCSTI is refused |
+/// | a result that is a link, or becomes one (Judge0 CVE-2024-28185, -28189, go-judge #176) | 53, when nobody is left to change it |
+/// | what a kept box leaves for the next run (isolate, go-judge) | a cell has one run |
+/// | a process that leaves its limits by a fork before it joins its group | it is born there (24); 42 |
+/// | a process number that is somebody else's by now | pidfds; init's number is not used once it is reaped |
+/// | a crash that starts the host's program for core files | not held: `panal doctor` says so |
+///
 /// ## Known limits
 ///
 /// All cells share the host's kernel: a hole in a system call that the policy permits is a way out, and nothing here would hold it up.
