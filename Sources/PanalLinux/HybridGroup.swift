@@ -30,7 +30,7 @@ final class HybridGroup: CellGroup {
     private let allCores: String
 
     /// The spawner and, at times, a cell that stands ready: its init and the process that will be the program.
-    private static let idle = 3
+    private static let atRest = 3
 
     private var limits = GroupLimits(memory: 0, processes: 0, quota: nil)
     private var before = Counters()
@@ -192,7 +192,7 @@ final class HybridGroup: CellGroup {
             usage.outOfMemoryKills = Int(now.outOfMemoryKills - before.outOfMemoryKills)
             // What was there before the run is the group's own: the spawner, and what the kernel keeps of earlier cells.
             usage.peakMemory = max(0, try memoryPeak.number() - before.memory)
-            if processesPeak != nil, now.processes > before.processes || before.processes <= Self.idle {
+            if processesPeak != nil, now.processes > before.processes || before.processes <= Self.atRest {
                 usage.peakProcesses = Int(now.processes) - 1
             }
             return usage
@@ -234,7 +234,7 @@ final class HybridGroup: CellGroup {
 
     func countsProcesses() -> Bool {
         guard let processesPeak else { return true }
-        return (try? processesPeak.number()).map { $0 <= Self.idle } ?? false
+        return (try? processesPeak.number()).map { $0 <= Self.atRest } ?? false
     }
 }
 
