@@ -411,13 +411,6 @@ int64_t panal_send(int socket, const void *bytes, size_t length, const int *desc
     return sent < 0 ? -errno : sent;
 }
 
-int64_t panal_next_length(int socket, int flags) {
-    ssize_t length;
-    do length = recv(socket, NULL, 0, flags | MSG_PEEK | MSG_TRUNC);
-    while (length < 0 && errno == EINTR);
-    return length < 0 ? -errno : length;
-}
-
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags) {
     union {
         char space[CMSG_SPACE(8 * sizeof(int))];

@@ -5,6 +5,8 @@ internal import Glibc
 package enum MessageSocket {
     package enum SendAnswer { case sent, full, closed }
 
+    private static let longest = 200_000
+
     /// Sends one message with at most 8 descriptors, which stay the caller's. Without `waiting`, a full socket is an answer;
     /// so is a kernel that has no room for the message just now.
     package static func send(
@@ -47,21 +49,22 @@ package enum MessageSocket {
     private static func receiveOnce(
         _ socket: borrowing Descriptor, flags: Int32
     ) throws(SystemCallFailure) -> (bytes: [UInt8], descriptors: [Int32])? {
-        // Its length first: a buffer for the longest message costs more than all else here.
-        let length = panal_next_length(socket.raw, flags)
-        if length == -Int64(EAGAIN) { return nil }
-        if length == 0 { return ([], []) }
-        try SystemCallFailure.check(length, "recvmsg")
-        guard length <= 200_000 else { throw SystemCallFailure(call: "recvmsg", errno: EMSGSIZE) }
         var descriptors = [Int32](repeating: -1, count: 8)
         var count: Int32 = 0
         var answer: Int64 = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(length)) { buffer, used in
-            unsafe answer = panal_receive(socket.raw, buffer.baseAddress, Int(length), &descriptors, &count, flags)
-            used = Int(max(0, answer))
+        // Room for the longest message: only as much of it as comes is ever touched. To ask for the length first would be one more call
+        // for each message.
+        let bytes = unsafe withUnsafeTemporaryAllocation(byteCount: longest, alignment: 16) { room in
+            unsafe answer = panal_receive(socket.raw, room.baseAddress, longest, &descriptors, &count, flags)
+            return unsafe Array(UnsafeRawBufferPointer(rebasing: room[0..<Int(max(0, answer))]))
         }
         if answer == -Int64(EAGAIN) { return nil }
         try SystemCallFailure.check(answer, "recvmsg")
+        if bytes.isEmpty {
+            // An empty message says the same as the line's end, and nobody takes anything out of it.
+            for number in descriptors[0..<Int(count)] { close(number) }
+            return ([], [])
+        }
         return (bytes, Array(descriptors[0..<Int(count)]))
     }
 }

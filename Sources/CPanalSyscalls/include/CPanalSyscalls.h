@@ -105,8 +105,6 @@ int panal_accept(int socket);
 int panal_peer_user(int socket, uint32_t *user);
 /// Sends one message with `count` descriptors (at most 8); flags as send(2).
 int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags);
-/// Bytes of the next message, which stays; 0 when nobody is left on the other side.
-int64_t panal_next_length(int socket, int flags);
 /// Receives one message; up to 8 descriptors, close-on-exec. -EMSGSIZE when it or its descriptors were cut.
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags);
 
