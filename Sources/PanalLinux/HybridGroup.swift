@@ -44,6 +44,7 @@ final class HybridGroup: CellGroup {
         var systemTime: Int64 = 0
         var throttledTime: Int64 = 0
         var outOfMemoryKills: Int64 = 0
+        /// Before a run alone.
         var memory: Int64 = 0
         var processes: Int64 = 0
     }
@@ -124,7 +125,13 @@ final class HybridGroup: CellGroup {
     }
 
     func place(on cores: [Int]) throws(StepFailure) {
-        try self.cores.set(CoreList.text(cores), step: "cgroup.cpuset")
+        // Between runs it is all of them: to look first is worth its time only where a cell may have those too.
+        let text = CoreList.text(cores)
+        if text == allCores {
+            try self.cores.set(text, step: "cgroup.cpuset")
+        } else {
+            try self.cores.change(to: text, step: "cgroup.cpuset")
+        }
     }
 
     func limit(_ limits: GroupLimits) throws(StepFailure) {
@@ -168,8 +175,7 @@ final class HybridGroup: CellGroup {
         Counters(
             time: try time.number(), userTime: try userTime.number(), systemTime: try systemTime.number(),
             throttledTime: try throttling.entry("throttled_time"),
-            outOfMemoryKills: try memoryControl.entry("oom_kill"), memory: try memory.number(),
-            processes: try processesPeak?.number() ?? 0)
+            outOfMemoryKills: try memoryControl.entry("oom_kill"), processes: try processesPeak?.number() ?? 0)
     }
 
     func usage() throws(StepFailure) -> GroupUsage {

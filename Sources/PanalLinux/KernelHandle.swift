@@ -77,6 +77,12 @@ final class KernelHandle {
     func set(_ value: String, step: String) throws(StepFailure) {
         let wanted = Array(value.utf8)
         if try StepFailure.naming(step, { () throws(SystemCallFailure) in try bytes() }) == wanted { return }
+        try change(to: value, step: step)
+    }
+
+    /// The same where it is known to say something else, or may be written again.
+    func change(to value: String, step: String) throws(StepFailure) {
+        let wanted = Array(value.utf8)
         let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try write(value)
             return try bytes()

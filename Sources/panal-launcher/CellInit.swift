@@ -42,6 +42,8 @@ struct CellInit {
             if ownsGroupNamespace { try enterGroupNamespace() }
             try CellRoot.prepare(inside: folder, scratch: scratch, ofImage: plan.image != nil)
             if ownsGroupNamespace { try Self.readBackGroupNamespace(step: Self.groupNamespace) }
+            // The program's process inherits it, and reads it back.
+            if !users.isOrdinary { try SpareTime.leave() }
             let program = try startProgram(line)
             try dropRights()
             if let shared = program.shared { try takeOrder(shared, program, line) }
@@ -128,6 +130,8 @@ struct CellInit {
         guard shared.isSealed else {
             throw .mismatch("cell.gate", "the program's process has neither given up its rights nor loaded its filter")
         }
+        // What neither of them needs any more; later it would take the run's time.
+        for number in [program.turn, shared.start.turn, program.pidfd] { close(number) }
         guard let order = try CellOrder.receive(from: line) else { panal_exit(0) }
         let begun = panal_process_cpu_ns()
         guard plan.ahead == order.request.seccomp else {
@@ -150,7 +154,6 @@ struct CellInit {
     /// capability, no way to gain one.
     private func dropRights() throws(StepFailure) {
         let user = users.initUser(slot)
-        if !users.isOrdinary { try SpareTime.leave() }
         ShortSlice.take(isOwn: false)
         try Privileges.dropOwn(uid: user, gid: user)
         // The spawner has seen to what could be regained.

@@ -149,7 +149,7 @@ struct ProgramStart {
         try StepFailure.naming("program.session") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_setsid(), "setsid")
         }
-        if !isOrdinary { try SpareTime.leave() }
+        if !isOrdinary { try SpareTime.readBackLeft() }
         umask(0o022)
         // Each call answers what the one before has set.
         guard umask(0o022) == 0o022, getsid(0) == getpid() else {

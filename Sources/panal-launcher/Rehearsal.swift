@@ -5,7 +5,15 @@ internal import PanalLinux
 /// What the language's runtime looks up when something is first used, and keeps in memory, each process that is forked would
 /// look up again: a tenth of a millisecond for each cell. So a spawner goes through it once, before its first cell.
 enum Rehearsal {
+    /// Types that are put together where they are used: the runtime looks up what each of them is.
+    private static let types: [Any.Type] = [
+        CellOrder?.self, RunRequest?.self, (DescriptorPair, DescriptorPair).self, (process: Int32, pidfd: Int32).self,
+    ]
+
     static func run() throws(StepFailure) {
+        guard Set(types.map { ObjectIdentifier($0) }).count == types.count else {
+            throw .mismatch("rehearsal.types", "two types are one")
+        }
         _ = ProgramStart.fixedLimits.count
         try ProgramStart.set([])
         try CellRoot.readBackSealed([])

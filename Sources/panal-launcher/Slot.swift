@@ -18,8 +18,12 @@ final class Slot {
     /// Where groups are kept: bytes that the last run was promised, until the next cell is there. The kernel may still be giving
     /// them back, which the spawner waits for.
     private(set) var returning: UInt64 = 0
+    /// When its cell was ordered, in nanoseconds of the monotonic clock: the one that was first is the likeliest to stand ready.
+    private(set) var orderedAt: Int64 = 0
     /// Whether cells are made in time that nobody wants; only root can take that back.
     private let spareTime: Bool
+    /// Whether the spawner has such time only.
+    private var isSpawnerSpare = false
 
     let kind: Kind
     private let groups: any CgroupDriver
@@ -70,7 +74,8 @@ final class Slot {
     /// `ahead`: filters that can be loaded before there is an order.
     func order(isUrgent: Bool, ahead: Set<UInt16>) throws(StepFailure) {
         cell = nil
-        if spareTime { SpareTime.set(spawner, !isUrgent) }
+        setSpawner(spare: !isUrgent)
+        orderedAt = panal_monotonic_ns()
         var birthplace: Descriptor?
         if !groups.keepsGroups {
             serial += 1
@@ -111,8 +116,14 @@ final class Slot {
     /// A run waits: what is being made, or ends, is like everything else.
     func hurry() {
         guard spareTime, kind == .ordinary else { return }
-        if isMaking { SpareTime.set(spawner, false) }
+        if isMaking { setSpawner(spare: false) }
         if let cell, !cell.isReaped { SpareTime.set(cell.process, false) }
+    }
+
+    private func setSpawner(spare: Bool) {
+        guard spareTime, spare != isSpawnerSpare else { return }
+        SpareTime.set(spawner, spare)
+        isSpawnerSpare = spare
     }
 
     /// Takes what the spawner answers: true when a cell has come, false when nothing is there now.
@@ -279,9 +290,13 @@ enum SpareTime {
     static func leave() throws(StepFailure) {
         try StepFailure.naming("cell.scheduling") { () throws(SystemCallFailure) in
             try SystemCallFailure.check(panal_set_idle(0, 0), "sched_setscheduler")
-            guard sched_getscheduler(0) == SCHED_OTHER else {
-                throw SystemCallFailure(call: "sched_setscheduler", errno: EBADMSG)
-            }
+        }
+        try readBackLeft()
+    }
+
+    static func readBackLeft() throws(StepFailure) {
+        guard sched_getscheduler(0) == SCHED_OTHER else {
+            throw .mismatch("cell.scheduling", "the process is not scheduled like any other")
         }
     }
 }
