@@ -29,6 +29,8 @@ final class SlotPool {
     private var idleSince: Int64 = .max
     /// Runs that were given a slot.
     private var uses = 0
+    /// Nothing has run, come or been ordered since `tidy` found nothing to do.
+    private var isTidy = false
 
     /// How long no cell must have run before slots are given up or made anew.
     private static let patience: Int64 = 2_000_000_000
@@ -78,8 +80,10 @@ final class SlotPool {
 
     private func ready(for run: ParkedRun) -> Slot? {
         let ready = slots.values.filter { !$0.isRunning && $0.cell != nil && $0.kind == run.kind && $0.fits(run) }
-        // One that any run can have is left to those that no other fits.
-        return ready.first { $0.plan.ahead != nil } ?? ready.first
+        // One that any run can have is left to those that no other fits. Of the rest the oldest: a spawner tells of a cell at once, and
+        // a run that is given one whose init is still at work waits for that.
+        let fitting = ready.filter { $0.plan.ahead != nil }
+        return (fitting.isEmpty ? ready : fitting).min { $0.orderedAt < $1.orderedAt }
     }
 
     /// Bytes of runs that are over, of which nobody can say yet that they are free.
@@ -166,6 +170,7 @@ final class SlotPool {
     /// False when the maker could not be told.
     func order(waiting: Int, idleRuns: Int, isIdle: Bool) -> Bool {
         idleSince = isIdle && waiting + idleRuns == 0 ? min(idleSince, panal_monotonic_ns()) : .max
+        if idleSince == .max { isTidy = false }
         isWaitedFor = waiting > 0
         isWaitedForByIdle = idleRuns > 0
         if isWaitedFor { for slot in slots.values { slot.hurry() } }
@@ -192,11 +197,13 @@ final class SlotPool {
 
     private func isUrgent(_ slot: Slot) -> Bool { isWaitedFor && slot.kind == .ordinary }
 
-    /// When `tidy` should next be called; `Int64.max` for not at all. `forMemory`: whether a run waits for memory to come back.
+    /// When `tidy` should next be called; `Int64.max` for not at all. What there is to do is looked for only then: the kernel has to be
+    /// asked for it, and this is called between runs. `forMemory`: whether a run waits for memory to come back.
     func nextTidying(forMemory: Bool) -> Int64 {
-        let next = idleSince != .max && surplus != nil ? idleSince + Self.patience : .max
-        return min(next, nextLook, leftovers.nextLook(isWaitedFor: forMemory))
+        min(nextSurplus, nextLook, leftovers.nextLook(isWaitedFor: forMemory))
     }
+
+    private var nextSurplus: Int64 { idleSince != .max && !isTidy ? idleSince + Self.patience : .max }
 
     /// When it is to be seen whether images of which views are kept are still in the store.
     private var nextLook: Int64 { slots.values.contains { !$0.images.isEmpty } ? lastLook + Self.lookEvery : .max }
@@ -213,11 +220,13 @@ final class SlotPool {
     /// Removes groups whose memory is back.
     func tidy(now: Int64, forMemory: Bool) {
         leftovers.settle(now: now, isWaitedFor: forMemory)
-        guard idleSince != .max, now >= idleSince + Self.patience else { return }
-        if let slot = surplus {
-            idleSince = now
-            giveUp(slot)
+        guard now >= nextSurplus else { return }
+        guard let slot = surplus else {
+            isTidy = true
+            return
         }
+        idleSince = now
+        giveUp(slot)
     }
 
     private var surplus: Slot? {
@@ -293,6 +302,7 @@ final class SlotPool {
 
     /// Takes what has come from a slot that was watched; answers a failure.
     func take(from slot: Slot) -> StepFailure? {
+        isTidy = false
         do throws(StepFailure) {
             while try slot.take() {}
             // A cell that stands ready and says something has failed, or is gone.
