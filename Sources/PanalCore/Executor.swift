@@ -160,6 +160,9 @@ package protocol Executor: Sendable {
     /// ignored.
     func settle(_ attempt: AttemptID) async
 
+    /// What a running program has used so far; nil where it does not run, stands still, or nobody knows. Asked at a low rate.
+    func sample(_ attempt: AttemptID) async -> UsageSample?
+
     // MARK: Standing still
 
     /// Whether this executor can freeze what runs.
@@ -179,6 +182,7 @@ extension Executor {
     package func held() async -> Set<AttemptID> { [] }
     package func recover(_ attempts: [AttemptID]) async -> Set<AttemptID> { [] }
     package func settle(_ attempt: AttemptID) async {}
+    package func sample(_ attempt: AttemptID) async -> UsageSample? { nil }
     package var canFreeze: Bool { false }
 
     package func resume(

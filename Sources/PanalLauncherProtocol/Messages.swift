@@ -16,6 +16,8 @@ package enum Command: Hashable, Sendable {
     /// Stops a running program where it is, and lets it go on. Answered by `freezing`.
     case freeze(id: UInt64)
     case thaw(id: UInt64)
+    /// Asks what a running program has used so far. Answered by `sampled`.
+    case sample(id: UInt64)
 
     /// Bytes of the largest message in either direction.
     package static let maximumBytes = 180_000
@@ -36,6 +38,7 @@ package enum Command: Hashable, Sendable {
         case .forget(let id): Self.put(6, id, to: &writer)
         case .freeze(let id): Self.put(7, id, to: &writer)
         case .thaw(let id): Self.put(8, id, to: &writer)
+        case .sample(let id): Self.put(9, id, to: &writer)
         }
         return writer.bytes
     }
@@ -59,6 +62,7 @@ package enum Command: Hashable, Sendable {
         case 6: self = .forget(id: try reader.number())
         case 7: self = .freeze(id: try reader.number())
         case 8: self = .thaw(id: try reader.number())
+        case 9: self = .sample(id: try reader.number())
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }
@@ -105,6 +109,8 @@ package enum Report: Hashable, Sendable {
     case otherTable
     /// Answers `freeze` and `thaw`: whether the program now stands still, and why that is not what was asked for.
     case freezing(id: UInt64, isFrozen: Bool, StepReport?)
+    /// Answers `sample`; nil where the program does not run, or its group does not say.
+    case sampled(id: UInt64, SampleReport?)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -151,6 +157,11 @@ package enum Report: Hashable, Sendable {
             writer.put(UInt8(isFrozen ? 1 : 0))
             writer.put(UInt8(failure == nil ? 0 : 1))
             failure?.write(to: &writer)
+        case .sampled(let id, let sample):
+            writer.put(UInt8(12))
+            writer.put(id)
+            writer.put(UInt8(sample == nil ? 0 : 1))
+            sample?.write(to: &writer)
         }
         return writer.bytes
     }
@@ -184,6 +195,10 @@ package enum Report: Hashable, Sendable {
             let isFrozen = try reader.number(UInt8.self) == 1
             let isRefused = try reader.number(UInt8.self) == 1
             self = .freezing(id: id, isFrozen: isFrozen, isRefused ? try StepReport(from: &reader) : nil)
+        case 12:
+            let id = try reader.number(UInt64.self)
+            let isThere = try reader.number(UInt8.self) == 1
+            self = .sampled(id: id, isThere ? try SampleReport(from: &reader) : nil)
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -38,6 +38,14 @@ package struct GroupUsage: Hashable, Sendable {
     package init() {}
 }
 
+/// What a group's cell has used since `begin`, and holds now: its init is no part of it.
+package struct GroupSample: Hashable, Sendable {
+    /// Nanoseconds.
+    package var time: Int64
+    package var memory: Int64
+    package var processes: Int64
+}
+
 /// Control groups of cells on this host, below a group of Panal's own, `panal-<instance>`. Two drivers, one for the hybrid
 /// layout of v1 controllers and one for v2.
 ///
@@ -124,6 +132,9 @@ package protocol CellGroup: AnyObject {
 
     /// What has been used since `begin`.
     func usage() throws(StepFailure) -> GroupUsage
+
+    /// As `usage`, with what it holds in this moment.
+    func sample() throws(StepFailure) -> GroupSample
 
     /// Whether nothing of the cell is left in it.
     func isEmpty() throws(StepFailure) -> Bool

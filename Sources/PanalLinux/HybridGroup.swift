@@ -205,6 +205,15 @@ final class HybridGroup: CellGroup {
         }
     }
 
+    func sample() throws(StepFailure) -> GroupSample {
+        try StepFailure.naming("cgroup.sample") { () throws(SystemCallFailure) in
+            GroupSample(
+                time: try time.number() - before.time, memory: max(0, try memory.number() - before.memory),
+                // Beside the spawner and the cell's init.
+                processes: max(0, try processes.number() - 2))
+        }
+    }
+
     func isEmpty() throws(StepFailure) -> Bool {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try processes.number() <= 1 }
     }

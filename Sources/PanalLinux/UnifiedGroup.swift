@@ -103,6 +103,16 @@ final class UnifiedGroup: CellGroup {
         }
     }
 
+    func sample() throws(StepFailure) -> GroupSample {
+        try StepFailure.naming("cgroup.sample") { () throws(SystemCallFailure) in
+            GroupSample(
+                time: try time.entry("usage_usec") * 1_000 - before.totalTime,
+                // Not kept open: few runs are ever asked.
+                memory: try KernelHandle("\(path)/memory.current").number(),
+                processes: max(0, try processes.number() - 1))
+        }
+    }
+
     func isEmpty() throws(StepFailure) -> Bool {
         try StepFailure.naming("cgroup.empty") { () throws(SystemCallFailure) in try events.entry("populated") == 0 }
     }

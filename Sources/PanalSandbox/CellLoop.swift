@@ -22,6 +22,7 @@ final class CellLoop: Sendable {
         case resume(CellRun)
         case settle(AttemptID)
         case freeze(AttemptID, Bool, @Sendable (SystemError?) -> Void)
+        case sample(AttemptID, @Sendable (UsageSample?) -> Void)
         case detach(@Sendable () -> Void)
         case stop(@Sendable () -> Void)
         case watch(@Sendable () -> Void)
@@ -145,6 +146,9 @@ final class CellLoop: Sendable {
     func setFrozen(_ attempt: AttemptID, _ wanted: Bool, _ done: @escaping @Sendable (SystemError?) -> Void) {
         post(.freeze(attempt, wanted, done))
     }
+    func sample(_ attempt: AttemptID, _ done: @escaping @Sendable (UsageSample?) -> Void) {
+        post(.sample(attempt, done))
+    }
     func detach(_ done: @escaping @Sendable () -> Void) { post(keepsCells ? .detach(done) : .stop(done)) }
     func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
     /// Calls `done` when the launcher is gone.
@@ -166,6 +170,7 @@ final class CellLoop: Sendable {
         case .resume(let run): refuse(run, Self.gone)
         case .held(let answer), .recover(_, let answer): answer([])
         case .freeze(_, _, let done): done(Self.gone)
+        case .sample(_, let done): done(nil)
         case .stop(let done), .detach(let done), .watch(let done): done()
         case .order(_, let streams): for number in streams { close(number) }
         case .cancel, .settle, .denied, .stored: break
@@ -196,7 +201,8 @@ final class CellLoop: Sendable {
         var earlier: EarlierRuns
         /// Runs whose results the launcher holds until they are stored.
         var unsettled: [AttemptID: UInt64] = [:]
-        var freezing: [UInt64: [(wanted: Bool, done: @Sendable (SystemError?) -> Void)]] = [:]
+        var freezing = FreezeQuestions()
+        var sampling = SampleQuestions()
         var isDetached = false
 
         init(keeper: FileKeeper, earlier: EarlierRuns) {
@@ -239,7 +245,8 @@ final class CellLoop: Sendable {
         // One that a letter completed is still among those that were waited for.
         guard let result = run.result, state.runs.removeValue(forKey: run.id) != nil else { return }
         if run.run.isKept { state.unsettled[run.run.attempt.id] = run.id }
-        endFreezing(run.id, &state)
+        state.freezing.end(run.id)
+        state.sampling.end(run.id)
         run.run.finished(result)
     }
 
@@ -281,6 +288,7 @@ final class CellLoop: Sendable {
                 let id = state.unsettled.removeValue(forKey: attempt) ?? state.earlier.take(attempt)?.discard()
                 if let id { send(.forget(id: id)) }
             case .freeze(let attempt, let wanted, let done): setFrozen(attempt, wanted, done, &state)
+            case .sample(let attempt, let done): sample(attempt, done, &state)
             case .watch(let done): state.stopped.append(done)
             case .detach(let done):
                 state.stopped.append(done)
@@ -313,31 +321,18 @@ final class CellLoop: Sendable {
         _ state: inout LoopState
     ) {
         let running = state.runs.values.first { $0.run.attempt.id == attempt }?.id
-        guard let id = running ?? state.earlier.id(of: attempt) else { return done(Self.notRunning) }
-        state.freezing[id, default: []].append((wanted, done))
+        guard let id = running ?? state.earlier.id(of: attempt) else { return done(FreezeQuestions.notRunning) }
+        state.freezing.ask(id, wanted, done)
         send(wanted ? .freeze(id: id) : .thaw(id: id))
     }
 
-    /// Answers come in the order of the questions, but for one that is overtaken by its opposite.
-    private func noteFreezing(_ id: UInt64, _ isFrozen: Bool, _ failure: StepReport?, _ state: inout LoopState) {
-        guard var waiting = state.freezing[id], let first = waiting.first else { return }
-        let error = failure.map { SystemError(step: $0.step, errno: Int($0.errno), detail: $0.detail) }
-        if error == nil, let last = waiting.lastIndex(where: { $0.wanted == isFrozen }) {
-            for asked in waiting[...last] { asked.done(asked.wanted == isFrozen ? nil : Self.overtaken) }
-            waiting.removeFirst(last + 1)
-        } else {
-            waiting.removeFirst()
-            first.done(error ?? Self.overtaken)
-        }
-        state.freezing[id] = waiting.isEmpty ? nil : waiting
+    private func sample(
+        _ attempt: AttemptID, _ done: @escaping @Sendable (UsageSample?) -> Void, _ state: inout LoopState
+    ) {
+        guard let id = state.runs.values.first(where: { $0.run.attempt.id == attempt })?.id else { return done(nil) }
+        state.sampling.ask(id, done)
+        send(.sample(id: id))
     }
-
-    private func endFreezing(_ id: UInt64, _ state: inout LoopState) {
-        for asked in state.freezing.removeValue(forKey: id) ?? [] { asked.done(Self.notRunning) }
-    }
-
-    private static let notRunning = SystemError(step: "cell.freeze", detail: "the program does not run")
-    private static let overtaken = SystemError(step: "cell.freeze", detail: "the opposite was asked for meanwhile")
 
     // MARK: Cancelling
 
@@ -422,7 +417,8 @@ final class CellLoop: Sendable {
             // As a rule its streams have ended by now: then nothing needs to be waited for any more.
             for stream in [OutputStream.output, .error] { drain(run, stream) }
             complete(run, &state)
-        case .freezing(let id, let isFrozen, let failure): noteFreezing(id, isFrozen, failure, &state)
+        case .freezing(let id, let isFrozen, let failure): state.freezing.answer(id, isFrozen, failure)
+        case .sampled(let id, let sample): state.sampling.answer(id, sample)
         case .ready, .unusable, .taken, .otherTable, .held: for number in descriptors { close(number) }
         }
     }
@@ -444,6 +440,7 @@ final class CellLoop: Sendable {
             complete(run, &state)
         }
         state.earlier.close()
-        for id in state.freezing.keys { endFreezing(id, &state) }
+        state.freezing.endAll()
+        state.sampling.endAll()
     }
 }

@@ -158,6 +158,10 @@ package final class LocalExecutor: Executor, Sendable {
     package func freeze(_ attempt: AttemptID) async throws(SystemError) { try await setFrozen(attempt, true) }
     package func thaw(_ attempt: AttemptID) async throws(SystemError) { try await setFrozen(attempt, false) }
 
+    package func sample(_ attempt: AttemptID) async -> UsageSample? {
+        await withCheckedContinuation { continuation in loop.sample(attempt) { continuation.resume(returning: $0) } }
+    }
+
     private func setFrozen(_ attempt: AttemptID, _ wanted: Bool) async throws(SystemError) {
         let failure = await withCheckedContinuation { continuation in
             loop.setFrozen(attempt, wanted) { continuation.resume(returning: $0) }

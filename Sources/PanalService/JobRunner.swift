@@ -63,6 +63,8 @@ final class JobRunner: Sendable {
     let scheduler: Scheduler
     let clock: any WallClock
     let signals: JobSignals
+    /// What running jobs use.
+    let usage = UsageWatch()
     let logger: Logger
     /// How long a job may be in each state; an administrator may change it.
     let deadlineBox: Mutex<StateDeadlines>

@@ -119,7 +119,10 @@ package final class Panal: Sendable {
     /// refers to.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
-            if let runner { group.addTask { await runner.watchDeadlines() } }
+            if let runner {
+                group.addTask { await runner.watchDeadlines() }
+                group.addTask { await runner.watchUsage() }
+            }
             group.addTask {
                 await self.measureBlobs()
                 await self.sweepOutputs()

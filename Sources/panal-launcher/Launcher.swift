@@ -236,6 +236,7 @@ final class Launcher {
         case .forget(let id): forget(id)
         case .freeze(let id): freeze(id, true)
         case .thaw(let id): freeze(id, false)
+        case .sample(let id): server.send(.sampled(id: id, cells[id]?.sample(now: panal_monotonic_ns())))
         case .run, .claim: throw .unknownKind
         }
     }

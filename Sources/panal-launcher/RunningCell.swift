@@ -193,6 +193,16 @@ final class RunningCell {
         kill(.stopped)
     }
 
+    /// What the program has used so far; nil where it does not run, stands still, or its group does not say.
+    func sample(now: Int64) -> SampleReport? {
+        guard case .running = motion, let started = programStart, ended == nil, cause == .none,
+            let sample = try? cell.group.sample()
+        else { return nil }
+        return SampleReport(
+            wallTime: now - started - frozenTime, cpuTime: max(0, sample.time - preparation.sinceOrder),
+            memory: sample.memory, processes: sample.processes)
+    }
+
     // MARK: Standing still
 
     /// False while it stands still: others may have them then.

@@ -8,6 +8,7 @@ usage: PANAL_PASSWORD=… browser.py SERVER
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -422,8 +423,16 @@ def live(browser):
     print(f"measured: lines reach the page after {late[len(late) // 2] if late else '?'} ms (median of {len(late)})", flush=True)
     check(page.evaluate("document.querySelector('pre[data-tail=stdout]').textContent.length") <= 100_000, "a line of a megabyte leaves the page small")
     check(violations(page) == [], "axe finds nothing on a running job's page", violations(page))
+    # Drawn anew as it goes on; the words say the same.
+    expect(page.locator("figure.graph svg[role=img]")).to_have_count(2)
+    expect(page.locator("figure.graph svg").first).to_have_attribute("aria-label", re.compile("Processor: now .* of 1 core"))
+    job = urllib.parse.urlsplit(page.url).path.split("/")[2]
+    samples = api.get(f"{server}/api/v1/jobs/{job}/samples").json()["samples"]
+    check(samples and all(0 <= one["cores"] <= 1.5 and one["from"] < one["to"] for one in samples)
+          and samples[-1]["memoryBytes"] > 1_000_000, "what a running job uses is told", samples)
     page.locator("form[action$=cancel] button").click()
     wait_for_end(page)
+    expect(page.locator("figure.graph")).to_have_count(2)
     check(True, "a job's page follows it to its end")
     watched.end("a running job")
 

@@ -127,7 +127,7 @@ enum Seeds {
         if let digest = ImageDigest(hex: String(repeating: "0f", count: 32)) { imaged.rootfs = .image(digest) }
         let commands: [Command] = [
             .run(request), .run(shared), .run(upwards), .run(imaged), .kill(id: 7, cause: .cancelled), .stop, .claim,
-            .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7),
+            .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7), .sample(id: 7),
         ]
         let step = StepReport(step: "mount.proc", errno: 1, detail: "mount(proc): Operation not permitted")
         let endings: [FinishReport.Ending] = [
@@ -140,6 +140,7 @@ enum Seeds {
                     HeldReport(
                         id: 1, label: [1, 2], cores: [0], memory: 1 << 20, started: 5, isFinished: true,
                         isFrozen: false)), .taken, .otherTable, .freezing(id: 1, isFrozen: false, step),
+                .sampled(id: 1, SampleReport(wallTime: 5, cpuTime: 4, memory: 3, processes: 2)),
                 .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "c", reason: "it is a symbolic link"),
             ] + endings.map { .finished(id: 1, FinishReport(ending: $0, cause: .memory, userTime: -1)) }
         let known = table.encoded()

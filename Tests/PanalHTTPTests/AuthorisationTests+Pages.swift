@@ -31,6 +31,9 @@ extension AuthorisationTests {
             route: "POST /jobs/{id}/shares/{share}/end", uri: { "/jobs/\(try await link($0))/end" }, body: .form([:]),
             statuses: [303, 404, 303, 303]),
         Row(
+            route: "GET /api/v1/jobs/{id}/samples", uri: { "/api/v1/jobs/\(try await withFile($0))/samples" },
+            statuses: [401, 404, 200, 200]),
+        Row(
             route: "GET /api/v1/jobs/{id}/shares", uri: { "/api/v1/jobs/\(try await withFile($0))/shares" },
             statuses: [401, 404, 200, 200]),
         Row(

@@ -32,8 +32,7 @@ import Testing
         imaged.rootfs = .image(Self.digest)
         let commands: [Command] = [
             .run(Self.request), .run(imaged), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1),
-            .forget(id: 2),
-            .freeze(id: 3), .thaw(id: .max),
+            .forget(id: 2), .freeze(id: 3), .thaw(id: .max), .sample(id: 5),
         ]
         for command in commands {
             #expect(try Command(decoding: command.encoded()) == command)
@@ -41,7 +40,8 @@ import Testing
         let reports: [Report] = [
             .ready(cores: [0, 3], memory: 5, freezes: true), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
             .started(id: 1, at: 77), .explaining(id: 3), .taken, .otherTable,
-            .freezing(id: 4, isFrozen: true, nil),
+            .freezing(id: 4, isFrozen: true, nil), .sampled(id: 5, nil),
+            .sampled(id: 5, SampleReport(wallTime: 1, cpuTime: -2, memory: .max, processes: 4)),
             .freezing(id: 4, isFrozen: false, StepReport(step: "s", errno: 1, detail: "")),
             .held(
                 HeldReport(

@@ -125,6 +125,8 @@ let englishPhrases: [Phrase: String] = [
     .batchSummary: "%1 of %2 runs have ended, %3 of them well; %4 are running.", .cancelAll: "Cancel all",
     .startTogether: "all start together", .previousPage: "Previous page", .nextPage: "Next page",
     .partOfBatch: "One of %1 runs",
+    .graphProcessor: "Processor", .graphMemory: "Memory", .graphIs: "now %1, at most %2 so far, of %3",
+    .graphWas: "at most %1, of %2",
     .allInOne: "All in one archive", .runAgain: "Run again", .sameFile: "The same again: %1",
     .fromEarlier: "Filled in as in an earlier job. Secrets and long texts are to be entered again.",
     .shareResult: "Share the results", .shareResultHint: "Whoever has the link sees the files, without signing in.",

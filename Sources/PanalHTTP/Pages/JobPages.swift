@@ -156,7 +156,8 @@ struct JobPages: Sendable {
         return [
             "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
             "programHref": "\(ProgramPages.path(job.programName))?version=\(job.version)", "version": job.version,
-            "batch": try await batch(of: job, principal, t), "profile": job.profile, "unfinished": !job.state.isFinal, "stateText": wording.state(job.state),
+            "batch": try await batch(of: job, principal, t), "profile": job.profile, "unfinished": !job.state.isFinal,
+            "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": isSuccess == true ? "good" : "bad",
             "message": PageFrame.optional(Self.message(of: job, meaning, t)),
@@ -166,7 +167,7 @@ struct JobPages: Sendable {
             "againHref": PageFrame.optional(
                 manifest != nil && job.state.isFinal ? "\(ProgramPages.path(job.programName))?from=\(job.id)" : nil),
             "shareAction": PageFrame.optional(job.state.isFinal && isThere ? "/jobs/\(job.id)/share" : nil),
-            "links": links, "hasLinks": !links.isEmpty,
+            "usageGraphs": try await graphs(of: job, principal, wording), "links": links, "hasLinks": !links.isEmpty,
             "cancelAction": "/jobs/\(job.id)/cancel", "liveHref": "/jobs/\(job.id)/live",
             "streamHref": "/jobs/\(job.id)/stream",
             "hasFiles": !files.isEmpty, "files": files, "noFiles": isThere && job.state == .finished && files.isEmpty,

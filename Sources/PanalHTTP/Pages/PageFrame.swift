@@ -194,7 +194,7 @@ struct Wording: Sendable {
 
     func bytes(_ count: Int) -> String { decimal(ByteCount.text(count)) }
 
-    private func decimal(_ text: String) -> String {
+    func decimal(_ text: String) -> String {
         t.language == .spanish ? text.replacing(".", with: ",") : text
     }
 

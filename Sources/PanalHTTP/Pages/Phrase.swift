@@ -51,6 +51,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
+    case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
     // What becomes of outputs.
     case outputs, keptForGood, keptUntil, keptByWish, outputsRemoved, removedForAge, removedForQuota, removedOnRequest

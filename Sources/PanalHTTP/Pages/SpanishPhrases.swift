@@ -135,6 +135,8 @@ let spanishPhrases: [Phrase: String] = [
     .batch: "Lote", .batchSummary: "Han terminado %1 de %2 ejecuciones, %3 de ellas bien; %4 están en curso.",
     .cancelAll: "Cancelar todas", .startTogether: "empiezan todas juntas", .previousPage: "Página anterior",
     .nextPage: "Página siguiente", .partOfBatch: "Una de %1 ejecuciones",
+    .graphProcessor: "Procesador", .graphMemory: "Memoria", .graphIs: "ahora %1, como mucho %2 hasta aquí, de %3",
+    .graphWas: "como mucho %1, de %2",
     .allInOne: "Todo en un archivo", .runAgain: "Ejecutar otra vez", .sameFile: "El mismo otra vez: %1",
     .fromEarlier:
         "Rellenado como en un trabajo anterior. Los secretos y los textos largos hay que escribirlos de nuevo.",

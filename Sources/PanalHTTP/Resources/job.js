@@ -60,7 +60,7 @@
         }
         if (answer.status === 200) {
           const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-          for (const id of ["live-head", "live-rest"]) {
+          for (const id of ["live-head", "live-graphs", "live-rest"]) {
             const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
             // Somebody who is inside with the keyboard is not thrown out of their place.
             if (!fresh || old.innerHTML === fresh.innerHTML || old.contains(document.activeElement)) continue;
@@ -73,8 +73,8 @@
       }
     }
     isAsking = false;
-    // How many are ahead changes without a word of this job.
-    timer = setTimeout(ask, 5_000);
+    // How many are ahead, and what is used, changes without a word of this job.
+    timer = setTimeout(ask, document.hidden ? 10_000 : 2_000);
   };
 
   const query = Array.from(places, ([name, place]) => `${name}=${place}`).join("&");

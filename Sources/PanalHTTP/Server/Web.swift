@@ -49,6 +49,7 @@ package struct Web: Sendable {
             ).routes
             + RetentionInterface(panal: panal).routes
             + ShareInterface(panal: panal).routes
+            + SampleInterface(panal: panal).routes
             + UploadInterface(panal: panal).routes
             + BatchInterface(panal: panal, longestWait: configuration.longestWait).routes
             + QueueInterface(panal: panal).routes
