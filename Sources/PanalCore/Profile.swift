@@ -111,14 +111,28 @@ package struct HostCapacity: Hashable, Sendable {
     }
 
     /// Why `limits` can never run here, in words; nil when they can.
-    package func refusal(of limits: CellLimits) -> String? {
+    package func refusal(of limits: CellLimits) -> String? { shortage(of: limits)?.sentence }
+
+    package func shortage(of limits: CellLimits) -> HostShortage? {
         if limits.cpu.parallelism > cores.count {
-            return "needs \(limits.cpu.parallelism) cores, this host has \(cores.count) for cells"
+            return .cores(needed: limits.cpu.parallelism, there: cores.count)
         }
-        if limits.memory > memory {
-            return "needs \(ByteCount.text(limits.memory)) of memory, this host has \(ByteCount.text(memory)) for cells"
+        return limits.memory > memory ? .memory(needed: limits.memory, there: memory) : nil
+    }
+}
+
+/// What a machine has too little of.
+package enum HostShortage: Hashable, Sendable {
+    case cores(needed: Int, there: Int)
+    /// Bytes.
+    case memory(needed: Int, there: Int)
+
+    package var sentence: String {
+        switch self {
+        case .cores(let needed, let there): "needs \(needed) cores, this host has \(there) for cells"
+        case .memory(let needed, let there):
+            "needs \(ByteCount.text(needed)) of memory, this host has \(ByteCount.text(there)) for cells"
         }
-        return nil
     }
 }
 

@@ -185,7 +185,8 @@ package final class Panal: Sendable {
             let isAllowed = allowed?.contains(profile.name) ?? true
             return ProfileAvailability(
                 profile: profile,
-                refusal: isAllowed ? capacity.refusal(of: profile.limits) : "you may not use this profile")
+                refusal: isAllowed ? capacity.refusal(of: profile.limits) : "you may not use this profile",
+                shortage: isAllowed ? capacity.shortage(of: profile.limits) : nil)
         }
     }
 

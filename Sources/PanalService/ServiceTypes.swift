@@ -51,6 +51,8 @@ package struct ProgramEntry: Hashable, Sendable {
 package struct ProfileAvailability: Hashable, Sendable {
     package let profile: Profile
     package let refusal: String?
+    /// What the machine has too little of, where it is that.
+    package let shortage: HostShortage?
 }
 
 package struct Health: Hashable, Sendable {

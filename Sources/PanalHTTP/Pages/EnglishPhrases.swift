@@ -81,7 +81,7 @@ let englishPhrases: [Phrase: String] = [
     .memberRestrictionHint: "Nothing chosen: everything. With several groups, a user may use what any of them allows.",
     .pools: "Pools of hosts",
     .restrict: "Save",
-    .noLimit: "none",
+    .noLimit: "no limit",
 
     .publishProgram: "Publish a program", .noPrograms: "There is no program yet.",
     .noProgramsHint: "A program and a small JSON manifest make a form, an endpoint and a command.", .version: "Version",
@@ -111,6 +111,11 @@ let englishPhrases: [Phrase: String] = [
     .nothingWritten: "Nothing was written.", .whole: "Whole text", .truncated: "more was written than is kept",
     .lastPart: "The last %1 of %2.", .standardOutput: "Standard output", .standardError: "Standard error",
     .machine: "Machine", .freeCore: "free", .coresTaken: "%1 of %2 cores are taken", .waitingJobs: "%1 jobs wait",
+    .oneWaits: "1 job waits",
+    .nobodyWaits: "No job waits", .cancelledBy: "Cancelled by %1.",
+    .tooFewCores: "Needs %1 cores; this machine has %2.",
+    .tooLittleMemory: "Needs %1 of memory; this machine has %2.", .profileNotAllowed: "You may not use this profile.",
+
     .queuePlace: "Place", .queueReason: "Waits for", .queueStart: "Expected start",
     .queueDecisions: "The scheduler’s last decisions", .auditLog: "Audit log", .auditAction: "What",
     .auditTarget: "On what", .auditFrom: "From", .search: "Search", .tags: "Tags",

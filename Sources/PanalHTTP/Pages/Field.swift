@@ -166,7 +166,11 @@ struct Field: Sendable {
         }
         if input.type == .secret { parts.append(wording.t(.secretHint)) }
         if isAgain, input.type == .file { parts.append(wording.t(.fileAgain)) }
-        return parts.joined(separator: " ")
+        // What an author wrote without a full stop is not to run into what follows.
+        return parts.enumerated().map { place, part in
+            let isOpen = place < parts.count - 1 && part.last.map { $0.isLetter || $0.isNumber || $0 == ")" } ?? false
+            return isOpen ? part + "." : part
+        }.joined(separator: " ")
     }
 
     private var describedBy: String {

@@ -159,9 +159,9 @@ struct JobPages: Sendable {
             "batch": try await batch(of: job, principal, t), "profile": job.profile, "unfinished": !job.state.isFinal,
             "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
-            "verdictClass": isSuccess == true ? "good" : "bad",
+            "verdictClass": job.outcome == .cancelled ? "" : isSuccess == true ? "good" : "bad",
             "message": PageFrame.optional(Self.message(of: job, meaning, t)),
-            "messageLanguage": job.standstill == nil ? "en" : t.language.rawValue,
+            "messageLanguage": job.standstill == nil && job.state != .cancelled ? "en" : t.language.rawValue,
             "waits": PageFrame.optional(wording.waiting(job, now: panal.now)),
             "archiveHref": PageFrame.optional(files.count > 1 ? "/jobs/\(job.id)/archive" : nil),
             "againHref": PageFrame.optional(
@@ -195,6 +195,10 @@ struct JobPages: Sendable {
         case nil: break
         }
         guard let message = job.message, message != meaning?.message else { return nil }
+        let canceller = "cancelled by "
+        if job.state == .cancelled, message.hasPrefix(canceller) {
+            return t(.cancelledBy, String(message.dropFirst(canceller.count)))
+        }
         return job.state == .queued ? message.prefix(1).uppercased() + message.dropFirst() + "." : message
     }
 

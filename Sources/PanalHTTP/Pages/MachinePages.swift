@@ -56,7 +56,7 @@ struct MachinePages: Sendable {
                 ]
             },
             "hasGuests": !machine.guests.isEmpty, "hasPlaces": !queue.entries.isEmpty,
-            "waitingText": wording.t(.waitingJobs, String(queue.waiting)),
+            "waitingText": wording.waiting(queue.waiting),
             "places": queue.entries.map { entry -> Templates.Values in
                 [
                     "position": entry.position, "job": PageFrame.optional(entry.job?.text),

@@ -164,6 +164,22 @@ struct Wording: Sendable {
         return sentences.isEmpty ? nil : sentences.joined(separator: " ")
     }
 
+    /// How many jobs wait.
+    func waiting(_ jobs: Int) -> String {
+        switch jobs {
+        case 0: t(.nobodyWaits)
+        case 1: t(.oneWaits)
+        default: t(.waitingJobs, String(jobs))
+        }
+    }
+
+    func shortage(_ shortage: HostShortage) -> String {
+        switch shortage {
+        case .cores(let needed, let there): t(.tooFewCores, String(needed), String(there))
+        case .memory(let needed, let there): t(.tooLittleMemory, bytes(needed), bytes(there))
+        }
+    }
+
     /// `07:04 UTC`, with the day where that is not today.
     private static func minute(_ moment: Timestamp, now: Timestamp) -> String {
         let text = moment.rfc3339

@@ -46,11 +46,13 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case allInOne, runAgain, sameFile, fromEarlier, shareResult, shareResultHint, shareDays, makeLink, sharedLink
     case sharedLinkHint, sharedUntil, sharedBy
     // The machine, and who did what.
-    case machine, freeCore, coresTaken, waitingJobs, queuePlace, queueReason, queueStart, queueDecisions
+    case machine, freeCore, coresTaken, waitingJobs, oneWaits, nobodyWaits, queuePlace, queueReason, queueStart,
+        queueDecisions
     case auditLog, auditAction, auditTarget, auditFrom, search, tags, noSuchProgram
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
+    case cancelledBy, tooFewCores, tooLittleMemory, profileNotAllowed
     case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
     // What becomes of outputs.

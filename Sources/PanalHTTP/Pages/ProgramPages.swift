@@ -248,7 +248,8 @@ struct ProgramPages: Sendable {
         let offered = all.map { availability in
             (
                 profile: availability.profile,
-                refusal: availability.refusal
+                refusal: availability.shortage.map(wording.shortage)
+                    ?? availability.refusal.map { _ in wording.t(.profileNotAllowed) }
                     ?? entry.manifest.resources.refusal(of: availability.profile, smallest: smallest)
             )
         }
