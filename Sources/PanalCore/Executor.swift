@@ -222,6 +222,9 @@ package protocol AttemptSink: Sendable {
     /// Bytes that the stream has already, of an earlier process's.
     func bytes(of stream: OutputStream) -> Int
 
+    /// Whether `store` does more than to write the file down: then it is asked on a thread apart, and nobody else's results wait for it.
+    var takesItsTime: Bool { get }
+
     /// Stores a result file whose bytes are read from `descriptor`, which stays the caller's; at most `limit` bytes are taken.
     /// Throws `FileTooLong` when there are more. `DiskFull`, here and where a file is made, is to be waited for.
     func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int)
@@ -229,6 +232,7 @@ package protocol AttemptSink: Sendable {
 
 /// Sinks that are only ever appended to.
 extension AttemptSink {
+    package var takesItsTime: Bool { false }
     package func file(of stream: OutputStream) throws -> Int32? { nil }
     package func noteMoved(_ bytes: Int, to stream: OutputStream) {}
     package func bytes(of stream: OutputStream) -> Int { 0 }

@@ -61,6 +61,7 @@ final class CellLoop: Sendable {
             if !state.isDetached { Self.reap(process) }
             for done in state.stopped { done() }
             keeper.stop()
+            state.slowKeeper?.stop()
             refuseForever()
             if state.isDetached { Self.reap(process) }
         }
@@ -196,6 +197,8 @@ final class CellLoop: Sendable {
     /// What belongs to the thread.
     private struct LoopState: ~Copyable {
         let keeper: FileKeeper
+        /// For sinks that take their time; there once the first of them has something to store.
+        var slowKeeper: FileKeeper?
         var runs: [UInt64: ActiveRun] = [:]
         var stopped: [@Sendable () -> Void] = []
         var earlier: EarlierRuns
@@ -208,6 +211,14 @@ final class CellLoop: Sendable {
         init(keeper: FileKeeper, earlier: EarlierRuns) {
             self.keeper = keeper
             self.earlier = earlier
+        }
+
+        mutating func keeper(for sink: any AttemptSink) throws(SystemError) -> FileKeeper {
+            guard sink.takesItsTime else { return keeper }
+            if let slowKeeper { return slowKeeper }
+            let made = try FileKeeper()
+            slowKeeper = made
+            return made
         }
     }
 
@@ -398,8 +409,16 @@ final class CellLoop: Sendable {
                     SystemError(step: "collect.descriptor", detail: "no descriptor was left to take ‘\(path)’ with"))
                 return
             }
+            let keeper: FileKeeper
+            do throws(SystemError) {
+                keeper = try state.keeper(for: run.run.sink)
+            } catch {
+                close(descriptor)
+                run.blame(error)
+                return
+            }
             run.fileComing()
-            state.keeper.store(
+            keeper.store(
                 FileKeeper.Work(
                     descriptor: descriptor, path: path, limit: run.run.attempt.limits.collectedBytes,
                     sink: run.run.sink, patience: run.patience,

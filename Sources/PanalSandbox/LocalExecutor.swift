@@ -15,7 +15,8 @@ package enum StandardInput: Sendable {
 /// Runs attempts in cells of this machine, through a launcher of its own.
 ///
 /// One thread (`CellLoop`) speaks with the launcher and takes the programs' output; another (`FileKeeper`) stores result
-/// files, since a slow disk must not hold up a deadline's message. Callers wait in continuations, no thread each.
+/// files, since a slow disk must not hold up a deadline's message, and a third those of sinks that take their time. Callers wait in
+/// continuations, no thread each.
 package final class LocalExecutor: Executor, Sendable {
     package let capacity: HostCapacity
     private let loop: CellLoop
