@@ -1,8 +1,12 @@
 /// Where bytes are kept: blobs by the hash of their content, program versions as read-only folders, and the two streams of each job.
 /// `ContentLayout` says where an executor on the same machine finds blobs and programs. Nothing here blocks its caller's thread.
 package protocol BlobStore: UploadFiles {
-    /// Takes new content of at most `limit` bytes.
-    func writer(limit: Int) async throws -> any BlobWriter
+    /// Takes new content of at most `limit` bytes. What `isHeld` is for the time being: nothing stored will refer to it, and `release` ends
+    /// that time.
+    func writer(limit: Int, isHeld: Bool) async throws -> any BlobWriter
+    /// Removes blobs that were held, each named as often as it was written: not what was there before, what somebody has written
+    /// without holding it meanwhile, or what somebody else still holds.
+    func release(_ blobs: [ContentHash]) async
     /// Bytes of a blob; nil when there is none.
     func size(of blob: ContentHash) async throws -> Int?
     /// A blob to read; throws `BlobError.missing`.
@@ -38,6 +42,9 @@ package protocol BlobStore: UploadFiles {
 }
 
 extension BlobStore {
+    /// A writer of content that stays.
+    package func writer(limit: Int) async throws -> any BlobWriter { try await writer(limit: limit, isHeld: false) }
+
     /// The sink of an attempt that begins.
     package func sink(for attempt: AttemptID, onAppend: @escaping @Sendable () -> Void) async throws -> any JobSink {
         try await sink(for: attempt, resuming: false, onAppend: onAppend)
@@ -230,9 +237,12 @@ package protocol StagedProgram: Sendable {
     /// By path.
     var files: [ProgramFile] { get }
     /// Publishes the folder under the hash over `manifest`, paths, modes and contents. `entry` and every file that was marked
-    /// executable get mode 0555, all others 0444.
+    /// executable get mode 0555, all others 0444. Nobody removes it before `keep` or `discard`.
     func commit(manifest: [UInt8], entry: String) async throws -> (content: ContentHash, bytes: Int)
-    /// Forgets everything; harmless after `commit`.
+    /// A version refers to what was committed from now on.
+    func keep() async
+    /// Forgets everything, what was committed too: unless it was there before, another program of the same content is kept, or is
+    /// still at work. Harmless after `keep`.
     func discard() async
 }
 

@@ -1,7 +1,8 @@
 import Glibc
 import PanalCore
 
-/// What of this machine's files a cell sees: `/usr` and the folders that belong to it.
+/// What of this machine's files a cell sees: `/usr` and the folders that belong to it. The one place to say what is there: for a file
+/// system of another kind it is to answer out of that one's tree, whose absolute links lead into itself and not to the host.
 package struct CellFiles: Sendable {
     private let root: String
     private static let folders: Set<String> = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"]

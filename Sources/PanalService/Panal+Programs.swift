@@ -6,20 +6,28 @@ import PanalManifest
 extension Panal {
     /// Takes a file: `append`, then `finish`; `discard` when the client goes away. At most `limit` bytes, and never more than the
     /// operator allows.
-    package func upload(_ principal: Principal, limit: Int?) async throws -> any BlobWriter {
-        try await blobs.writer(limit: min(limit ?? .max, configuration.maximumUploadBytes))
+    /// With `held` the file goes with that.
+    package func upload(
+        _ principal: Principal, limit: Int?, for held: HeldBlobs? = nil
+    ) async throws -> any BlobWriter {
+        let limit = min(limit ?? .max, configuration.maximumUploadBytes)
+        guard let held else { return try await blobs.writer(limit: limit) }
+        return try await held.writer(limit: limit)
     }
 
     /// Publishes a program, or a new version of one's own. The same content and manifest again are the same version, and then
     /// `created` is false. With `isPublic` the program becomes public; without it, it stays what it is, at first private.
     ///
-    /// Where the manifest has tests, they run before: nothing is published unless all pass.
+    /// Where the manifest has tests, they run before: nothing is published unless all pass, and unless `mayStill` says afterwards that
+    /// what let the principal in still holds. Of what is not published nothing is left. Cancelling the task ends the tests.
     ///
-    /// Throws `invalid` with the manifest's mistakes and with what its tests came to, `unsupported` for a file that cannot be started or
-    /// an archive that is refused, `tooLarge`, `conflict` when the name is another user's, and `overloaded` when tests cannot run now.
-    package func publish(_ principal: Principal, manifest: [UInt8], upload: ProgramUpload, isPublic: Bool) async throws
-        -> (entry: ProgramEntry, created: Bool)
-    {
+    /// Throws `unauthenticated` where it does not; `invalid` with the manifest's mistakes and with what its tests came to, `unsupported`
+    /// for a file that cannot be started or an archive that is refused, `tooLarge`, `conflict` when the name is another user's, and
+    /// `overloaded` when tests cannot run now.
+    package func publish(
+        _ principal: Principal, manifest: [UInt8], upload: ProgramUpload, isPublic: Bool,
+        mayStill: @Sendable () async -> Bool = { true }
+    ) async throws -> (entry: ProgramEntry, created: Bool) {
         let (parsed, document, text) = try read(manifest)
         if let taken = try await store.program(named: parsed.slug, version: nil),
             taken.program.owner != principal.user
@@ -54,10 +62,17 @@ extension Panal {
             let tests = try await passingTests(
                 of: TestedProgram(
                     manifest: parsed, content: content, entry: entry.path, owner: principal.user))
+            try Task.checkCancellation()
+            if tests != nil, await !mayStill() {
+                throw ServiceError(
+                    .unauthenticated, "what this was asked for with is not valid any more: nothing was published")
+            }
             let draft = ProgramDraft(
                 name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,
                 manifest: text, entry: entry.path, size: bytes, at: clock.now(), tests: tests)
-            let (program, version, created) = try await store.publish(draft)
+            // Somebody who goes in this moment leaves it published or not, and never half.
+            let (program, version, created) = try await uncancelled { [store] in try await store.publish(draft) }
+            await staged.keep()
             logger.info(
                 "program published",
                 metadata: ["program": "\(program.name)", "version": "\(version.number)", "created": "\(created)"])

@@ -95,26 +95,32 @@ extension Panal {
         _ tests: [ManifestTest], of program: TestedProgram, _ profiles: [Profile], _ priority: PriorityClass = .normal
     ) async throws -> [Mistake] {
         let deadline = ContinuousClock.now + configuration.testTime
-        var failures: [Mistake] = []
-        var files: [ManifestTest.Value: SubmittedFile] = [:]
-        for (number, (test, profile)) in zip(tests, profiles).enumerated() {
-            let missing = try await store(filesOf: test, number: number, of: program, in: &files)
-            failures += missing
-            guard missing.isEmpty else { continue }
-            failures += try await run(test, number: number, of: program, profile, files, priority, until: deadline)
-            guard ContinuousClock.now < deadline else { break }
+        return try await holding { held in
+            var failures: [Mistake] = []
+            var files: [ManifestTest.Value: SubmittedFile] = [:]
+            for (number, (test, profile)) in zip(tests, profiles).enumerated() {
+                let missing = try await store(filesOf: test, number: number, of: program, in: &files, held)
+                failures += missing
+                guard missing.isEmpty else { continue }
+                failures += try await run(
+                    test, number: number, of: program, profile, files, held, priority, until: deadline)
+                guard ContinuousClock.now < deadline else { break }
+            }
+            return failures
         }
-        return failures
     }
 
     private func run(
         _ test: ManifestTest, number: Int, of program: TestedProgram, _ profile: Profile,
-        _ files: [ManifestTest.Value: SubmittedFile], _ priority: PriorityClass, until deadline: ContinuousClock.Instant
+        _ files: [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs, _ priority: PriorityClass,
+        until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
         let invocation: Invocation
         do {
             let submission = test.submission { files[$0] } ?? Submission()
-            invocation = try await storingTexts(of: try program.manifest.plan(submission, entry: program.entry))
+            invocation = try await storingTexts(of: try program.manifest.plan(submission, entry: program.entry)) {
+                try await held.store(Array($0.utf8)).content
+            }
         } catch let error as SubmissionError {
             return error.mistakes.map { mistake in
                 var mistake = mistake
@@ -169,7 +175,7 @@ extension Panal {
     /// Stores the files that a test submits; answers those that are not there.
     private func store(
         filesOf test: ManifestTest, number: Int, of program: TestedProgram,
-        in files: inout [ManifestTest.Value: SubmittedFile]
+        in files: inout [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs
     ) async throws -> [Mistake] {
         var missing: [Mistake] = []
         for (field, values) in test.inputs.sorted(by: { $0.key < $1.key }) {
@@ -182,29 +188,16 @@ extension Panal {
                         continue
                     }
                     let name = path.split(separator: "/").last.map(String.init) ?? path
-                    files[value] = try await stored(bytes, name: name)
+                    let stored = try await held.store(bytes)
+                    files[value] = SubmittedFile(
+                        name: name, content: stored.content, bytes: stored.bytes, mediaType: nil)
                 case .inline(let name, let text):
-                    let bytes = Array(text.utf8)
-                    let writer = try await blobs.writer(limit: bytes.count)
-                    try await writer.append(bytes)
-                    let stored = try await writer.finish()
+                    let stored = try await held.store(Array(text.utf8))
                     files[value] = SubmittedFile(
                         name: name, content: stored.content, bytes: stored.bytes, mediaType: nil)
                 }
             }
         }
         return missing
-    }
-
-    private func stored(_ bytes: StoredBytes, name: String) async throws -> SubmittedFile {
-        let writer = try await blobs.writer(limit: bytes.size)
-        do {
-            for try await piece in bytes { try await writer.append(piece) }
-            let stored = try await writer.finish()
-            return SubmittedFile(name: name, content: stored.content, bytes: stored.bytes, mediaType: nil)
-        } catch {
-            await writer.discard()
-            throw error
-        }
     }
 }

@@ -26,8 +26,8 @@ final class DataFolder: Sendable {
     let path: String
     private let counter = Atomic<Int>(0)
     private let lock: OwnedDescriptor
-    /// Held while a blob is found again and while blobs are removed, so that what was just found is not removed.
-    private let blobLock = Mutex(())
+    /// Locked while something is found again and while something is removed, so that what was just found is not removed.
+    private let holds = Mutex((blobs: Holds(), programs: Holds()))
 
     init(path: String) throws {
         self.path = path
@@ -48,11 +48,12 @@ final class DataFolder: Sendable {
     func uploadPath(_ upload: UploadID) -> String { path + "/uploads/" + upload.text }
 
     /// Gives a finished, synchronized temporary file its place; forgets it when the content is there already.
-    func placeBlob(_ temporary: String, as hash: ContentHash) throws {
+    func placeBlob(_ temporary: String, as hash: ContentHash, isHeld: Bool = false) throws {
         let target = blobPath(hash)
         let folder = "\(path)/blobs/\(hash.hex.prefix(2))"
-        try blobLock.withLock { _ in
-            if try Files.look(target) != nil {
+        try holds.withLock { holds in
+            let isThere = try Files.look(target) != nil
+            if isThere {
                 try Files.touch(target)
                 try Files.removeFile(temporary)
             } else {
@@ -63,24 +64,27 @@ final class DataFolder: Sendable {
                 try Files.rename(temporary, to: target)
                 try Files.synchronizeFolder(folder)
             }
+            holds.blobs.notePlaced(hash, isHeld: isHeld, wasThere: isThere)
         }
     }
 
     /// Bytes of the blob, which counts as written now; nil where it is not there.
     func renewBlob(_ hash: ContentHash) throws -> Int? {
         let path = blobPath(hash)
-        return try blobLock.withLock { _ in
+        return try holds.withLock { holds in
             guard let found = try Files.look(path) else { return nil }
             try Files.touch(path)
+            holds.blobs.notePlaced(hash, isHeld: false, wasThere: true)
             return found.size
         }
     }
 
-    /// Gives a finished temporary folder its place; forgets it when the program is there already.
+    /// Gives a finished temporary folder its place, where it is held; forgets it when the program is there already.
     func placeProgram(_ temporary: String, as hash: ContentHash) throws {
         let target = programPath(hash)
-        try blobLock.withLock { _ in
-            if try Files.look(target) != nil {
+        try holds.withLock { holds in
+            let isThere = try Files.look(target) != nil
+            if isThere {
                 try Files.touch(target)
                 try Files.removeTree(temporary)
             } else {
@@ -89,32 +93,58 @@ final class DataFolder: Sendable {
             }
             try Files.setMode(target, 0o555)
             try Files.synchronizeFolder(path + "/programs")
+            holds.programs.notePlaced(hash, isHeld: true, wasThere: isThere)
         }
+    }
+
+    /// Lets go of a blob that was held, and removes it where nobody wants it.
+    func releaseBlob(_ hash: ContentHash) throws {
+        try holds.withLock { holds in
+            guard holds.blobs.release(hash, isKept: false) else { return }
+            try Files.removeFile(blobPath(hash))
+        }
+    }
+
+    /// The same for a program's folder. `isKept`: a version refers to it.
+    func releaseProgram(_ hash: ContentHash, isKept: Bool) throws {
+        let left = try holds.withLock { holds -> String? in
+            guard holds.programs.release(hash, isKept: isKept) else { return nil }
+            // Out of its place at once, and then file by file without the lock.
+            let (target, aside) = (programPath(hash), temporaryPath())
+            try Files.setMode(target, 0o700)
+            try Files.rename(target, to: aside)
+            return aside
+        }
+        if let left { try Files.removeTree(left) }
     }
 
     func removeBlobs(except referenced: Set<ContentHash>, before moment: Timestamp) throws -> Int {
         var removed = 0
         for part in try Files.names(in: path + "/blobs") {
             let folder = "\(path)/blobs/\(part)"
-            removed += try remove(in: folder, except: referenced, before: moment, Files.removeFile)
+            removed += try remove(
+                in: folder, except: referenced, before: moment, isHeld: { $0.blobs.holds($1) }, Files.removeFile)
         }
         return removed
     }
 
     func removePrograms(except referenced: Set<ContentHash>, before moment: Timestamp) throws -> Int {
-        try remove(in: path + "/programs", except: referenced, before: moment, Files.removeTree)
+        try remove(
+            in: path + "/programs", except: referenced, before: moment, isHeld: { $0.programs.holds($1) },
+            Files.removeTree)
     }
 
     private func remove(
         in folder: String, except referenced: Set<ContentHash>, before moment: Timestamp,
-        _ remove: (String) throws -> Void
+        isHeld: ((blobs: Holds, programs: Holds), ContentHash) -> Bool, _ remove: (String) throws -> Void
     ) throws -> Int {
         var removed = 0
         for name in try Files.names(in: folder) {
             guard let hash = ContentHash(hex: name), !referenced.contains(hash) else { continue }
-            try blobLock.withLock { _ in
+            try holds.withLock { holds in
                 let path = folder + "/" + name
-                guard let found = try Files.look(path), found.modified < moment.microseconds else { return }
+                guard !isHeld(holds, hash), let found = try Files.look(path), found.modified < moment.microseconds
+                else { return }
                 try remove(path)
                 removed += 1
             }

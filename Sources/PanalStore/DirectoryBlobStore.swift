@@ -15,9 +15,17 @@ package final class DirectoryBlobStore: BlobStore {
         folder = try DataFolder(path: path)
     }
 
-    package func writer(limit: Int) async throws -> any BlobWriter {
+    package func writer(limit: Int, isHeld: Bool) async throws -> any BlobWriter {
         try await disk.run { [folder, disk] in
-            FileBlobWriter(try BlobFile(in: folder, limit: limit), limit: limit, disk: disk)
+            FileBlobWriter(try BlobFile(in: folder, limit: limit, isHeld: isHeld), limit: limit, disk: disk)
+        }
+    }
+
+    package func release(_ blobs: [ContentHash]) async {
+        guard !blobs.isEmpty else { return }
+        // What cannot be removed now is found by the next housekeeping.
+        _ = try? await disk.run { [folder] in
+            for blob in blobs { try? folder.releaseBlob(blob) }
         }
     }
 

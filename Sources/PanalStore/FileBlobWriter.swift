@@ -9,13 +9,15 @@ struct BlobFile: ~Copyable, Sendable {
     private let path: String
     private let file: OwnedDescriptor
     private let limit: Int
+    private let isHeld: Bool
     private var hasher = ContentHasher()
     private var isPlaced = false
     private(set) var bytes = 0
 
-    init(in folder: DataFolder, limit: Int) throws {
+    init(in folder: DataFolder, limit: Int, isHeld: Bool = false) throws {
         self.folder = folder
         self.limit = limit
+        self.isHeld = isHeld
         path = folder.temporaryPath()
         file = try OwnedDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
     }
@@ -35,7 +37,7 @@ struct BlobFile: ~Copyable, Sendable {
         try file.setMode(0o444)
         try file.synchronize()
         let hash = hasher.finish()
-        try folder.placeBlob(path, as: hash)
+        try folder.placeBlob(path, as: hash, isHeld: isHeld)
         isPlaced = true
         return hash
     }

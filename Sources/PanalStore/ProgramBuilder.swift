@@ -80,6 +80,8 @@ final class StagedFolder: StagedProgram, @unchecked Sendable {
     /// Guarded by `lock`; whoever takes it out works on it alone.
     private var builder: ProgramBuilder?
     private let lock = Mutex(())
+    /// What has its place and is held there.
+    private let placed = Mutex<ContentHash?>(nil)
 
     init(_ builder: ProgramBuilder, folder: DataFolder, disk: DiskQueue) {
         files = builder.unpacked.files.sorted { $0.path < $1.path }
@@ -92,13 +94,25 @@ final class StagedFolder: StagedProgram, @unchecked Sendable {
     func commit(manifest: [UInt8], entry: String) async throws -> (content: ContentHash, bytes: Int) {
         let content = try await disk.run { [self] in
             guard let builder = take() else { throw BlobError.closed }
-            return try builder.commit(manifest: manifest, entry: entry)
+            let content = try builder.commit(manifest: manifest, entry: entry)
+            placed.withLock { $0 = content }
+            return content
         }
         return (content, bytes)
     }
 
+    func keep() async { await release(isKept: true) }
+
     func discard() async {
         _ = try? await disk.run { [self] in _ = take() }
+        await release(isKept: false)
+    }
+
+    /// On the one queue of commits, as removing a large program takes long. What cannot be removed now is found by the next
+    /// housekeeping.
+    private func release(isKept: Bool) async {
+        guard let content = placed.withLock({ $0.take() }) else { return }
+        _ = try? await disk.run { [folder] in try folder.releaseProgram(content, isKept: isKept) }
     }
 
     private func take() -> ProgramBuilder? {

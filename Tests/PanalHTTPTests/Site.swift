@@ -29,6 +29,8 @@ final class ScriptedExecutor: Executor {
     let isUsable = true
     let script = Mutex(Script())
     let attempts = Mutex<[AttemptSpec]>([])
+    /// What happens while a program runs.
+    let meanwhile = Mutex<(@Sendable () async -> Void)?>(nil)
     private let endless = Mutex<[AttemptID: CheckedContinuation<Void, Never>]>([:])
     private let cancelled = Mutex<Set<AttemptID>>([])
 
@@ -38,6 +40,7 @@ final class ScriptedExecutor: Executor {
         attempts.withLock { $0.append(attempt) }
         let script = script.withLock { $0 }
         started()
+        await meanwhile.withLock { $0 }?()
         if script.isEndless {
             await withCheckedContinuation { continuation in
                 let isOver = cancelled.withLock { $0.contains(attempt.id) }
@@ -198,6 +201,17 @@ struct Site: Sendable {
         _ = try await publish(Self.manifest, isPublic: true, as: principal)
         _ = try await publish(#"{"name": "secreto", "inputs": []}"#, isPublic: false, as: principal)
         _ = try await publish(Self.everything, isPublic: true, as: principal)
+    }
+
+    /// Names of all files and folders that programs and blobs have on the disk.
+    var stored: Set<String> {
+        get throws {
+            let names = try ["programs", "blobs"].flatMap { kind in
+                try FileManager.default.subpathsOfDirectory(atPath: "\(folder)/data/\(kind)")
+            }
+            // Folders of blobs stay.
+            return Set(names.filter { $0.utf8.count > 2 })
+        }
     }
 
     func close() async {

@@ -113,15 +113,22 @@ import Testing
     }
 
     @Test func filesOfTestsAreTheProgramsOwn() async throws {
-        let fixture = try await ServiceFixture()
-        try await fixture.publish(
-            Self.manifest(
-                #"{"inputs": {"file": "tool.sh"}}"#, #"{"inputs": {"file": {"name": "a.txt", "text": "abc"}}}"#))
-        let inputs = fixture.executor.attempts.compactMap(\.inputs.first)
-        #expect(inputs.map(\.path) == ["/input/file/tool.sh", "/input/file/a.txt"])
-        #expect(
-            try await fixture.blobs.blob(inputs[0].content).all() == Array("#!/bin/sh\necho hello\n".utf8))
-        #expect(try await fixture.blobs.blob(inputs[1].content).all() == Array("abc".utf8))
+        let fixture = try await ServiceFixture(executor: .holds)
+        let publication = Task {
+            try await fixture.publish(
+                Self.manifest(
+                    #"{"inputs": {"file": "tool.sh"}}"#, #"{"inputs": {"file": {"name": "a.txt", "text": "abc"}}}"#))
+        }
+        for (number, (path, text)) in [
+            ("/input/file/tool.sh", "#!/bin/sh\necho hello\n"), ("/input/file/a.txt", "abc"),
+        ].enumerated() {
+            try await eventually { fixture.executor.attempts.count == number + 1 && !fixture.executor.heldJobs.isEmpty }
+            let input = try #require(fixture.executor.attempts.last?.inputs.first)
+            #expect(input.path == path)
+            #expect(try await fixture.blobs.blob(input.content).all() == Array(text.utf8))
+            for job in fixture.executor.heldJobs { fixture.executor.finish(job) }
+        }
+        _ = try await publication.value
         let missing = await refused(.invalid) {
             try await fixture.publish(Self.manifest("{}", #"{"inputs": {"file": "tool.sh/x"}}"#))
         }

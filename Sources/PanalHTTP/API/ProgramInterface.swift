@@ -72,8 +72,11 @@ struct ProgramInterface: Sendable {
     /// `multipart/form-data` with the parts `manifest`, `program`, and if it is to be everybody's, `public` (`true`).
     @Sendable private func publish(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
-        let form = try await FormReader(panal: panal).read(request, as: principal, texts: Publication.texts)
-        let published = try await Publication(panal: panal).publish(form, as: principal)
+        let published = try await panal.holding { held in
+            let form = try await FormReader(panal: panal, held: held)
+                .read(request, as: principal, texts: Publication.texts)
+            return try await Publication(panal: panal).publish(form, as: principal, context)
+        }
         var response = try Response.json(
             Documents.program(published.entry), status: published.created ? .created : .ok)
         response.headers[.location] = "\(Documents.base)/programs/\(published.entry.program.name)"
@@ -159,7 +162,10 @@ struct Publication: Sendable {
     static let texts: Set<String> = ["manifest"]
     private static let known: Set<String> = ["manifest", "program", "public", "_csrf"]
 
-    func publish(_ form: Form, as principal: Principal) async throws -> (entry: ProgramEntry, created: Bool) {
+    /// Ends with the client's connection. Whether their key or session holds is asked again once the tests have passed.
+    func publish(
+        _ form: Form, as principal: Principal, _ context: WebContext
+    ) async throws -> (entry: ProgramEntry, created: Bool) {
         let unknown = form.values.keys.filter { !Self.known.contains($0) }.sorted()
         guard unknown.isEmpty else {
             throw ServiceError(
@@ -187,9 +193,14 @@ struct Publication: Sendable {
                 .invalid, "a field is wrong",
                 mistakes: [Mistake(pointer: "/public", detail: "‘\(other)’ is neither true nor false")])
         }
-        return try await panal.publish(
-            principal, manifest: Array(try manifest(of: form).utf8),
-            upload: ProgramUpload(fileName: file.name, content: file.content), isPublic: isPublic)
+        let manifest = Array(try manifest(of: form).utf8)
+        let upload = ProgramUpload(fileName: file.name, content: file.content)
+        let (panal, access) = (panal, context.access)
+        return try await context.whileConnected {
+            try await panal.publish(principal, manifest: manifest, upload: upload, isPublic: isPublic) {
+                await access?.holds() ?? true
+            }
+        }
     }
 
     private func manifest(of form: Form) throws -> String {

@@ -70,6 +70,7 @@ extension Listener {
             let stream = HTTP1Channel.Configuration(
                 additionalChannelHandlers: [
                     OldClientPlacer(), PaceHandler(pace: pace, room: room), FramingHandler(), ContinueHandler(),
+                    DepartureHandler(),
                 ],
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 16_384, maxHeaderListSize: 32_768, maxHeaderFieldCount: 100))

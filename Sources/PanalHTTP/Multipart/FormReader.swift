@@ -55,6 +55,8 @@ struct Form: Sendable {
 /// Reads forms of both kinds from a request, files straight into blobs.
 struct FormReader: Sendable {
     let panal: Panal
+    /// With whose end the files go; nil for those that stay.
+    var held: HeldBlobs?
 
     /// Bytes of one text field, and of all of them together; a manifest is the largest text that comes this way.
     static let textLimit = 1 << 20
@@ -161,7 +163,7 @@ struct FormReader: Sendable {
 
     private func begin(_ part: MultipartPart, as principal: Principal) async throws -> Target {
         let fileName = part.fileName ?? ""
-        let writer = fileName.isEmpty ? nil : try await panal.upload(principal, limit: nil)
+        let writer = fileName.isEmpty ? nil : try await panal.upload(principal, limit: nil, for: held)
         return .file(part: part, name: fileName, writer: writer)
     }
 
@@ -196,6 +198,7 @@ struct FormReader: Sendable {
             form.append(.text(text), to: name)
         case .file(let part, let name, let writer?):
             let (content, size) = try await writer.finish()
+            held?.note(content)
             form.append(
                 .file(SubmittedFile(name: name, content: content, bytes: size, mediaType: part.mediaType)),
                 to: part.name)

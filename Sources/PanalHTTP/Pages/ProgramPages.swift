@@ -100,14 +100,15 @@ struct ProgramPages: Sendable {
 
     @Sendable private func publish(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
-        let form = try await FormReader(panal: panal).read(request, as: principal, texts: Publication.texts) {
-            try PageFrame.checkToken(of: $0, context)
-        }
-        do {
-            let published = try await Publication(panal: panal).publish(form, as: principal)
-            return .seeOther(Self.path(published.entry.program.name))
-        } catch let error as ServiceError where error.code != .internal {
-            return try publishPage(request, context, form: form, error: error)
+        return try await panal.holding { held in
+            let form = try await FormReader(panal: panal, held: held)
+                .read(request, as: principal, texts: Publication.texts) { try PageFrame.checkToken(of: $0, context) }
+            do {
+                let published = try await Publication(panal: panal).publish(form, as: principal, context)
+                return .seeOther(Self.path(published.entry.program.name))
+            } catch let error as ServiceError where error.code != .internal && error.code != .unauthenticated {
+                return try publishPage(request, context, form: form, error: error)
+            }
         }
     }
 

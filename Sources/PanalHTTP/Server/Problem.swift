@@ -166,6 +166,11 @@ struct WebError: Error, Sendable {
         .requestTimeout, "too-slow", "Too slow", "the request's body came too slowly; nothing of it was taken",
         headers: [.connection: "close"])
 
+    /// For the log, and for whoever has only closed its own side. Not with `Connection`, which HTTP/2 does not know.
+    static let departed = WebError(
+        .requestTimeout, "departed", "Nobody waited",
+        "the client went away before the answer; what it asked for was not done")
+
     /// RFC 6750 §3.1.
     static func insufficientScope(_ scope: KeyScope) -> WebError {
         WebError(

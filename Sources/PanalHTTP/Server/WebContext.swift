@@ -10,6 +10,8 @@ package struct WebContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     /// Where the connection comes from; an address without a port.
     var address: String
+    /// The connection, or a stream of one.
+    let channel: any Channel
     /// What runs tasks on the connection's own thread.
     let home: LoopExecutor
     /// The number under which the log has this request; the client's own when it sent a decent one.
@@ -43,6 +45,7 @@ package struct WebContext: RequestContext {
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        channel = source.channel
         home = .of(source.channel.eventLoop)
         address = source.channel.remoteAddress?.ipAddress ?? "unknown"
     }

@@ -1,0 +1,62 @@
+package import PanalCore
+import Synchronization
+
+/// Files that nothing stored will refer to: the archive of a publication, what its tests submit. They are counted to nobody, so they go
+/// with whoever has brought them.
+package final class HeldBlobs: Sendable {
+    private let blobs: any BlobStore
+    private let held = Mutex<[ContentHash]>([])
+
+    init(_ blobs: any BlobStore) { self.blobs = blobs }
+
+    /// Its file is held once it is finished, and `note` is to be told of that.
+    func writer(limit: Int) async throws -> any BlobWriter { try await blobs.writer(limit: limit, isHeld: true) }
+
+    package func note(_ content: ContentHash) { held.withLock { $0.append(content) } }
+
+    func store(_ bytes: [UInt8]) async throws -> (content: ContentHash, bytes: Int) {
+        let writer = try await writer(limit: bytes.count)
+        try await writer.append(bytes)
+        return try await finish(writer)
+    }
+
+    func store(_ bytes: StoredBytes) async throws -> (content: ContentHash, bytes: Int) {
+        let writer = try await writer(limit: bytes.size)
+        do {
+            for try await piece in bytes { try await writer.append(piece) }
+            return try await finish(writer)
+        } catch {
+            await writer.discard()
+            throw error
+        }
+    }
+
+    private func finish(_ writer: any BlobWriter) async throws -> (content: ContentHash, bytes: Int) {
+        let stored = try await writer.finish()
+        note(stored.content)
+        return stored
+    }
+
+    fileprivate func release() async {
+        await blobs.release(
+            held.withLock { held in
+                defer { held = [] }
+                return held
+            })
+    }
+}
+
+extension Panal {
+    /// Does `body` with a place for files that are wanted for no longer than it takes, whichever way it ends.
+    package func holding<Value>(_ body: (HeldBlobs) async throws -> Value) async throws -> Value {
+        let held = HeldBlobs(blobs)
+        do {
+            let value = try await body(held)
+            await held.release()
+            return value
+        } catch {
+            await held.release()
+            throw error
+        }
+    }
+}
