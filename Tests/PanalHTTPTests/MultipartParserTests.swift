@@ -171,4 +171,72 @@ import Testing
         }
         #expect(out >= 100_000 - "\r\n--b".utf8.count)
     }
+
+    /// Bodies that are nearly right: bytes changed, left out, doubled and put elsewhere. The parser says what is wrong or reads parts; it
+    /// never gives more than it got, and holds no more than a header and a delimiter.
+    @Test(arguments: 0..<8) func whatIsNearlyRightDoesNoHarm(seed: Int) throws {
+        var random = SplitMix(state: UInt64(seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1)
+        let bodies = (Self.right.map(\.0) + Self.wrong.map(\.0)).map { Array($0.utf8) }.filter { !$0.isEmpty }
+        let words = [
+            "--b", "\r\n", "--", "\r\n\r\n", "\"", "\\", "%22", ";", "name=", "filename*=UTF-8''", "\0", "--b--",
+        ].map {
+            Array($0.utf8)
+        }
+        for _ in 0..<1_500 {
+            var body = bodies[random.number(below: bodies.count)]
+            for _ in 0...random.number(below: 6) {
+                let place = random.number(below: body.count + 1)
+                switch random.number(below: 5) {
+                case 0: body.insert(contentsOf: words[random.number(below: words.count)], at: place)
+                case 1: body.insert(UInt8(random.number(below: 256)), at: place)
+                case 2 where place < body.count: body.remove(at: place)
+                case 3: body.insert(contentsOf: body[place...].prefix(random.number(below: 40)), at: place)
+                case 4: body.removeSubrange(place..<min(body.count, place + random.number(below: 20)))
+                default: break
+                }
+            }
+            try Self.bear(body, pieces: 1 + random.number(below: 50))
+        }
+    }
+
+    private static func bear(_ body: [UInt8], pieces: Int) throws {
+        var parser = try MultipartParser(boundary: "b")
+        var (given, isOpen) = (0, false)
+        do {
+            for start in stride(from: 0, to: body.count, by: pieces) {
+                parser.feed(ByteBuffer(bytes: body[start..<min(body.count, start + pieces)]))
+                while let event = try parser.next() {
+                    switch event {
+                    case .began:
+                        #expect(!isOpen)
+                        isOpen = true
+                    case .bytes(let bytes):
+                        #expect(isOpen && bytes.readableBytes > 0)
+                        given += bytes.readableBytes
+                    case .ended:
+                        #expect(isOpen)
+                        isOpen = false
+                    }
+                }
+            }
+            try parser.finish()
+            #expect(!isOpen)
+        } catch {
+            #expect(!error.detail.isEmpty)
+        }
+        #expect(given <= body.count)
+    }
+}
+
+/// The same numbers each time: what is found once is found again.
+private struct SplitMix {
+    var state: UInt64
+
+    mutating func number(below limit: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return Int((value ^ (value >> 31)) % UInt64(limit))
+    }
 }
