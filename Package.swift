@@ -251,7 +251,8 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: tests),
-        .testTarget(name: "PanalClientTests", dependencies: ["PanalClient", "PanalCore"], swiftSettings: tests),
+        .testTarget(
+            name: "PanalClientTests", dependencies: ["PanalClient", "PanalManifest", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalCommandTests", dependencies: ["panal", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanaldTests", dependencies: ["panald", "PanalHTTP", "PanalCore"], swiftSettings: tests),
         .testTarget(

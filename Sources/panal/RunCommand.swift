@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import PanalClient
 import PanalCore
 import PanalProfiles
 import PanalSandbox
@@ -15,6 +16,8 @@ struct RunCommand: AsyncParsableCommand {
             else, or an image instead of /usr: no network unless it is given a loopback of its own, no other processes, no environment. Standard streams are \
             connected; what the command leaves in /work is gone afterwards. An ordinary user needs a control group that was \
             handed over, as the cell's limits are real ones: ‘panal doctor’ says how.
+
+            A name that is no command here, but a program on the server that you are signed in to, is run there, as by ‘panal program run’.
 
             \(ExitStatus.explanation)
             """)
@@ -81,6 +84,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let call = try callOfServer() { return try await call.run() }
         // A reader that is gone is to show as EPIPE: the cell has to be taken down in good order.
         signal(SIGPIPE, SIG_IGN)
         do {
@@ -95,6 +99,20 @@ struct RunCommand: AsyncParsableCommand {
             StandardError.line("\(error)")
             throw ExitCode(ExitStatus.systemError)
         }
+    }
+
+    /// The run of a server's program, where the first word is no command that a cell has, nothing was said that is about a cell, and
+    /// somebody is signed in.
+    private func callOfServer() throws -> ProgramRunCommand? {
+        let isPlain = program == nil && seccomp == nil && network == nil && !explain && !quiet && !report
+        guard isPlain, reportTo == nil, command.first != "--", let name = words.first, !name.contains("/"),
+            !["/usr/local/bin", "/usr/bin", "/bin"].contains(where: { unsafe access("\($0)/\(name)", X_OK) == 0 }),
+            let servers = try? ServerListFile(environment: ServerOptions.environment).read(),
+            let choice = try? ServerChoice.make(option: nil, environment: ServerOptions.environment, list: servers)
+        else { return nil }
+        StandardError.line(
+            "‘\(name)’ is no command here; running the program of that name on \(choice.address)")
+        return try ProgramRunCommand.parse((profile == "small" ? [] : ["--profile", profile]) + words)
     }
 
     private func runCell() async throws -> Int32 {

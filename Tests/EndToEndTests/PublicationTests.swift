@@ -88,8 +88,28 @@ struct PublicationTests {
         #expect(try shell.run(["job", "list"], environment: environment).output.contains("copier") == false)
         let jobs = try FileManager.default.contentsOfDirectory(atPath: server.place.data.appending(path: "jobs").path())
         #expect(jobs.isEmpty)
+        try run(shell, environment)
         #expect(try await server.stop() == 0)
         #expect(try server.place.leftovers() == [])
+    }
+
+    /// What is published is a command with flags of its own.
+    private func run(_ shell: CommandShell, _ environment: [String: String]) throws {
+        func call(_ words: String...) throws -> CommandShell.Ended {
+            try shell.run(words, environment: environment, patience: .seconds(300))
+        }
+        let help = try call("program", "run", "copier", "--help")
+        #expect(help.code == 0 && help.output.contains("USAGE: panal program run copier --what <text> [flags]"))
+        let file = try shell.file("given.txt", "given")
+        let copied = try call(
+            "program", "run", "--download", shell.path("results"), "copier", "--file", file, "--what", "b")
+        #expect(copied.code == 0 && copied.output.hasPrefix("copied b\n"), "\(copied.output)\(copied.error)")
+        #expect(try String(contentsOfFile: shell.path("results/copy.txt"), encoding: .utf8) == "given")
+        // By its name alone where no command of the machine is called so; its exit code is the command's.
+        let failed = try call("run", "copier", "fail")
+        #expect(failed.code == 3 && failed.error.contains("cannot do this"), "\(failed.error)")
+        let wrong = try call("program", "run", "copier", "--wat", "b")
+        #expect(wrong.code == 1 && wrong.error.contains("did you mean --what?"), "\(wrong.error)")
     }
 
     /// Killed while a test runs: neither a program nor a cell is left, and the name is free.

@@ -39,6 +39,18 @@ enum Completions {
         await names("/api/v1/profiles", list: "profiles", member: "name", prefix)
     }
 
+    /// Behind a program's name its flags, before it the names of programs.
+    static func wordsOfProgram(_ words: [String], _ index: Int, _ prefix: String) async -> [String] {
+        let before = words.prefix(max(0, index))
+        guard let name = before.drop(while: { $0 != "run" }).dropFirst().first(where: { !$0.hasPrefix("-") }) else {
+            return await programs(prefix)
+        }
+        guard let choice = try? ServerOptions().choiceForCompletion else { return [] }
+        let client = PanalClient(address: choice.address, key: choice.key, patience: .zero)
+        guard let manifest = try? await ProgramRunCommand.manifest(of: name, version: nil, client) else { return [] }
+        return manifest.inputs.map { ProgramWords.flag(of: $0) }.filter { $0.hasPrefix(prefix) }
+    }
+
     private static func names(_ path: String, list: String, member: String, _ prefix: String) async -> [String] {
         guard let choice = try? ServerOptions().choiceForCompletion else { return [] }
         let client = PanalClient(address: choice.address, key: choice.key, patience: .zero)

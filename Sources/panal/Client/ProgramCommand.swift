@@ -7,7 +7,10 @@ import PanalCore
 struct ProgramCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "program", abstract: "Publish programs on a server, and look at what is there.",
-        subcommands: [Publish.self, List.self, Show.self, ProgramVersionsCommand.self, ProgramDownloadCommand.self])
+        subcommands: [
+            Publish.self, ProgramRunCommand.self, List.self, Show.self, ProgramVersionsCommand.self,
+            ProgramDownloadCommand.self,
+        ])
 
     /// Whose address names a program, and perhaps one of its versions.
     static func path(_ name: String, _ rest: String = "", version: Int? = nil) -> String {
