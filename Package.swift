@@ -58,7 +58,8 @@ let package = Package(
         .executableTarget(
             name: "panald",
             dependencies: [
-                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService",
+                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalRootfs", "PanalArchive", "PanalSandbox",
+                "PanalService",
                 "PanalScheduler", "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", logging,
                 hummingbird,
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -74,7 +75,8 @@ let package = Package(
             name: "panal",
             dependencies: [
                 "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
-                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore", argumentParser,
+                "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux", "PanalCore",
+                argumentParser,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -182,6 +184,11 @@ let package = Package(
             name: "PanalProfiles",
             dependencies: ["PanalCore", .product(name: "Yams", package: "Yams")],
             swiftSettings: strict),
+        // How images are made of Debian's packages: recipes as commented YAML, and the one command that each becomes.
+        .target(
+            name: "PanalRecipes",
+            dependencies: ["PanalCore", .product(name: "Yams", package: "Yams")],
+            swiftSettings: strict),
         // The manifest: parse, validate a submission, JSON Schema, argv.
         .target(name: "PanalManifest", dependencies: ["PanalCore"], swiftSettings: strict),
         // What of this host a cell depends on: facts, a verdict and the command that mends it.
@@ -212,6 +219,7 @@ let package = Package(
             name: "PanalSeccompTests", dependencies: ["PanalSeccomp", "CLibseccomp"], resources: [.copy("Live")],
             swiftSettings: tests),
         .testTarget(name: "PanalProfilesTests", dependencies: ["PanalProfiles", "PanalCore"], swiftSettings: tests),
+        .testTarget(name: "PanalRecipesTests", dependencies: ["PanalRecipes", "PanalCore"], swiftSettings: tests),
         .testTarget(name: "PanalDoctorTests", dependencies: ["PanalDoctor", "PanalLinux"], swiftSettings: tests),
         .testTarget(
             name: "PanalManifestTests", dependencies: ["PanalManifest", "PanalCore"],
@@ -231,12 +239,15 @@ let package = Package(
             swiftSettings: tests),
         .testTarget(
             name: "PanalServiceTests",
-            dependencies: ["PanalService", "PanalStore", "PanalScheduler", "PanalManifest", "PanalCore", logging],
+            dependencies: [
+                "PanalService", "PanalStore", "PanalRootfs", "PanalScheduler", "PanalManifest", "PanalCore", logging,
+            ],
             swiftSettings: tests),
         .testTarget(
             name: "PanalHTTPTests",
             dependencies: [
-                "PanalHTTP", "PanalService", "PanalStore", "PanalManifest", "PanalCore", hummingbird, logging,
+                "PanalHTTP", "PanalService", "PanalStore", "PanalRootfs", "PanalManifest", "PanalCore", hummingbird,
+                logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -42,7 +42,8 @@ package struct HostFacts: Hashable, Sendable {
     static let loaderCacheMaker = "/usr/sbin/ldconfig"
     static let namespaceMaker = "/usr/bin/unshare"
     static let launcherProfile = "/etc/apparmor.d/panal-launcher"
-    static let wantedTools = [loaderCacheMaker, namespaceMaker]
+    static let imageTools = ["/usr/bin/mmdebstrap", "/usr/bin/skopeo"]
+    static let wantedTools = [loaderCacheMaker, namespaceMaker] + imageTools
 }
 
 /// Who asks.

@@ -1,5 +1,7 @@
 extension Check {
-    static let placeChecks = [space, fileSystem, openFiles, inherited, processes, ownProcesses, loaderCache, launcher]
+    static let placeChecks = [
+        space, fileSystem, openFiles, inherited, processes, ownProcesses, loaderCache, launcher, imageTools,
+    ]
 
     private static let space = Check(
         "disk.space", "Disk space", [.root],
@@ -110,6 +112,23 @@ extension Check {
             : .fail(
                 "\(HostFacts.loaderCacheMaker) is missing",
                 .byHand("apt-get install libc-bin", because: "it installs a package"))
+    }
+
+    private static let imageTools = Check(
+        "tools.images", "Tools for images", .both,
+        meaning: """
+            ‘panal rootfs build’ makes images by mmdebstrap, ‘panal rootfs import docker://…’ fetches them by skopeo. Archives are \
+            imported without either.
+            """
+    ) { facts in
+        let missing = HostFacts.imageTools.filter { !facts.tools.contains($0) }.compactMap {
+            $0.split(separator: "/").last.map(String.init)
+        }
+        guard !missing.isEmpty else { return .pass(HostFacts.imageTools.joined(separator: ", ")) }
+        let words = missing.joined(separator: " ")
+        return .warn(
+            "missing: \(missing.joined(separator: ", "))",
+            .byHand("apt-get install --no-install-recommends \(words)", because: "it installs packages"))
     }
 
     private static let launcher = Check(

@@ -57,15 +57,14 @@ extension Manifest {
         let command = Self.command(reader, inputs: inputs)
         let url = reader.text("url", maximum: 2_000)
         if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
-        if let rootfs = reader.text("rootfs", maximum: 100), rootfs != "host" {
-            reader.report("rootfs", .unknownRootfs, .text(rootfs))
-        }
+        let rootfs = reader.text("rootfs", maximum: 100) ?? "host"
+        if !Self.isRootfsName(rootfs) { reader.report("rootfs", .unknownRootfs, .text(rootfs)) }
         let environment = Self.environment(reader, inputs: inputs)
         self.init(
             name: name ?? "", slug: slug ?? "", description: reader.text("description", maximum: 10_000, lines: true),
             version: reader.text("version", maximum: 100), author: reader.text("author", maximum: 200), url: url,
             tags: reader.texts("tags", maximum: 20, length: 50) ?? [], command: command, inputs: inputs,
-            outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: "host", environment: environment,
+            outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: rootfs, environment: environment,
             exitCodes: Self.exitCodes(reader), sections: sections, groups: groups, tests: [],
             order: Self.order(of: inputs))
         if name == nil || slug == nil { return nil }
@@ -167,6 +166,16 @@ extension Manifest {
         }
         if isProgram, pieces == [.literal("")] { remarks.append(Remark(.emptyProgram)) }
         return remarks
+    }
+
+    /// What a name may be made of; whether there is such a file system, the server knows.
+    private static func isRootfsName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, isLetterOrDigit(first) else { return false }
+        return text.utf8.allSatisfy { isLetterOrDigit($0) || ".:_/+-".utf8.contains($0) }
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
     }
 
     private static func environment(_ reader: DocumentReader, inputs: [ManifestInput]) -> [EnvironmentVariable] {

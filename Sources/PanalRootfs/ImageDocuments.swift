@@ -248,15 +248,3 @@ struct ImageDocuments {
         return told
     }
 }
-
-extension RootfsConfiguration {
-    /// Whether a text is `NAME=value` as a program's environment may hold it.
-    package static func isVariable(_ text: String) -> Bool {
-        guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")), !text.utf8.contains(0) else { return false }
-        let name = text.utf8[..<equals]
-        guard let first = name.first, !(0x30...0x39).contains(first) else { return false }
-        return name.allSatisfy {
-            (0x61...0x7A).contains($0 | 0x20) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "_")
-        }
-    }
-}

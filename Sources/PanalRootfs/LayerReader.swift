@@ -59,25 +59,24 @@ struct LayerReader {
             throw ArchiveError(.forbidden, "an entry has no name")
         }
         if hasWhiteouts, try takeWhiteout(name, into: &tree) { return }
+        // Held against what a name may be before anything is written: what is refused costs nothing.
+        let told = ImagePath.joined(try ImagePath.parts(of: name, limits))
         if let target = unsafe Self.bytes(archive_entry_hardlink(entry)) {
             return try tree.addHardLink(name, to: target)
         }
         switch unsafe archive_entry_filetype(entry) {
         case S_IFDIR:
-            if unsafe archive_entry_perm(entry) & 0o4000 != 0 { neutralised.note(privileged: name) }
+            if unsafe archive_entry_perm(entry) & 0o4000 != 0 { neutralised.note(privileged: told) }
             try tree.addFolder(name)
         case S_IFLNK: try tree.addLink(name, to: unsafe Self.bytes(archive_entry_symlink(entry)) ?? [])
         case S_IFREG:
-            if unsafe archive_entry_perm(entry) & 0o6000 != 0 { neutralised.note(privileged: name) }
-            if unsafe hasCapabilities(entry) { neutralised.note(capable: name) }
-            // Before it is written: a name that is refused costs nothing.
-            _ = try ImagePath.parts(of: name, limits)
+            if unsafe archive_entry_perm(entry) & 0o6000 != 0 { neutralised.note(privileged: told) }
+            if unsafe hasCapabilities(entry) { neutralised.note(capable: told) }
             number += 1
             let content = try unsafe write(entry, of: archive, stream)
             try tree.addFile(name, number: number, content)
         case let kind:
-            _ = try ImagePath.parts(of: name, limits)
-            neutralised.note(skipped: name, Self.word(for: kind))
+            neutralised.note(skipped: told, Self.word(for: kind))
         }
     }
 

@@ -29,7 +29,7 @@ package struct RootfsBuilder {
     }
 
     /// The image of the archive at `path`. `configuration` is of what has none of its own. `created` is false when the same tree is
-    /// there already; then it stays with its own facts.
+    /// there already; what stands beside it is then the first one's.
     ///
     /// Throws `ArchiveError` where the image is refused, and `DiskFull`.
     package func build(
@@ -136,7 +136,7 @@ package struct RootfsBuilder {
         _ tree: RootfsTree, _ facts: RootfsFacts, contents: String
     ) throws -> (RootfsFacts, Bool) {
         let target = "\(images)/\(facts.digest.hex)"
-        if try Files.look(target) != nil { return (try Self.facts(at: target), false) }
+        if try Files.look(target) != nil { return (facts, false) }
         let image = temporary + "/image"
         try Files.makeFolder(image)
         try write(tree, to: image + "/tree", contents: contents)

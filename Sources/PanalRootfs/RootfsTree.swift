@@ -42,6 +42,9 @@ package struct RootfsTree {
         /// The layer that last said something of it.
         var layer: Int
         var children: [ImageName: Int] = [:]
+        /// Folders above it, and bytes of its path, as it lies in the tree: entries reach further than their names say by links.
+        var depth = 0
+        var pathBytes = 0
     }
 
     /// Node 0 is the top. What was taken away keeps its place in the list.
@@ -81,14 +84,14 @@ package struct RootfsTree {
         if let there = nodes[folder].children[last], nodes[there].kind == .folder {
             nodes[there].layer = layer
         } else {
-            put(Node(kind: .folder, layer: layer), last, in: folder)
+            try put(Node(kind: .folder, layer: layer), last, in: folder)
         }
     }
 
     package mutating func addFile(_ name: [UInt8], number: Int, _ content: Content) throws(ArchiveError) {
         guard let (folder, last) = try place(name) else { throw Self.nameless }
         contents[number] = content
-        put(Node(kind: .file(number), layer: layer), last, in: folder)
+        try put(Node(kind: .file(number), layer: layer), last, in: folder)
     }
 
     package mutating func addLink(_ name: [UInt8], to target: [UInt8]) throws(ArchiveError) {
@@ -97,7 +100,7 @@ package struct RootfsTree {
             throw ArchiveError(
                 .forbidden, entry: ImagePath.shown(name), "is a link to a place of no or more than 4095 bytes")
         }
-        put(Node(kind: .link(target), layer: layer), last, in: folder)
+        try put(Node(kind: .link(target), layer: layer), last, in: folder)
     }
 
     /// A further name for what the image has under `target`.
@@ -111,7 +114,7 @@ package struct RootfsTree {
                 .forbidden, entry: ImagePath.shown(target), "is to get a further name, and is no file of the image")
         }
         if nodes[folder].children[last] == there { return }
-        put(Node(kind: nodes[there].kind, layer: layer), last, in: folder)
+        try put(Node(kind: nodes[there].kind, layer: layer), last, in: folder)
     }
 
     /// Takes away what earlier layers have under this name.
@@ -153,7 +156,9 @@ package struct RootfsTree {
                 folder = found
             } else {
                 guard making else { return nil }
-                put(Node(kind: .folder, layer: layer), part, in: folder)
+                // Folders that nobody has named are as many as those that somebody has.
+                try self.count()
+                try put(Node(kind: .folder, layer: layer), part, in: folder)
                 folder = nodes.count - 1
             }
         }
@@ -205,7 +210,15 @@ package struct RootfsTree {
 
     // MARK: Changes
 
-    private mutating func put(_ node: Node, _ name: ImageName, in folder: Int) {
+    private mutating func put(_ node: Node, _ name: ImageName, in folder: Int) throws(ArchiveError) {
+        var node = node
+        node.depth = nodes[folder].depth + 1
+        node.pathBytes = nodes[folder].pathBytes + name.bytes.count + 1
+        guard node.depth <= limits.depth, node.pathBytes <= limits.pathBytes else {
+            throw ArchiveError(
+                .tooLarge, entry: ImagePath.shown(name.bytes),
+                "lies, links followed, deeper than \(limits.depth) folders or \(limits.pathBytes) bytes")
+        }
         // Before what was there goes: it may be the same content.
         if case .file(let number) = node.kind { contents[number]?.links += 1 }
         if let before = nodes[folder].children[name] { release(before) }

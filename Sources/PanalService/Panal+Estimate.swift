@@ -35,6 +35,7 @@ struct PreparedJob: Sendable {
     var demand: JobDemand
     var invocation: Invocation
     var charge: JobCharge
+    var rootfs: ChosenRootfs
 }
 
 extension Panal {
@@ -94,8 +95,9 @@ extension Panal {
                 .invalid, mistake: "/priority",
                 "this host cannot freeze programs, which opportunistic jobs have to bear")
         }
+        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.program.owner)
         let submission = try await withUploads(submission, of: program.manifest, principal)
-        let invocation: Invocation
+        var invocation: Invocation
         do {
             invocation = try program.manifest.plan(submission, entry: program.version.entry)
         } catch {
@@ -104,7 +106,8 @@ extension Panal {
         let charge = JobCharge(
             of: chosen.limits, price: chosen.tariff.price(for: priority), payer: try await payer(of: principal),
             isHeld: credits.isOn)
+        invocation.environment = rootfs.environment(of: invocation.environment, manifest: program.manifest)
         return PreparedJob(
-            program: program, profile: chosen, demand: demand, invocation: invocation, charge: charge)
+            program: program, profile: chosen, demand: demand, invocation: invocation, charge: charge, rootfs: rootfs)
     }
 }

@@ -43,7 +43,7 @@ extension Panal {
             fields: invocation.fields, charge: prepared.charge)
         var generator = SystemRandomNumberGenerator()
         let attempt = AttemptSpec(
-            id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: program.manifest.rootfs,
+            id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: prepared.rootfs.name,
             seccomp: chosen.seccomp, network: chosen.network, limits: chosen.limits, cores: [],
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
             inputs: invocation.inputs, standardInput: invocation.standardInput,

@@ -37,6 +37,8 @@ extension Panal {
         if let known = parsed.suggestedProfile, !profileList.contains(where: { $0.name == known }) {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
+        // What an image holds is not looked at before: its tests and its first run tell.
+        let seesHost = try chosenRootfs(parsed.rootfs, for: principal.user) == .host
         let staged = try await stage(upload)
         do {
             let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)
@@ -50,13 +52,13 @@ extension Panal {
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
             let probe = UploadProbe(files: staged.files, cell: cellFiles, manifest: parsed)
             // A Boutiques descriptor's word means something in a container that nobody has here; its first run says the same.
-            if text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
+            if seesHost, text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
                 let refusal = probe.refusal(ofCommand: word)
             {
                 throw ServiceError(.invalid, mistake: "/command/0", refusal)
             }
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
-            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
+            if seesHost, entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
                 try await look(at: file, of: content, probe)
             }
             let tests = try await passingTests(

@@ -47,15 +47,17 @@ extension Panal {
     /// What the tests come to now; nil where nothing has changed since they ran last.
     private func record(of program: TestedProgram, known: TestRecord?) async throws -> TestRecord? {
         let profiles: [Profile]
+        let rootfs: ChosenRootfs
         do {
             profiles = try testProfiles(program)
+            rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
         } catch let error as ServiceError where error.code == .invalid {
-            // The profile that it asks for is gone, or too large for this host.
+            // The profile that it asks for is gone, or too large for this host, or its image is.
             let conditions = Secrets.hash("none: \(error.mistakes)")
             guard known?.conditions != conditions else { return nil }
             return TestRecord(conditions: conditions, at: clock.now(), failures: error.mistakes)
         }
-        let conditions = Self.conditions(of: profiles, rootfs: program.manifest.rootfs)
+        let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         guard known?.conditions != conditions else { return nil }
         let failures = try await run(program.manifest.tests, of: program, profiles, .low)
         return TestRecord(conditions: conditions, at: clock.now(), failures: failures)

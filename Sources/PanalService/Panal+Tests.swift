@@ -30,7 +30,8 @@ extension Panal {
         let tests = program.manifest.tests
         guard !tests.isEmpty else { return nil }
         let profiles = try testProfiles(program)
-        let conditions = Self.conditions(of: profiles, rootfs: program.manifest.rootfs)
+        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
+        let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         if let known = try await store.testRecord(of: program.content), known.hasPassed, known.conditions == conditions
         {
             return known
@@ -115,12 +116,13 @@ extension Panal {
         _ files: [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs, _ priority: PriorityClass,
         until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
+        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
         let invocation: Invocation
         do {
             let submission = test.submission { files[$0] } ?? Submission()
-            invocation = try await storingTexts(of: try program.manifest.plan(submission, entry: program.entry)) {
-                try await held.store(Array($0.utf8)).content
-            }
+            var planned = try program.manifest.plan(submission, entry: program.entry)
+            planned.environment = rootfs.environment(of: planned.environment, manifest: program.manifest)
+            invocation = try await storingTexts(of: planned) { try await held.store(Array($0.utf8)).content }
         } catch let error as SubmissionError {
             return error.mistakes.map { mistake in
                 var mistake = mistake
@@ -135,7 +137,7 @@ extension Panal {
         let job = JobID.make(at: clock.now())
         for attempt in 1...configuration.attempts {
             let attempt = AttemptSpec(
-                id: AttemptID(job: job, number: attempt, nonce: generator.next()), rootfs: program.manifest.rootfs,
+                id: AttemptID(job: job, number: attempt, nonce: generator.next()), rootfs: rootfs.name,
                 seccomp: profile.seccomp, network: profile.network, limits: limits, cores: [], program: program.content,
                 arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
                 standardInput: invocation.standardInput)

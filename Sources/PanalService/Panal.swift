@@ -35,6 +35,8 @@ package final class Panal: Sendable {
     let measured = Mutex<BlobFigures?>(nil)
     /// Nil where nothing is sent.
     let webhooks: (store: any WebhookStore, dispatcher: WebhookDispatcher, policy: WebhookPolicy)?
+    /// Nil where programs see the host's files and no others.
+    let rootfs: RootfsPlace?
     let auditTrail: AuditTrail
     let settingRules: [SettingRule]
     let runtime: Mutex<RuntimeSettings>
@@ -56,6 +58,7 @@ package final class Panal: Sendable {
         store: any Store, blobs: any BlobStore, executor: any Executor, profiles: [Profile], clock: any WallClock,
         configuration: ServiceConfiguration = ServiceConfiguration(),
         webhooks: (any WebhookStore, WebhookOutlet)? = nil, cellFiles: CellFiles = CellFiles(),
+        rootfs: RootfsPlace? = nil,
         logger: Logger
     ) {
         self.cellFiles = cellFiles
@@ -65,6 +68,7 @@ package final class Panal: Sendable {
         profileList = profiles
         self.clock = clock
         self.configuration = configuration
+        self.rootfs = rootfs
         self.logger = logger
         settingRules = SettingRule.all(profiles: profiles.map(\.name))
         runtime = Mutex(RuntimeSettings(configuration))
@@ -90,6 +94,7 @@ package final class Panal: Sendable {
         let first = try await makeFirstAdministrator()
         try await store.claim()
         try await checkLedger()
+        try await startRootfs()
         let left = try await store.unfinishedJobs()
         try await loadSettings()
         let tenancy = try await store.tenancy()
@@ -132,6 +137,7 @@ package final class Panal: Sendable {
             group.addTask {
                 repeat { await self.retest() } while (try? await Task.sleep(for: .seconds(3_600))) != nil
             }
+            group.addTask { await self.watchRootfs() }
         }
     }
 
@@ -154,6 +160,7 @@ package final class Panal: Sendable {
             phase = .stopped(runner)
             return runner
         }
+        await stopRootfs()
         await runner?.stop(leavingCells: leavingCells, detach: detach)
         await auditTrail.flush()
     }

@@ -35,6 +35,7 @@ enum Schema {
         migrator.registerMigration("12 sums over jobs") { try $0.execute(sql: sums) }
         migrator.registerMigration("13 tests of programs") { try $0.execute(sql: tests) }
         migrator.registerMigration("15 favourites and links") { try $0.execute(sql: pages) }
+        migrator.registerMigration("16 images") { try $0.execute(sql: rootfs) }
         migrator.registerMigration("17 steps in order") { try $0.execute(sql: steps) }
         return migrator
     }

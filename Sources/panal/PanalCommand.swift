@@ -25,6 +25,7 @@ struct PanalCommand: AsyncParsableCommand {
                 subcommands: [
                     LoginCommand.self, LogoutCommand.self, ServerCommand.self, AccountCommand.self, KeyCommand.self,
                     ProgramCommand.self, JobCommand.self, BatchCommand.self, WebhookCommand.self, QueueCommand.self,
+                    RootfsCommand.self,
                     UsageCommand.self, CreditsCommand.self, TraceCommand.self,
                 ]),
             CommandGroup(

@@ -5,6 +5,7 @@ import PanalCore
 import PanalHTTP
 import PanalLinux
 import PanalProfiles
+import PanalRootfs
 import PanalSandbox
 import PanalScheduler
 import PanalSeccomp
@@ -54,10 +55,13 @@ struct Service: Sendable {
             }
         }
         let store = try SQLiteStore(path: "\(settings.data)/panal.sqlite")
+        let blobs = try DirectoryBlobStore(path: settings.data)
         let panal = Panal(
-            store: store, blobs: try DirectoryBlobStore(path: settings.data), executor: executor, profiles: profiles,
+            store: store, blobs: blobs, executor: executor, profiles: profiles,
             clock: SystemClock(), configuration: settings.service(on: try host(executor.capacity, settings)),
             webhooks: (store, WebhookOutlet(transport: ClientTransport(), policy: settings.webhooks)),
+            rootfs: RootfsPlace(
+                store: store, library: try RootfsFolder(dataFolder: settings.data), quota: settings.rootfsQuota),
             logger: logger)
         return Service(
             panal: panal, store: store, executor: executor,

@@ -149,6 +149,9 @@ struct Setting: Sendable {
             help:
                 "networks outside of the public internet that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; without it none"
         ),
+        Setting(
+            key: "rootfs-quota", kind: .bytes, standard: "0B",
+            help: "bytes of images that a user who is no administrator may have; 0: none"),
         Setting(key: "max-upload", kind: .bytes, standard: "1GiB", help: "largest file that may be uploaded"),
         Setting(
             key: "reserved-cores", kind: .integer(0...4_096), standard: "0",

@@ -29,6 +29,7 @@ struct Settings: Sendable {
     /// Whether running jobs go on while the service is stopped.
     var leavesCells: Bool
     var maximumUploadBytes: Int
+    var rootfsQuota: Int
     var webhooks: WebhookPolicy
     var reservedCores: Int
     var reservedMemory: Int
@@ -72,6 +73,7 @@ struct Settings: Sendable {
         deskDeparture = try reader.duration("desk-departure")
         leavesCells = try reader.word("on-stop") == "leave"
         maximumUploadBytes = try reader.bytes("max-upload")
+        rootfsQuota = try reader.bytes("rootfs-quota")
         webhooks = try Self.webhooks(reader)
         reservedCores = try reader.integer("reserved-cores")
         reservedMemory = try reader.bytes("reserved-memory")

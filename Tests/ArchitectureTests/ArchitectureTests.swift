@@ -8,7 +8,8 @@ import Testing
         (
             "panald",
             [
-                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalArchive", "PanalSandbox", "PanalService",
+                "PanalHTTP", "PanalWebhooks", "PanalStore", "PanalRootfs", "PanalArchive", "PanalSandbox",
+                "PanalService",
                 "PanalScheduler",
                 "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
@@ -21,7 +22,7 @@ import Testing
             "panal",
             [
                 "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
-                "PanalManifest", "PanalProfiles", "PanalSeccomp", "PanalLinux", "PanalCore",
+                "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux", "PanalCore",
             ],
             ["ArgumentParser", "Dispatch", "FoundationEssentials", "NIOCore", "NIOHTTP1", "Synchronization"]
         ),
@@ -78,6 +79,7 @@ import Testing
         ("PanalSimulation", ["PanalScheduler", "PanalCore"], ["FoundationEssentials"]),
         ("PanalScheduler", ["PanalCore"], []),
         ("PanalProfiles", ["PanalCore"], ["FoundationEssentials", "Yams"]),
+        ("PanalRecipes", ["PanalCore"], ["Yams"]),
         ("PanalManifest", ["PanalCore"], ["FoundationEssentials"]),
         ("PanalDoctor", ["PanalLinux"], ["FoundationEssentials"]),
         ("PanalLauncherProtocol", [], []),

@@ -233,7 +233,12 @@ extension Ailment {
             $0.settings[.mostProcesses] = "32768"
         },
         Ailment("limits.own-processes", .warn, "at most 400", "nproc", rootless: true) { $0.ownProcesses = 400 },
-        Ailment("tools.ldconfig", .fail, "missing", "apt-get install libc-bin") { $0.tools = [] },
+        Ailment("tools.ldconfig", .fail, "missing", "apt-get install libc-bin") {
+            $0.tools.remove("/usr/sbin/ldconfig")
+        },
+        Ailment("tools.images", .warn, "missing: skopeo", "apt-get install --no-install-recommends skopeo") {
+            $0.tools.remove("/usr/bin/skopeo")
+        },
         Ailment("tools.launcher", .fail, "not beside", "swift build") { $0.launcher = nil },
     ]
 }

@@ -8,6 +8,7 @@ import NIOCore
 import PanalCore
 import PanalHTTP
 import PanalManifest
+import PanalRootfs
 import PanalService
 import PanalStore
 import Synchronization
@@ -190,7 +191,10 @@ struct Site: Sendable {
             configuration: ServiceConfiguration(
                 maximumUploadBytes: 4 << 20,
                 passwordCost: PasswordCost(exponent: 4, blockSize: 8, parallelism: 1), credits: credits),
-            webhooks: (store, WebhookOutlet(transport: NoTransport(), policy: WebhookPolicy())), logger: logger)
+            webhooks: (store, WebhookOutlet(transport: NoTransport(), policy: WebhookPolicy())),
+            rootfs: RootfsPlace(
+                store: store, library: try RootfsFolder(dataFolder: folder + "/data"), quota: 1 << 20),
+            logger: logger)
         let first = try #require(try await panal.start())
         let root = try await Self.enter(panal, name: first.name, password: first.password)
         administrator = root

@@ -58,9 +58,9 @@ import Testing
         ),
         (#"{"name": "a", "url": "javascript:alert(1)"}"#, ["/url: should begin with https:// or http://"]),
         (
-            #"{"name": "a", "rootfs": "debian12"}"#,
+            #"{"name": "a", "rootfs": "../x"}"#,
             [
-                "/rootfs: ‘debian12’ is no file system of this version; \"host\" is the only one"
+                "/rootfs: ‘../x’ is no name of a file system; write for example \"host\", \"python:3.11\" or a digest: a letter or a digit, then these and .:_/+-"
             ]
         ),
         (

@@ -70,6 +70,28 @@ import Testing
         #expect(site.refusal(tar.finished)?.contains("more than 100 entries") == true)
     }
 
+    /// Each name is short; folders that it implies count all the same.
+    @Test func impliedFoldersAreEntries() throws {
+        let site = try ImageSite()
+        site.limits.entries = 100
+        var tar = TestTar.smallest
+        for number in 0..<5 { tar.add("\(number)/" + String(repeating: "d/", count: 30) + "x") }
+        #expect(site.refusal(tar.finished)?.contains("more than 100 entries") == true)
+    }
+
+    /// Links lead entries further down than their names say.
+    @Test func depthCountsBehindLinks() throws {
+        var tar = TestTar.smallest
+        let way = String(repeating: "d/", count: 30)
+        tar.add("a/\(way)x")
+        tar.link("l0", to: "a/\(way)")
+        for number in 0..<5 {
+            tar.add("l\(number)/\(way)x")
+            tar.link("l\(number + 1)", to: "l\(number)/\(way)")
+        }
+        #expect(try ImageSite().refusal(tar.finished)?.contains("links followed, deeper than") == true)
+    }
+
     /// 300 MiB of zeros in 300 KB.
     @Test func zerosAreBoundedByTheirRatio() throws {
         let site = try ImageSite()

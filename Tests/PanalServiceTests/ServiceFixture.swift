@@ -3,6 +3,7 @@ import Logging
 import PanalCore
 import PanalManifest
 import PanalScheduler
+import PanalRootfs
 import PanalService
 import PanalStore
 import Synchronization
@@ -108,6 +109,8 @@ final class ServiceFixture: Sendable {
             },
             clock: clock, configuration: configuration,
             webhooks: (store, WebhookOutlet(transport: receiver, policy: WebhookPolicy())),
+            rootfs: RootfsPlace(
+                store: store, library: try RootfsFolder(dataFolder: path), quota: 1 << 20),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return (store, stubborn, blobs, panal)
     }

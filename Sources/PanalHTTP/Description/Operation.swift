@@ -6,11 +6,12 @@ import PanalCore
 package struct Operation: Sendable {
     /// The part of the document it is found under.
     package enum Tag: String, Sendable, CaseIterable {
-        case programs, jobs, uploads, queue, account, credits, users, groups, service
+        case programs, rootfs, jobs, uploads, queue, account, credits, users, groups, service
 
         var summary: String {
             switch self {
             case .programs: "Programs, their versions, and the profiles they run on"
+            case .rootfs: "The file systems that programs see"
             case .jobs: "Runs of programs: submitting, watching, cancelling, results"
             case .uploads: "Large files, sent in pieces and resumed after a break (tus 1.0)"
             case .queue: "Who waits for what"

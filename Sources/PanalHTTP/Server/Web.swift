@@ -63,6 +63,7 @@ package struct Web: Sendable {
             + OperationsInterface(panal: panal).routes
             + SignUpInterface(panal: panal).routes
             + PoolInterface(panal: panal).routes
+            + RootfsInterface(panal: panal).routes
             + HealthChecks(panal: panal).routes
             + MetricsInterface(panal: panal, meter: meter).routes
         routes =

@@ -45,7 +45,8 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
     .nameWithoutLatin:
         "has no Latin letter or digit to make an address of; add \"id\": \"a-name-of-a-to-z\"",
     .notWebAddress: "should begin with https:// or http://",
-    .unknownRootfs: "‘%1’ is no file system of this version; \"host\" is the only one",
+    .unknownRootfs:
+        "‘%1’ is no name of a file system; write for example \"host\", \"python:3.11\" or a digest: a letter or a digit, then these and .:_/+-",
     .commandIsText:
         "is a text, should be a list of arguments: [\"{@program}\", \"--fast\", \"{field}\"]; there is no shell to take it apart",
     .commandIsEmpty: "is empty; its first entry is the program, \"{@program}\"",

@@ -47,7 +47,8 @@ let spanishManifestPhrases: [ManifestPhrase: String] = [
     .nameWithoutLatin:
         "no tiene letras latinas ni cifras con que hacer una dirección; añade \"id\": \"un-nombre-de-a-a-z\"",
     .notWebAddress: "debería empezar por https:// o http://",
-    .unknownRootfs: "‘%1’ no es un sistema de archivos de esta versión; \"host\" es el único",
+    .unknownRootfs:
+        "‘%1’ no es el nombre de un sistema de archivos; escribe por ejemplo \"host\", \"python:3.11\" o un resumen: una letra o cifra, después estas y .:_/+-",
     .commandIsText:
         "es un texto y debería ser una lista de argumentos: [\"{@program}\", \"--fast\", \"{campo}\"]; no hay ningún shell que lo separe",
     .commandIsEmpty: "está vacío; su primer elemento es el programa, \"{@program}\"",

@@ -1,0 +1,404 @@
+import Logging
+package import PanalCore
+import PanalManifest
+import Synchronization
+
+/// What is to become an image.
+package struct RootfsRequest: Hashable, Sendable {
+    /// For people.
+    package var name: String
+    /// A finished upload of the principal's.
+    package var upload: UploadID
+    package var format: RootfsFormat
+    /// Which one of several images in the archive.
+    package var tag: String?
+    package var isPublic: Bool
+    /// Of an archive that says nothing of it itself, `NAME=value`.
+    package var environment: [String]
+    /// The name of the table that is to mean it as soon as it is there; for administrators.
+    package var alias: String?
+
+    package init(
+        name: String, upload: UploadID, format: RootfsFormat = .any, tag: String? = nil, isPublic: Bool = false,
+        environment: [String] = [], alias: String? = nil
+    ) {
+        self.name = name
+        self.upload = upload
+        self.format = format
+        self.tag = tag
+        self.isPublic = isPublic
+        self.environment = environment
+        self.alias = alias
+    }
+}
+
+/// An image, its owner's name, and the names that lead to it.
+package struct RootfsEntry: Hashable, Sendable {
+    package let image: RootfsImage
+    package let ownerName: String
+    package let aliases: [String]
+}
+
+/// Where images are recorded and where they lie.
+package final class RootfsPlace: Sendable {
+    let store: any RootfsStore
+    let library: any RootfsLibrary
+    /// Bytes of images that a user who is no administrator may have.
+    let quota: Int
+    let book = Mutex(RootfsBook())
+    /// Who makes which image, and whether trees are being removed. Never both: who makes one may find it there in the moment in which
+    /// it goes.
+    let works = Mutex<(tasks: [RootfsID: Task<Void, Never>], isCollecting: Bool)>(([:], false))
+
+    package init(store: any RootfsStore, library: any RootfsLibrary, quota: Int = 0) {
+        self.store = store
+        self.library = library
+        self.quota = quota
+    }
+
+    func reload() async throws {
+        let read = RootfsBook(images: try await store.rootfsImages(), aliases: try await store.rootfsAliases())
+        book.withLock { $0 = read }
+    }
+}
+
+extension Panal {
+    /// Images of one user that are being made at the same time.
+    private static let mostInWork = 4
+    /// Of one who has a quota, which the next one is held against.
+    private static let mostOfOneWithQuota = 1
+
+    /// Throws `notFound` in a service that keeps no images.
+    private func rootfsPlace() throws -> RootfsPlace {
+        guard let rootfs else { throw ServiceError(.notFound, "this server keeps no images") }
+        return rootfs
+    }
+
+    /// What programs of `owner` see below `/` whose manifests say `word`. Throws `invalid` at `/rootfs`.
+    func chosenRootfs(_ word: String, for owner: UserID) throws -> ChosenRootfs {
+        if word == AttemptSpec.hostRootfs { return .host }
+        do {
+            return try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(word, for: owner)
+        } catch {
+            throw ServiceError(.invalid, mistake: "/rootfs", error.detail)
+        }
+    }
+
+    // MARK: Looking
+
+    /// Those that the principal's programs may use, and their own in whatever state; for administrators all. The oldest first.
+    package func rootfsImages(_ principal: Principal) async throws -> [RootfsEntry] {
+        let book = try rootfsPlace().book.withLock(\.self)
+        var names: [UserID: String] = [:]
+        var entries: [RootfsEntry] = []
+        for image in book.images where isVisible(image, principal) {
+            if names[image.owner] == nil { names[image.owner] = try await store.user(image.owner)?.name ?? "" }
+            entries.append(Self.entry(image, book, names[image.owner] ?? ""))
+        }
+        return entries
+    }
+
+    package func rootfsImage(_ principal: Principal, _ id: RootfsID) async throws -> RootfsEntry {
+        let book = try rootfsPlace().book.withLock(\.self)
+        guard let image = book.image(id), isVisible(image, principal) else { throw Self.noImage }
+        return Self.entry(image, book, try await store.user(image.owner)?.name ?? "")
+    }
+
+    /// What its tree holds; nil where there is none yet.
+    package func rootfsFacts(_ principal: Principal, _ id: RootfsID) async throws -> RootfsFacts? {
+        guard let digest = try await rootfsImage(principal, id).image.digest else { return nil }
+        return try await rootfsPlace().library.facts(of: digest)
+    }
+
+    private static let noImage = ServiceError(.notFound, "there is no such image")
+
+    private func isVisible(_ image: RootfsImage, _ principal: Principal) -> Bool {
+        image.isPublic || image.owner == principal.user || principal.isAdministrator
+    }
+
+    private static func entry(_ image: RootfsImage, _ book: RootfsBook, _ owner: String) -> RootfsEntry {
+        RootfsEntry(image: image, ownerName: owner, aliases: book.aliases.filter { $0.image == image.id }.map(\.name))
+    }
+
+    // MARK: Making
+
+    /// Begins to make an image of an upload; it is *processing* when this returns, and *available* or *unavailable* some time after.
+    ///
+    /// Throws `invalid` for what is wrong with the request, `forbidden` where the principal may have no images or no name in the table,
+    /// and `overloaded` while too many of theirs are being made.
+    package func makeRootfs(_ principal: Principal, _ request: RootfsRequest) async throws -> RootfsEntry {
+        let place = try rootfsPlace()
+        _ = try takingRunner()
+        let room = try roomForImages(of: principal, place)
+        try check(request, principal)
+        let file = try await finishedUpload(principal, request.upload, at: "/upload")
+        let now = clock.now()
+        let image = RootfsImage(
+            id: .make(at: now), name: request.name, owner: principal.user, isPublic: request.isPublic,
+            state: .processing, environment: request.environment, created: now, changed: now)
+        try await place.store.insert(image)
+        try await place.reload()
+        place.works.withLock { works in
+            // It takes itself out at its end, behind this.
+            works.tasks[image.id] = Task { await self.make(image, of: file.content, request, room, place) }
+        }
+        logger.info("image begun", metadata: ["image": "\(image.id)", "name": "\(image.name)"])
+        return RootfsEntry(image: image, ownerName: principal.name, aliases: [])
+    }
+
+    private func roomForImages(of principal: Principal, _ place: RootfsPlace) throws -> Int {
+        let own = place.book.withLock { $0.images.filter { $0.owner == principal.user } }
+        let most = principal.isAdministrator ? Self.mostInWork : Self.mostOfOneWithQuota
+        guard own.count(where: { $0.state == .processing }) < most else {
+            throw ServiceError(
+                .overloaded, "\(most) of your images are being made: wait for one of them", retryAfter: .seconds(10))
+        }
+        guard !principal.isAdministrator else { return .max }
+        guard place.quota > 0 else {
+            throw ServiceError(.forbidden, "only administrators make images here")
+        }
+        let room = place.quota - own.reduce(0) { $0 + $1.bytes }
+        guard room > 0 else {
+            throw ServiceError(
+                .tooLarge, "your images have all of the \(ByteCount.text(place.quota)) that they may have")
+        }
+        return room
+    }
+
+    private func check(_ request: RootfsRequest, _ principal: Principal) throws {
+        guard (1...100).contains(request.name.utf8.count), !request.name.hasControlCharacters else {
+            throw ServiceError(.invalid, mistake: "/name", "1 to 100 bytes without control characters")
+        }
+        guard request.tag?.utf8.count ?? 0 <= 200 else {
+            throw ServiceError(.invalid, mistake: "/tag", "at most 200 bytes")
+        }
+        let size = request.environment.reduce(0) { $0 + $1.utf8.count }
+        guard request.environment.count <= 100, size <= 16 << 10 else {
+            throw ServiceError(.invalid, mistake: "/environment", "at most 100 variables of 16 KiB together")
+        }
+        for (number, text) in request.environment.enumerated() where !RootfsConfiguration.isVariable(text) {
+            throw ServiceError(.invalid, mistake: "/environment/\(number)", "write NAME=value")
+        }
+        guard let alias = request.alias else { return }
+        guard principal.isAdministrator else {
+            throw ServiceError(.forbidden, "only administrators give images names that manifests use")
+        }
+        try Self.check(alias: alias)
+    }
+
+    private static func check(alias: String) throws {
+        guard RootfsBook.isAlias(alias) else {
+            throw ServiceError(
+                .invalid, mistake: "/alias",
+                "1 to 100 of a-z, A-Z, 0-9 and .:_/+-, a letter or a digit first, a star at its end for a beginning; not host and no digest"
+            )
+        }
+    }
+
+    private func make(
+        _ image: RootfsImage, of archive: ContentHash, _ request: RootfsRequest, _ room: Int, _ place: RootfsPlace
+    ) async {
+        var made = image
+        let late = Task { [place] in
+            try await Task.sleep(for: RootfsState.processing.deadline?.after ?? .seconds(1_800))
+            place.works.withLock { $0.tasks[image.id]?.cancel() }
+        }
+        defer { late.cancel() }
+        do {
+            while place.works.withLock(\.isCollecting) { try await Task.sleep(for: .milliseconds(20)) }
+            var configuration = RootfsConfiguration()
+            configuration.environment = request.environment
+            let (facts, _) = try await place.library.make(
+                from: archive, as: request.format, tag: request.tag, configuration: configuration, maximumBytes: room)
+            made.digest = facts.digest
+            made.bytes = facts.bytes
+            if !facts.settings.environment.isEmpty, request.environment.isEmpty {
+                made.environment = facts.settings.environment
+            }
+            made.state = .available
+        } catch let error as ArchiveError {
+            (made.state, made.message) = (.unavailable, "refused: \(error.sentence)")
+        } catch is CancellationError {
+            (made.state, made.message) = (.unavailable, "it was not finished in time, or the server ended meanwhile")
+        } catch {
+            (made.state, made.message) = (.unavailable, "it could not be made: \(error)")
+            logger.warning("an image could not be made", metadata: ["image": "\(image.id)", "error": "\(error)"])
+        }
+        made.changed = clock.now()
+        do {
+            try await place.store.replace(image, with: made)
+            if let alias = request.alias, made.state == .available {
+                try await place.store.setRootfsAlias(alias, to: image.id)
+            }
+            try await place.reload()
+        } catch {
+            logger.warning("an image was not recorded", metadata: ["image": "\(image.id)", "error": "\(error)"])
+        }
+        place.works.withLock { $0.tasks[image.id] = nil }
+        logger.info("image ended", metadata: ["image": "\(image.id)", "state": "\(made.state.rawValue)"])
+    }
+
+    // MARK: Changing
+
+    /// Enables, disables, or makes it everybody's or its owner's alone. Throws `changed` where it is not as `expected`, and `conflict` for
+    /// a state that cannot follow.
+    package func changeRootfs(
+        _ principal: Principal, _ id: RootfsID, state: RootfsState? = nil, isPublic: Bool? = nil,
+        expecting expected: RootfsImage? = nil
+    ) async throws -> RootfsEntry {
+        let place = try rootfsPlace()
+        let entry = try await rootfsImage(principal, id)
+        try checkOwner(entry.image, principal)
+        var image = entry.image
+        if let state, state != image.state {
+            guard state != .unavailable, image.state.next.contains(state) else {
+                throw ServiceError(
+                    .conflict, "an image that is \(image.state.rawValue) cannot be \(state.rawValue)")
+            }
+            image.state = state
+            image.changed = clock.now()
+        }
+        image.isPublic = isPublic ?? image.isPublic
+        do {
+            if let expected, expected != entry.image { throw StoreError.changed("image \(id)") }
+            try await place.store.replace(entry.image, with: image)
+        } catch StoreError.changed {
+            throw Self.changed
+        }
+        try await place.reload()
+        return RootfsEntry(image: image, ownerName: entry.ownerName, aliases: entry.aliases)
+    }
+
+    private func checkOwner(_ image: RootfsImage, _ principal: Principal) throws {
+        guard image.owner == principal.user || principal.isAdministrator else {
+            throw ServiceError(.forbidden, "only its owner may change an image")
+        }
+    }
+
+    /// No job begins in it from now on; it goes once none uses it. Throws `conflict` while a name of the table leads to it.
+    package func removeRootfs(
+        _ principal: Principal, _ id: RootfsID, expecting expected: RootfsImage? = nil
+    ) async throws -> RootfsEntry {
+        let entry = try await rootfsImage(principal, id)
+        try checkOwner(entry.image, principal)
+        guard entry.aliases.isEmpty else {
+            throw ServiceError(
+                .conflict,
+                "it is what \(entry.aliases.joined(separator: ", ")) means: give these names to another image first")
+        }
+        if entry.image.state == .removing { return entry }
+        return try await changeRootfs(principal, id, state: .removing, expecting: expected)
+    }
+
+    /// Makes a name of the table mean an image, or nothing; for administrators.
+    package func setRootfsAlias(_ principal: Principal, _ name: String, to image: RootfsID?) async throws {
+        try requireAdministrator(principal)
+        let place = try rootfsPlace()
+        try Self.check(alias: name)
+        if let image {
+            let state = try await rootfsImage(principal, image).image.state
+            guard state == .available || state == .disabled else {
+                throw ServiceError(.conflict, "the image is \(state.rawValue)")
+            }
+        }
+        do {
+            try await place.store.setRootfsAlias(name, to: image)
+        } catch StoreError.unknown {
+            throw Self.noImage
+        }
+        try await place.reload()
+        logger.info("name of an image set", metadata: ["name": "\(name)", "image": "\(image?.text ?? "none")"])
+    }
+
+    // MARK: Housekeeping
+
+    /// What an earlier server did not finish, before the first job.
+    func startRootfs() async throws {
+        guard let rootfs else { return }
+        let now = clock.now()
+        let there = try await rootfs.library.images()
+        for image in try await rootfs.store.rootfsImages() {
+            var lost = image
+            if let late = image.state.deadline {
+                lost.state = late.next
+                lost.message = "the server ended while it was being made: import it again"
+            } else if image.state.next.contains(.unavailable), image.digest.map(there.contains) != true {
+                // A restored backup of the database alone.
+                lost.state = .unavailable
+                lost.message = "its files are not in the data folder: import it again"
+            } else {
+                continue
+            }
+            lost.changed = now
+            logger.warning("an image is lost", metadata: ["image": "\(image.id)", "name": "\(image.name)"])
+            try await rootfs.store.replace(image, with: lost)
+        }
+        try await rootfs.reload()
+        // Nobody is between choosing an image and storing a job at this moment.
+        try await collectRootfs(unusedSince: now)
+    }
+
+    /// Each minute while the service runs.
+    func watchRootfs() async {
+        guard rootfs != nil else { return }
+        while (try? await Task.sleep(for: .seconds(60))) != nil {
+            do {
+                // Whoever chose one before it was to be removed has stored the job by then, or ended the tests of a publication.
+                try await collectRootfs(unusedSince: clock.now() + (.zero - configuration.testTime - .seconds(60)))
+            } catch {
+                logger.warning("images were not tidied up", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Images that are being made are not finished.
+    func stopRootfs() async {
+        guard let works = rootfs?.works.withLock({ Array($0.tasks.values) }) else { return }
+        for work in works { work.cancel() }
+        for work in works { await work.value }
+    }
+
+    /// Removes images that are to go, were to go before `moment`, and that no job uses; and trees that no image has.
+    package func collectRootfs(unusedSince moment: Timestamp) async throws {
+        guard let rootfs else { return }
+        let images = try await rootfs.store.rootfsImages()
+        for image in images where image.state == .removing && image.changed <= moment {
+            if let digest = image.digest, try await rootfs.store.unfinishedJobs(in: digest) > 0 { continue }
+            try await rootfs.store.deleteRootfsImage(image.id)
+            try await rootfs.reload()
+            logger.info("image removed", metadata: ["image": "\(image.id)"])
+        }
+        // One that has its place and is not recorded yet is still being made.
+        let isFree = rootfs.works.withLock { works in
+            guard works.tasks.isEmpty, !works.isCollecting else { return false }
+            works.isCollecting = true
+            return true
+        }
+        guard isFree else { return }
+        defer { rootfs.works.withLock { $0.isCollecting = false } }
+        let kept = Set(try await rootfs.store.rootfsImages().compactMap(\.digest))
+        for digest in try await rootfs.library.images() where !kept.contains(digest) {
+            guard try await rootfs.store.unfinishedJobs(in: digest) == 0 else { continue }
+            try await rootfs.library.remove(digest)
+        }
+    }
+}
+
+extension ChosenRootfs {
+    /// The environment of a run: what the image says stands where only Panal's standard stood, and never in place of what the manifest
+    /// or a field says. Where a cell's own folders are no image knows.
+    func environment(of invocation: [String], manifest: Manifest) -> [String] {
+        guard !environment.isEmpty else { return invocation }
+        var fixed: Set<String> = ["HOME", "TMPDIR"]
+        fixed.formUnion(manifest.environment.map(\.name))
+        for input in manifest.inputs {
+            if case .environment(let name) = input.route { fixed.insert(name) }
+        }
+        var variables: [String: String] = [:]
+        for text in environment + invocation {
+            let name = String(text.prefix { $0 != "=" })
+            if variables[name] == nil || fixed.contains(name) { variables[name] = text }
+        }
+        return variables.sorted { $0.key < $1.key }.map(\.value)
+    }
+}

@@ -1,0 +1,60 @@
+import PanalCore
+import PanalService
+import Testing
+
+extension AuthorisationTests {
+    static let rootfsRows: [Row] = [
+        Row(route: "GET /api/v1/rootfs", uri: { _ in "/api/v1/rootfs" }, statuses: [401, 200, 200, 200]),
+        Row(
+            route: "POST /api/v1/rootfs", uri: { _ in "/api/v1/rootfs" },
+            body: .json(#"{"name": "x", "upload": "01k8zq4m3rh7x2c5w9ta"}"#), statuses: [401, 422, 422, 422]),
+        Row(
+            route: "PUT /api/v1/rootfs/aliases", uri: { _ in "/api/v1/rootfs/aliases" },
+            body: .json(#"{"alias": "zoe", "image": null}"#), statuses: [401, 403, 403, 200]),
+        Row(
+            route: "GET /api/v1/rootfs/{id}", uri: { "/api/v1/rootfs/\(try await image($0))" },
+            statuses: [401, 404, 200, 200]),
+        Row(
+            route: "PATCH /api/v1/rootfs/{id}", uri: { "/api/v1/rootfs/\(try await image($0))" },
+            body: .json(#"{"state": "disabled"}"#), statuses: [401, 404, 200, 200]),
+        Row(
+            route: "DELETE /api/v1/rootfs/{id}", uri: { "/api/v1/rootfs/\(try await image($0))" },
+            statuses: [401, 404, 202, 202]),
+    ]
+
+    /// One of the owner's, which is there and private.
+    static func image(_ site: Site) async throws -> RootfsID {
+        let owner = try #require(site.owner.principal)
+        let archive = Self.smallestTree
+        let upload = try await site.panal.beginUpload(owner, length: archive.count, metadata: "")
+        let pieces = AsyncStream<[UInt8]> { continuation in
+            continuation.yield(archive)
+            continuation.finish()
+        }
+        _ = try await site.panal.receive(owner, upload.id, at: 0, checksum: nil, pieces)
+        let id = try await site.panal.makeRootfs(owner, RootfsRequest(name: "x", upload: upload.id)).image.id
+        while try await site.panal.rootfsImage(owner, id).image.state == .processing {
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        try #require(try await site.panal.rootfsImage(owner, id).image.state == .available)
+        return id
+    }
+
+    /// A tar archive with one file.
+    static let smallestTree: [UInt8] = {
+        var header = [UInt8](repeating: 0, count: 512)
+        func put(_ text: String, _ place: Int) {
+            for (offset, byte) in text.utf8.enumerated() { header[place + offset] = byte }
+        }
+        put("etc/passwd", 0)
+        put("0000644", 100)
+        put("00000000004", 124)
+        put("00000000000", 136)
+        put("        ", 148)
+        put("0", 156)
+        put("ustar\u{0}00", 257)
+        let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
+        put(String(repeating: "0", count: 6 - sum.count) + sum + "\u{0}", 148)
+        return header + Array("root".utf8) + [UInt8](repeating: 0, count: 508 + 1_024)
+    }()
+}
