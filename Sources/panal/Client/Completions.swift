@@ -3,6 +3,7 @@ import FoundationEssentials
 import NIOHTTP1
 import PanalClient
 import PanalCore
+import PanalManifest
 
 /// What a shell offers behind Tab, asked from the current server. Where that is not to be had nothing is offered: a completion must not
 /// disturb the line that somebody types.

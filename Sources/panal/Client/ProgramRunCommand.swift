@@ -67,7 +67,7 @@ struct ProgramRunCommand: AsyncParsableCommand {
         let answer = try await client.get(ProgramCommand.path(program, "/manifest", version: version))
         do {
             return try Manifest(parsing: answer.body)
-        } catch is ManifestError {
+        } catch {
             throw ClientFailure.notUnderstood("its manifest of ‘\(program)’ is of another version of Panal")
         }
     }
