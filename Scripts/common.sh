@@ -13,6 +13,8 @@ build_packages=(
 demo_packages=(openssl python3 python3-pil python3-venv sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 # To use the pages as people do.
 browser_packages=(chromium fonts-dejavu-core)
+# To make images that cells are tried in.
+image_packages=(busybox-static umoci)
 # To run the programs of Examples/, and their tests: about 90 MB more.
 example_packages=(
     clustalo dateutils espeak-ng ffmpeg fonts-dejavu-core gnuplot-nox graphviz hmmer imagemagick jq libimage-exiftool-perl miller

@@ -59,8 +59,7 @@ struct ProgramRunCommand: AsyncParsableCommand {
             if let value { arguments.append("--\(option)=\(value)") }
         }
         if server.json { arguments.append("--json") }
-        let submit = try JobSubmitCommand.parse(arguments)
-        try await submit.run()
+        try await JobSubmitCommand.asyncParse(arguments).run()
     }
 
     static func manifest(of program: String, version: Int?, _ client: PanalClient) async throws -> Manifest {

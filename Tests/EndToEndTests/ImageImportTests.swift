@@ -1,0 +1,98 @@
+import Foundation
+import Testing
+
+/// From an image that other tools have made to a program that runs in it, through a built service.
+@Suite("Images, imported and run in", .serialized)
+struct ImageImportTests {
+    private static let program = """
+        #!/bin/sh
+        echo "$GREETING, $1"
+        cat /etc/own
+        ls -ln /etc/own | awk '{ print $3 }'
+        test -e /usr/bin/python3 || echo "no host"
+        id -un > who.txt
+        """
+    private static let manifest = """
+        { "name": "In an image", "rootfs": "tool:1", "inputs": [ {"name": "word", "type": "text"} ],
+          "tests": [ {"name": "greets", "inputs": {"word": "you"}, "exitCode": 0, "stdout": "hello, you"} ] }
+        """
+
+    private let place: ServerPlace
+    private let shell: CommandShell
+
+    init() throws {
+        place = try ServerPlace("images")
+        shell = try CommandShell()
+    }
+
+    private func tool(_ words: [String]) throws {
+        let ended = try RunningCommand(["/usr/bin/env"] + words, input: "", environment: ["PATH": "/usr/bin:/bin"])
+            .end()
+        try #require(ended.code == 0, "\(words): \(ended.error)")
+    }
+
+    /// Busybox and a file of the image's own.
+    private func makeTree() throws -> String {
+        let tree = shell.path("tree")
+        for folder in ["bin", "etc", "proc", "dev", "tmp"] {
+            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: true)
+        }
+        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
+        for name in ["sh", "cat", "ls", "awk", "id", "test", "echo"] {
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(tree)/bin/\(name)", withDestinationPath: "busybox")
+        }
+        try Data("of the image\n".utf8).write(to: URL(filePath: "\(tree)/etc/own"))
+        try FileManager.default.setAttributes([.posixPermissions: 0o4755], ofItemAtPath: "\(tree)/bin/busybox")
+        return tree
+    }
+
+    @Test("Made by umoci, imported, published in, run, retired", .timeLimit(.minutes(4)))
+    func wholeWay() async throws {
+        defer { shell.remove() }
+        let server = try await RunningServer(place)
+        defer { server.remove() }
+        let login = try shell.run(
+            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
+        #expect(login.code == 0, "\(login.error)")
+        let script = try shell.file("tool.sh", Self.program)
+        let manifest = try shell.file("manifest.json", Self.manifest)
+        let early = try shell.run(["program", "publish", script, "--manifest", manifest])
+        #expect(early.code == 77 && early.error.contains("tool:1"), "\(early.error)")
+
+        let (tree, layout) = (try makeTree(), shell.path("layout"))
+        try tool(["umoci", "init", "--layout", layout])
+        try tool(["umoci", "new", "--image", "\(layout):one"])
+        try tool(["umoci", "insert", "--rootless", "--image", "\(layout):one", tree, "/"])
+        try tool(["umoci", "config", "--image", "\(layout):one", "--config.env", "GREETING=hello"])
+        let made = try shell.run(
+            ["rootfs", "import", "oci:\(layout):one", "--public", "--alias", "tool:1", "--json"])
+        #expect(made.code == 0, "\(made.error)")
+        let image = try made.json
+        let (id, digest) = (try #require(image["id"] as? String), try #require(image["sha256"] as? String))
+        #expect(image["state"] as? String == "available")
+        #expect(try shell.run(["rootfs", "show", id]).output.contains("bin/busybox"), "its setuid bit is told")
+
+        // The same files by another way are the same image.
+        let packed = shell.path("files.tar")
+        try tool(["tar", "-C", tree, "-cf", packed, "."])
+        let again = try shell.run(["rootfs", "import", packed, "--json"])
+        #expect(try again.json["sha256"] as? String == digest, "\(again.error)")
+
+        let published = try shell.run(["program", "publish", script, "--manifest", manifest])
+        #expect(published.code == 0, "\(published.error)")
+        let ended = try shell.run(
+            ["job", "submit", "in-an-image", "--input", "word=bee", "--follow", "--download", shell.path("out")])
+        #expect(ended.code == 0, "\(ended.error)")
+        #expect(ended.output.hasPrefix("hello, bee\nof the image\n0\nno host\n"), "\(ended.output)")
+        #expect(try String(contentsOfFile: shell.path("out/who.txt"), encoding: .utf8) == "cell\n")
+
+        // One that goes takes no new jobs, and its files go when nobody uses them.
+        #expect(try shell.run(["rootfs", "remove", id]).code == 0)
+        let late = try shell.run(["job", "submit", "in-an-image", "--input", "word=bee"])
+        #expect(late.code == 77 && late.error.contains("tool:1"), "\(late.error)")
+        #expect(try await server.stop() == 0)
+        let left = try place.leftovers()
+        #expect(left == [])
+    }
+}
