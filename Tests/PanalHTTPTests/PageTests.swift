@@ -115,7 +115,7 @@ import Testing
             ] { #expect(page.contains(part), "\(part)") }
             // The profile that does not fit cannot be chosen, and says why; the manifest's is chosen.
             #expect(page.contains("value=\"xlarge\" disabled"))
-            #expect(page.contains("needs 6 cores"))
+            #expect(page.contains("Needs 6 cores; this machine has 2."))
             #expect(page.contains("value=\"medium\" checked"))
             // The seed's labels stand as they are.
             let filter = try await client.send(.get, "/programs/filter", site.other.browser).text
