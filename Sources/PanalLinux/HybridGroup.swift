@@ -10,6 +10,8 @@ final class HybridGroup: CellGroup {
     private let swapLimit: KernelHandle?
     private let memory: KernelHandle
     private let memoryPeak: KernelHandle
+    /// Of memory and swap together, where the kernel counts swap: a program can have its own pages swapped, and is held to both.
+    private let swapPeak: KernelHandle?
     private let memoryControl: KernelHandle
     private let processesLimit: KernelHandle
     private let processes: KernelHandle
@@ -69,6 +71,7 @@ final class HybridGroup: CellGroup {
         memoryControl = try handle("\(folder)/memory.oom_control")
         let swap = "\(folder)/memory.memsw.limit_in_bytes"
         swapLimit = try isThere(swap) ? try handle(swap, O_RDWR) : nil
+        swapPeak = swapLimit == nil ? nil : try handle("\(folder)/memory.memsw.max_usage_in_bytes", O_RDWR)
         processesLimit = try handle("\(counts)/pids.max", O_RDWR)
         processes = try handle("\(counts)/pids.current")
         let peak = "\(counts)/pids.peak"
@@ -100,7 +103,8 @@ final class HybridGroup: CellGroup {
     /// has been at its limit, and is ended when the host runs out of memory, is taken for the cause.
     private func isOwnDoing() throws(StepFailure) -> Bool {
         try StepFailure.naming("cgroup.memory.peak") { () throws(SystemCallFailure) in
-            try memoryPeak.number() >= Int64(limits.memory) - Self.lastCharge
+            let peak = max(try memoryPeak.number(), try swapPeak?.number() ?? 0)
+            return peak >= Int64(limits.memory) - Self.lastCharge
         }
     }
 
@@ -140,6 +144,7 @@ final class HybridGroup: CellGroup {
             // What an earlier cell's last moments added to the event's count is none of this run's.
             takeEvent()
             try memoryPeak.write("0")
+            try swapPeak?.write("0")
         }
         try setMemory(limits.memory)
         // The spawner is one more, and no part of the cell.

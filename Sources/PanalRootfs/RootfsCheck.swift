@@ -29,8 +29,19 @@ package enum RootfsCheck {
             case .file?: return ArchiveError(.forbidden, entry: "/" + place, "is a file, and has to be a folder")
             }
         }
+        for place in [""] + mountPoints {
+            guard let node = tree.find(place.split(separator: "/").map { ImageName(String($0)) }),
+                tree.nodes[node].children.count > mostNames
+            else { continue }
+            return ArchiveError(
+                .forbidden, entry: "/" + place,
+                "holds more than \(mostNames) names, which cells are not to be begun with")
+        }
         return programRefusal(tree, host)
     }
+
+    /// Names directly in a folder over which a cell has one of Panal's own: the kernel keeps a list of them, which is counted to nobody.
+    static let mostNames = 10_000
 
     /// Programs in the usual places have to be this machine's, and their loaders there.
     private static func programRefusal(_ tree: RootfsTree, _ host: Architecture) -> ArchiveError? {

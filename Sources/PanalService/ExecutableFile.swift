@@ -18,6 +18,8 @@ struct ExecutableFile: Hashable, Sendable {
     private static let mostHeaders = 128
     private static let mostDynamicBytes = 64 << 10
     private static let mostTextBytes = 4 << 20
+    private static let mostLibraries = 512
+    static let mostFolders = 64
 
     private struct Segment {
         var type: UInt64
@@ -84,7 +86,8 @@ struct ExecutableFile: Hashable, Sendable {
         }
         guard !needed.isEmpty || !paths.isEmpty else { return }
         let holder = segments.first { segment in
-            segment.type == 1 && texts.address >= segment.address && texts.address - segment.address < segment.size
+            segment.type == 1 && segment.address >= 0 && texts.address >= segment.address
+                && texts.address - segment.address < segment.size
         }
         guard let holder, texts.size <= Self.mostTextBytes else {
             throw Damage(detail: "its table of names lies nowhere")
@@ -92,8 +95,14 @@ struct ExecutableFile: Hashable, Sendable {
         let (offset, isOver) = holder.offset.addingReportingOverflow(texts.address - holder.address)
         guard !isOver else { throw Damage(detail: "its table of names lies nowhere") }
         let names = try await piece(offset, texts.size, "table of names")
+        // Each library is looked for in each folder: of a file that has more than any program needs nothing is said.
+        guard needed.count <= Self.mostLibraries, paths.count <= Self.mostFolders else { return }
+        let folders = paths.compactMap { Self.text(names, at: $0) }.flatMap {
+            $0.split(separator: ":").map(String.init)
+        }
+        guard folders.count <= Self.mostFolders else { return }
         libraries = needed.compactMap { Self.text(names, at: $0) }
-        searchPath = paths.compactMap { Self.text(names, at: $0) }.flatMap { $0.split(separator: ":").map(String.init) }
+        searchPath = folders
     }
 
     private static func number(_ bytes: [UInt8], at start: Int, bytes count: Int) -> UInt64 {

@@ -250,6 +250,10 @@ extension Panal {
         let entry = try await rootfsImage(principal, id)
         try checkOwner(entry.image, principal)
         var image = entry.image
+        // What is being made is recorded as it was asked for.
+        guard image.state != .processing || isPublic == nil || isPublic == image.isPublic else {
+            throw ServiceError(.conflict, "an image is changed when it has been made")
+        }
         if let state, state != image.state {
             guard state != .unavailable, image.state.next.contains(state) else {
                 throw ServiceError(

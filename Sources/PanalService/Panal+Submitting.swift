@@ -58,8 +58,10 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "/submissions", "1 to \(Self.largestBatch) submissions")
         }
         let now = clock.now()
-        let document = JSONValue.array(requests.map(\.document))
-        let mark = try key?.mark(of: isGang ? ["together": document] : document, owner: principal.user, at: now)
+        let mark = try key.map { key in
+            let document = JSONValue.array(requests.map(\.document))
+            return try key.mark(of: isGang ? ["together": document] : document, owner: principal.user, at: now)
+        }
         if let mark, let batch = try await earlier(mark)?.batch {
             return (try await self.batch(principal, batch), true)
         }
@@ -175,9 +177,10 @@ extension Panal {
                 return draft
             }
             do {
+                // One that waits for others is seen by others for as long.
                 _ = try await store.insert(
                     drafts, batch: batch, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime),
-                    isSynchronized: isTold)
+                    isSynchronized: isTold || drafts.contains(where: \.steps.isEmpty))
             } catch {
                 await runner.abandon(jobs.map(\.draft.job.id), behind: gate)
                 if let refusal = error as? LedgerRefusal { throw ServiceError(refusal) }

@@ -82,6 +82,7 @@ struct UploadProbe: Sendable {
             return "‘\(path)’ asks for the loader ‘\(loader)’, which is not in the file system of cells; \(advice)"
         }
         let folder = path.split(separator: "/").dropLast().reduce("/program") { "\($0)/\($1)" }
+        guard libraryPath.count <= ExecutableFile.mostFolders else { return nil }
         let missing = executable.libraries.filter { !isFound($0, executable.searchPath, origin: folder) }
         guard !missing.isEmpty else { return nil }
         let names = missing.prefix(10).joined(separator: ", ") + (missing.count > 10 ? ", …" : "")

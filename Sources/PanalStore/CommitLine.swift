@@ -136,7 +136,10 @@ final class CommitLine: Sendable {
         try pool.writeWithoutTransaction { database in
             try FullDisk.noticing {
                 try set(isSynchronized: isSynchronized, database)
-                try Self.transaction(database) { for part in parts { try part.body(database) } }
+                try Self.transaction(database) {
+                    for part in parts { try part.body(database) }
+                    if isSynchronized, isOwing { try Self.touch(database) }
+                }
             }
         }
         state.withLock { state in
@@ -145,6 +148,14 @@ final class CommitLine: Sendable {
             } else if parts.contains(where: { $0.durability == .owed }) {
                 state.isOwing = true
             }
+        }
+    }
+
+    /// Makes sure that there is a page to be written: behind a transaction that changes none SQLite synchronizes nothing, and neither does
+    /// it write what is as it was.
+    private static func touch(_ database: Database) throws {
+        for change in ["+", "-"] {
+            try database.cachedStatement(sql: "UPDATE lease SET epoch = epoch \(change) 1").execute()
         }
     }
 

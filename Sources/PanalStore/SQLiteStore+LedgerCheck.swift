@@ -82,9 +82,10 @@ extension SQLiteStore {
         var findings = try Row.fetchAll(
             database,
             sql: """
-                SELECT id, held, coalesce(
-                    (SELECT sum(hold) FROM job_charges WHERE payer = id AND ended IS NULL), 0) AS open
-                FROM ledger_accounts WHERE held <> open
+                SELECT id, held, coalesce(holds.open, 0) AS open FROM ledger_accounts
+                LEFT JOIN (SELECT payer, sum(hold) AS open FROM job_charges WHERE ended IS NULL GROUP BY payer) AS holds
+                    ON holds.payer = id
+                WHERE held <> coalesce(holds.open, 0)
                 """
         ).map { row in
             let (account, found, right) = (try row.account(0), try row.credits(1), try row.credits(2))

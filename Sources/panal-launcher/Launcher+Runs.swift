@@ -91,7 +91,12 @@ extension Launcher {
             return sum + (end.slot == nil ? min(run.request.scratchBytes, run.request.memory) : run.request.memory)
         }
         guard given + kept + returning + request.memory <= table.memory else {
-            if given + kept + request.memory <= table.memory { try noteMissingMemory(run) }
+            // Only what it waits for without anybody else having it counts as missing.
+            if given + kept + request.memory <= table.memory {
+                try noteMissingMemory(run)
+            } else {
+                run.memoryMissedSince = nil
+            }
             return false
         }
         run.memoryMissedSince = nil

@@ -21,6 +21,7 @@ final class Leftovers {
     private let driver: any CgroupDriver
     private var groups: [Group] = []
     private var lastLook: Int64 = 0
+    private var serial: UInt64 = 0
 
     /// How often these groups are looked at: while a run waits for their memory, and else.
     private static let pause: (waitedFor: Int64, usual: Int64) = (10_000_000, 1_000_000_000)
@@ -31,6 +32,12 @@ final class Leftovers {
 
     /// Bytes that no run may be promised.
     var bytes: UInt64 { groups.reduce(0) { $0 + $1.counted } }
+
+    /// A number for a group's name that no other of this launcher's has: a group may be here longer than its slot.
+    func newSerial() -> UInt64 {
+        serial += 1
+        return serial
+    }
 
     func holds(slot: Int) -> Bool { groups.contains { $0.slot == slot } }
 

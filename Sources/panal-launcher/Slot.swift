@@ -32,7 +32,6 @@ final class Slot {
     private let kept: (any CellGroup)?
     /// The next cell's own group, and its name.
     private var fresh: (name: GroupName, group: any CellGroup)?
-    private var serial = 0
     /// What the next cell's scratch is made for: what the last run had.
     private var scratchBytes: UInt64 = 16 << 20
     private var scratchFiles: UInt32 = 1_024
@@ -78,8 +77,7 @@ final class Slot {
         orderedAt = panal_monotonic_ns()
         var birthplace: Descriptor?
         if !groups.keepsGroups {
-            serial += 1
-            let name = GroupName("cell-\(index)-\(serial)", isIdle: kind == .idle)
+            let name = GroupName("cell-\(index)-\(leftovers.newSerial())", isIdle: kind == .idle)
             try groups.create(name)
             do throws(StepFailure) {
                 fresh = (name, try groups.open(name))

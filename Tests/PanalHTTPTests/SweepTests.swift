@@ -46,6 +46,15 @@ import Testing
         }
     }
 
+    /// What a megabyte holds is not made a gigabyte.
+    @Test func whatAllRunsHaveInCommonIsBounded() throws {
+        let sweep: JSONValue = ["input": "a", "from": 1, "to": 1_000]
+        func common(_ bytes: Int) -> JSONValue { ["b": .string(String(repeating: "x", count: bytes))] }
+        #expect(try Sweep.submissions(sweep, over: common(4_000)).count == 1_000)
+        let error = #expect(throws: ServiceError.self) { try Sweep.submissions(sweep, over: common(5_000)) }
+        #expect(error?.mistakes.map(\.pointer) == ["/sweep"])
+    }
+
     @Test(
         arguments: [
             ("/sweep", .array([])), ("/sweep/input", ["values": [1]]), ("/sweep/imput", ["imput": "a"]),

@@ -129,8 +129,9 @@ import Testing
             for job in fixture.executor.heldJobs { fixture.executor.finish(job) }
         }
         _ = try await publication.value
+        let other = try await ServiceFixture()
         let missing = await refused(.invalid) {
-            try await fixture.publish(Self.manifest("{}", #"{"inputs": {"file": "tool.sh/x"}}"#))
+            try await other.publish(Self.manifest("{}", #"{"inputs": {"file": "tool.sh/x"}}"#))
         }
         #expect(missing?.mistakes.map(\.pointer) == ["/tests/1/inputs/file"])
         #expect(missing?.mistakes.first?.detail.contains("the upload holds no file ‘tool.sh/x’") == true)

@@ -162,6 +162,13 @@ import Testing
         for length in [0, 20, 63, 64, 100, whole.count - 1] {
             #expect(try await Self.refusal(Array(whole.prefix(length)))?.contains("damaged") == true, "\(length)")
         }
+        // A segment that begins before all numbers, and a table behind them: their distance is no number.
+        var apart = whole
+        let load = try #require(apart.firstRange(of: Self.number(Self.base, 8)))
+        apart.replaceSubrange(load, with: [UInt8](repeating: 0xFF, count: 8))
+        let tag = try #require(apart.ranges(of: Self.number(5, 8)).last)
+        apart.replaceSubrange(tag.upperBound..<(tag.upperBound + 8), with: Self.number(.max, 8))
+        #expect(try await Self.refusal(apart)?.contains("damaged") == true)
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {
             var bytes = whole

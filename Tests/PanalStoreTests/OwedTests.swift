@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import PanalCore
 import Testing
@@ -64,7 +65,13 @@ import Testing
         _ = try await Self.insert(fixture, isSynchronized: false)
         _ = try await Self.insert(fixture, isSynchronized: false)
         #expect(fixture.store.line.isOwing)
+        // SQLite synchronizes only what it has written something behind.
+        func written() throws -> Int {
+            try Data(contentsOf: URL(filePath: fixture.folder.path + "/panal.sqlite-wal")).count
+        }
+        let before = try written()
         try await fixture.store.synchronize()
+        #expect(try written() > before)
         #expect(!fixture.store.line.isOwing)
         #expect(try await Self.level(fixture.store) == 2)
     }

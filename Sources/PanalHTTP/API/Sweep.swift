@@ -24,8 +24,22 @@ enum Sweep {
         guard common[input] == nil else {
             throw refusal("/submission/\(input)", "this is the input that changes: leave it out here")
         }
-        return try values(members).map { value in .object(common.merging([input: value]) { $1 }) }
+        let values = try values(members)
+        try checkSize(of: try JSONValue.object(common).serialized().count, times: values.count)
+        return values.map { value in .object(common.merging([input: value]) { $1 }) }
     }
+
+    /// What all runs have in common is stored with each. Throws `invalid`.
+    static func checkSize(of common: Int, times count: Int) throws {
+        guard common <= mostCommonBytes / count else {
+            throw mistake(
+                "",
+                "\(count) runs with \(ByteCount.text(common)) of other values each: at most "
+                    + "\(ByteCount.text(mostCommonBytes)) together; give what is long as a file")
+        }
+    }
+
+    private static let mostCommonBytes = 4 << 20
 
     private static func values(_ members: [String: JSONValue]) throws -> [JSONValue] {
         let most = Panal.largestBatch

@@ -38,7 +38,12 @@ struct SweepForm: Sendable {
         guard let field = manifest.input(id: input), Self.takes(field) else {
             throw Self.wrong("/input", "‘\(input)’ is no field that can change from run to run")
         }
-        return try Sweep.submissions(try document, over: nil).map { value in
+        let runs = try Sweep.submissions(try document, over: nil)
+        let common = submission.values.values.joined().reduce(0) { bytes, value in
+            if case .text(let text) = value { bytes + text.utf8.count } else { bytes }
+        }
+        try Sweep.checkSize(of: common, times: runs.count)
+        return try runs.map { value in
             guard case .object(let members) = value, let value = members[input] else {
                 throw ServiceError(.internal, "a sweep has a value for another field")
             }
