@@ -18,7 +18,8 @@ enum ImagePath {
     /// The parts of an entry's name without `.`; empty for the top folder.
     static func parts(of name: [UInt8], _ limits: RootfsLimits) throws(ArchiveError) -> [ImageName] {
         let shown = shown(name)
-        guard name.first != slash else { throw ArchiveError(.forbidden, entry: shown, "is an absolute name") }
+        // Some tools name the top folder so.
+        guard name.first != slash || name.count == 1 else { throw ArchiveError(.forbidden, entry: shown, "is an absolute name") }
         guard name.count <= limits.pathBytes else {
             throw ArchiveError(.tooLarge, entry: shown, "is a name of more than \(limits.pathBytes) bytes")
         }

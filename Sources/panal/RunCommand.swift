@@ -84,7 +84,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let call = try callOfServer() { return try await call.run() }
+        if let call = try await callOfServer() { return try await call.run() }
         // A reader that is gone is to show as EPIPE: the cell has to be taken down in good order.
         signal(SIGPIPE, SIG_IGN)
         do {
@@ -103,7 +103,7 @@ struct RunCommand: AsyncParsableCommand {
 
     /// The run of a server's program, where the first word is no command that a cell has, nothing was said that is about a cell, and
     /// somebody is signed in.
-    private func callOfServer() throws -> ProgramRunCommand? {
+    private func callOfServer() async throws -> ProgramRunCommand? {
         let isPlain = program == nil && seccomp == nil && network == nil && !explain && !quiet && !report
         guard isPlain, reportTo == nil, command.first != "--", let name = words.first, !name.contains("/"),
             !["/usr/local/bin", "/usr/bin", "/bin"].contains(where: { unsafe access("\($0)/\(name)", X_OK) == 0 }),
@@ -112,7 +112,7 @@ struct RunCommand: AsyncParsableCommand {
         else { return nil }
         StandardError.line(
             "‘\(name)’ is no command here; running the program of that name on \(choice.address)")
-        return try ProgramRunCommand.parse((profile == "small" ? [] : ["--profile", profile]) + words)
+        return try await ProgramRunCommand.asyncParse((profile == "small" ? [] : ["--profile", profile]) + words)
     }
 
     private func runCell() async throws -> Int32 {

@@ -142,7 +142,10 @@ private let builder = """
     @Test func theHashIsOverWhatIsInside() async throws {
         let fixture = try BlobFixture()
         func commit(_ kind: String, _ manifest: String, _ entry: String) async throws -> ContentHash {
-            try await stage(kind, in: fixture).commit(manifest: Array(manifest.utf8), entry: entry).content
+            let staged = try await stage(kind, in: fixture)
+            let content = try await staged.commit(manifest: Array(manifest.utf8), entry: entry).content
+            await staged.keep()
+            return content
         }
         let first = try await commit("good.tar", "{}", "bin/tool")
         #expect(try await commit("good.zip", "{}", "bin/tool") == first)
