@@ -19,7 +19,9 @@ enum ImagePath {
     static func parts(of name: [UInt8], _ limits: RootfsLimits) throws(ArchiveError) -> [ImageName] {
         let shown = shown(name)
         // Some tools name the top folder so.
-        guard name.first != slash || name.count == 1 else { throw ArchiveError(.forbidden, entry: shown, "is an absolute name") }
+        guard name.first != slash || name.count == 1 else {
+            throw ArchiveError(.forbidden, entry: shown, "is an absolute name")
+        }
         guard name.count <= limits.pathBytes else {
             throw ArchiveError(.tooLarge, entry: shown, "is a name of more than \(limits.pathBytes) bytes")
         }

@@ -87,8 +87,12 @@ struct ImageImportTests {
         #expect(ended.output.hasPrefix("hello, bee\nof the image\n0\nno host\n"), "\(ended.output)")
         #expect(try String(contentsOfFile: shell.path("out/who.txt"), encoding: .utf8) == "cell\n")
 
-        // One that goes takes no new jobs, and its files go when nobody uses them.
-        #expect(try shell.run(["rootfs", "remove", id]).code == 0)
+        // One that goes takes no new jobs. Nobody's name comes to mean nothing by that.
+        let named = try shell.run(["rootfs", "remove", id])
+        #expect(named.code != 0 && named.error.contains("tool:1"), "\(named.error)")
+        #expect(try shell.run(["rootfs", "alias", "tool:1", "--none"]).code == 0)
+        let removed = try shell.run(["rootfs", "remove", id])
+        #expect(removed.code == 0, "\(removed.error)")
         let late = try shell.run(["job", "submit", "in-an-image", "--input", "word=bee"])
         #expect(late.code == 77 && late.error.contains("tool:1"), "\(late.error)")
         #expect(try await server.stop() == 0)
