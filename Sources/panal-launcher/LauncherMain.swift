@@ -43,7 +43,7 @@ internal import PanalLinux
 /// | | | | **a slot** (`SlotMaker.make`, `Spawner.setUp`) | |
 /// | 11 | M | all | v1: the slot's group; no swap, its period, no balancing, idle or not | each file |
 /// | 12 | M | all | fork of S, a child of L's; v1: S is moved into the group | cgroup.procs |
-/// | 13 | S | all | all descriptors but its line are closed; it dies with L | answer |
+/// | 13 | S | all | all descriptors but 0 to 2, its line and the owners' namespace are closed; it dies with L | answer |
 /// | 14 | S | all | every signal as programs expect it | /proc/self/status |
 /// | 15 | S | all | mount, network, uts, and with v1 cgroup namespaces; the host name | name; /proc/self/cgroup |
 /// | 16 | S | all | pivot into the stage, a view of the root `host` with inodes of its own (`Stage.makeView`) | 27 |
@@ -56,7 +56,7 @@ internal import PanalLinux
 /// | 22 | S | kept | scratch, a detached tmpfs with a quota, `work` the program's (`makeScratch`) | stat; 27, 43 |
 /// | 23 | S | kept | root: first rank when memory runs out, given back after 24 (`OutOfMemoryRank`) | oom_score_adj |
 /// | 24 | S | kept | clone3 of I: mount, pid, ipc namespaces; v2: into the group | 42: not empty |
-/// | 25 | I | kept | all descriptors but five are closed; v2: a cgroup namespace | /proc/self/cgroup |
+/// | 25 | I | kept | all descriptors but 0 to 2, line, trees, start and scratch are closed; v2: a cgroup namespace | /proc/self/cgroup |
 /// | 26 | I | kept | scratch, proc; without root the pivot (`CellRoot.prepare`) | 27 |
 /// | 27 | I | kept | every mount there is, with place, root, file system, flags, parent (`MountList`) | mountinfo |
 /// | 28 | I | kept | clone of P, which waits at a gate and shares I's memory and open files; without root a fork | answer |
@@ -87,7 +87,7 @@ internal import PanalLinux
 /// | | | | **the end** (`Launcher.takeReports`, `finish`) | |
 /// | 51 | I | none | has reaped P, tells of it, ends; with it the kernel ends all that is left | |
 /// | 52 | L | all | nobody but I is in the group, or I is killed, again each second; the usage | pids, cgroup.events |
-/// | 53 | L | all | result files, opened below the scratch without links (`Collector`); many: in a process of their own, which has the scratch and a line alone (`CollectorProcess`) | fstat: regular, one link |
+/// | 53 | L | all | result files, opened below the scratch without links (`Collector`); many: in a process of its own, with the launcher's rights, which has 0 to 2, the scratch and a line (`CollectorProcess`) | fstat: regular, one link |
 /// | 54 | L | all | v2: the group is removed when its memory is back (`Leftovers`); v1: 21 | memory.current |
 ///
 /// ## Why in this order
@@ -152,7 +152,9 @@ internal import PanalLinux
 /// by the kernel to be gone already, for which no process of the program's is needed (the kernel releases every process of a pid namespace
 /// before its init ends, and counts it out of its groups before that: `CellGroup.waitUntilEmpty` finds so at its first look); for cells that
 /// no run was given to, and spawners, which it ends itself (`PreparedCell.end`, `Slot.remove`). Whatever takes its time is others' work:
-/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own.
+/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own. One thing is
+/// not: with v2 controllers the last to hold a run's scratch is the launcher, and by closing it the kernel takes down what lies there,
+/// which takes its time where that is gigabytes or millions of files.
 ///
 /// ## Without a server
 ///
