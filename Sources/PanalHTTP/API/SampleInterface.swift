@@ -13,8 +13,9 @@ struct SampleInterface: Sendable {
                 .described(
                     "listJobSamples", .jobs, "How a job's use of processor and memory went",
                     .note(
-                        "Looked at once a second while it runs, from its second second on, and kept in memory for a while "
-                            + "after its end. A long run has \(UsageHistory.most) of them, further apart."),
+                        "Looked at once a second while it runs, from its second second on, of at most 256 jobs at a time, "
+                            + "and kept in memory for a while after its end. A long run has \(UsageHistory.most) of them, further apart."
+                    ),
                     .document(
                         .object([
                             "samples": .list(
