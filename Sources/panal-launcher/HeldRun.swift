@@ -40,8 +40,19 @@ final class RunEnd {
     var results: PreparedCell?
     /// The slot in which nothing of the run is left, while its next cell has to wait for the results.
     var slot: Slot?
+    /// Why its results could not be looked through; then nobody is told that there are none.
+    var failure: StepFailure?
     /// Nothing of the results is needed any more that its slot would have to wait for.
     var isReleased = false
+
+    /// Bytes that the results can take: those of the files, and what the kernel keeps for each of their names.
+    static func mostBytes(of request: RunRequest) -> UInt64 {
+        let names = UInt64(request.scratchFiles) * bytesForName
+        return min(request.memory, request.scratchBytes.addingReportingOverflow(names).partialValue)
+    }
+
+    /// An inode of a tmpfs takes 752 bytes and its name 192, in pages that hold 21 of either.
+    private static let bytesForName: UInt64 = 1_024
 
     init(_ request: RunRequest, _ report: FinishReport, started: Int64? = nil) {
         self.request = request

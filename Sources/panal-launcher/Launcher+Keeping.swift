@@ -43,6 +43,7 @@ extension Launcher {
     }
 
     private func report(_ end: RunEnd) {
+        if let failure = end.failure { return finishReport(end, hasResults: false, failure) }
         do throws(StepFailure) {
             guard let cell = end.results else { return finishReport(end, hasResults: false) }
             if CollectorProcess.isWanted(for: cell.scratch) {
@@ -60,10 +61,12 @@ extension Launcher {
     private func finishReport(_ end: RunEnd, hasResults: Bool, _ failure: StepFailure? = nil) {
         var report = end.report
         if let failure {
+            // Whoever asks again after this server must hear the same.
+            end.failure = failure
             report = FinishReport(
                 ending: .failed(StepReport(step: failure.step, errno: failure.errno, detail: failure.detail)))
         }
-        if !hasResults { end.results = nil }
+        if !hasResults { letGoOfResults(end) }
         report.started = end.started ?? -1
         server.send(.finished(id: end.request.id, report))
         if !keepsCells { return release(end) }
@@ -82,8 +85,17 @@ extension Launcher {
     }
 
     private func release(_ end: RunEnd) {
-        end.results = nil
+        letGoOfResults(end)
         releaseSlot(end)
+    }
+
+    /// With a group that is kept the slot's spawner is the last to hold the scratch, since it has the cell's mounts until its next cell.
+    private func letGoOfResults(_ end: RunEnd) {
+        guard let cell = end.results else { return }
+        end.results = nil
+        guard !groups.keepsGroups, ScratchTeardown.isWanted(for: cell.scratch) else { return }
+        // Where no process can be had, the launcher does it.
+        if let teardown = try? ScratchTeardown(cell.scratch) { teardowns.append(teardown) }
     }
 
     /// What results take of memory is counted in a group that is kept, against the next cell: until they are released that one has

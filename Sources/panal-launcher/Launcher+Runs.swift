@@ -88,7 +88,7 @@ extension Launcher {
         let kept = held.values.reduce(UInt64(0)) { sum, run in
             guard let end = run.end, end.results != nil else { return sum }
             // What else is left in a group that is kept is waited for when the results are not needed any more.
-            return sum + (end.slot == nil ? min(run.request.scratchBytes, run.request.memory) : run.request.memory)
+            return sum + (end.slot == nil ? RunEnd.mostBytes(of: run.request) : run.request.memory)
         }
         guard given + kept + returning + request.memory <= table.memory else {
             // Only what it waits for without anybody else having it counts as missing.

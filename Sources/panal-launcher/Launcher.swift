@@ -20,6 +20,8 @@ final class Launcher {
     var leaving: [(slot: Slot, end: RunEnd, cell: PreparedCell)] = []
     /// Runs whose results are being looked for, of which the server is told afterwards.
     var collecting: [CollectorProcess] = []
+    /// What takes down large scratches.
+    var teardowns: [ScratchTeardown] = []
     var cells: [UInt64: RunningCell] = [:]
     var parked: [ParkedRun] = []
     /// Where cells are kept: every run whose end the server need not have heard of.
@@ -51,6 +53,7 @@ final class Launcher {
         while true {
             server.flush()
             takeBackVacated()
+            followTeardowns()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
             let idleRuns = parked.count { $0.kind == .idle }
             isOrderDue =
@@ -84,6 +87,12 @@ final class Launcher {
         }
     }
 
+    private func followTeardowns() {
+        guard !teardowns.isEmpty else { return }
+        for teardown in teardowns { teardown.begin() }
+        teardowns.removeAll { $0.isOver }
+    }
+
     func stop() {
         isStopping = true
         server.close()
@@ -100,7 +109,7 @@ final class Launcher {
         var polled: [pollfd] = [
             pollfd(
                 fd: isStopping ? -1 : server.serverEnd,
-                events: Int16(POLLIN) | (server.wantsToSend ? Int16(POLLOUT) : 0), revents: 0),
+                events: (server.takesMore ? Int16(POLLIN) : 0) | (server.wantsToSend ? Int16(POLLOUT) : 0), revents: 0),
             pollfd(fd: pool.makerLine, events: Int16(POLLIN), revents: 0),
             pollfd(fd: server.listenerEnd, events: Int16(POLLIN), revents: 0),
             pollfd(fd: server.claimantEnd, events: Int16(POLLIN), revents: 0),
@@ -213,7 +222,7 @@ final class Launcher {
     private func takeCommands() {
         let end = panal_monotonic_ns() + 2_000_000
         repeat {
-            if isStopping { return }
+            if isStopping || !server.takesMore { return }
             guard let message = server.receive() else { return }
             if message.bytes.isEmpty { return lose() }
             do throws(ProtocolError) {

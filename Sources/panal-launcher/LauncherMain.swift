@@ -152,9 +152,9 @@ internal import PanalLinux
 /// by the kernel to be gone already, for which no process of the program's is needed (the kernel releases every process of a pid namespace
 /// before its init ends, and counts it out of its groups before that: `CellGroup.waitUntilEmpty` finds so at its first look); for cells that
 /// no run was given to, and spawners, which it ends itself (`PreparedCell.end`, `Slot.remove`). Whatever takes its time is others' work:
-/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own. One thing is
-/// not: with v2 controllers the last to hold a run's scratch is the launcher, and by closing it the kernel takes down what lies there,
-/// which takes its time where that is gigabytes or millions of files.
+/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own, and the same
+/// for taking them down with v2 controllers (`ScratchTeardown`): there the launcher would be the last to hold a run's scratch, and by
+/// closing it the kernel takes down what lies there. For the server it waits no more: one that asks and does not read is not read.
 ///
 /// ## Without a server
 ///

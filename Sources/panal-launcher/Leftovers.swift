@@ -51,7 +51,7 @@ final class Leftovers {
         groups.append(
             Group(
                 name: name, slot: slot, bytes: bytes, results: results,
-                resultBytes: request.map { min($0.scratchBytes, $0.memory) } ?? 0))
+                resultBytes: request.map(RunEnd.mostBytes) ?? 0))
     }
 
     /// When `settle` should next be called; `Int64.max` for not at all.

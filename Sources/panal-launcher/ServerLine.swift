@@ -35,6 +35,10 @@ final class ServerLine {
     var listenerEnd: Int32 { claimant == nil ? listener.number : -1 }
     var claimantEnd: Int32 { claimant.number }
     var wantsToSend: Bool { !outgoing.isEmpty }
+    /// Whether the server may say more: one that asks and does not read what it is answered waits, before its answers fill this
+    /// process's memory.
+    var takesMore: Bool { outgoing.answers < Self.mostAnswers }
+    private static let mostAnswers = 4_096
     /// When a claimant's time is over; monotonic nanoseconds.
     var deadline: Int64 { claimant == nil ? .max : claimUntil }
 
@@ -150,13 +154,22 @@ final class ServerLine {
 
 /// Messages that wait for the server to read: the launcher itself never waits for it, since deadlines would.
 struct OutgoingMessages {
-    private var queue: [(bytes: [UInt8], descriptors: [Int32])] = []
+    private var queue: [(bytes: [UInt8], descriptors: [Int32], isAnswer: Bool)] = []
+    /// How many there are that a server can have as often as it asks. All others are bounded by the number of runs and their limits;
+    /// and a server that asks for them all at once, as one does that comes, reads none before it has asked.
+    private(set) var answers = 0
 
     var isEmpty: Bool { queue.isEmpty }
 
     /// `descriptors` become this queue's and are closed when they have been sent.
     mutating func send(_ report: Report, descriptors: [Int32]) {
-        queue.append((report.encoded(), descriptors))
+        let isAnswer =
+            switch report {
+            case .finished, .sampled, .freezing: true
+            default: false
+            }
+        if isAnswer { answers += 1 }
+        queue.append((report.encoded(), descriptors, isAnswer))
     }
 
     /// False when something could not be sent and never will be: then nobody is there to read it, as a rule.
@@ -168,6 +181,7 @@ struct OutgoingMessages {
             if answer == .full { break }
             if answer == .closed { isWhole = false }
             for number in message.descriptors { close(number) }
+            if message.isAnswer { answers -= 1 }
             done += 1
         }
         queue.removeFirst(done)
@@ -177,5 +191,6 @@ struct OutgoingMessages {
     mutating func discard() {
         for message in queue { for number in message.descriptors { close(number) } }
         queue = []
+        answers = 0
     }
 }

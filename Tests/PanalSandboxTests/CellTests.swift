@@ -70,27 +70,31 @@ extension LiveCells {
         /// Many results are looked for beside the launcher, and are told of in the same way.
         @Test func manyResultsAreAllThere() async throws {
             try await CellHarness.with { harness in
-                let limits = CellLimits.test.with(\.collectedFiles, 700).with(\.scratchFiles, 2_000)
+                let limits = CellLimits.test.with(\.collectedFiles, 1_000).with(\.scratchFiles, 4_000)
                 let script = """
                     import os
                     for folder in "ab":
                         os.mkdir(folder)
-                        for number in range(400): open(f"{folder}/{number:03}", "w").write(f"{folder}{number}")
+                        for number in range(900): open(f"{folder}/{number:03}", "w").write(f"{folder}{number}")
                     os.symlink("/etc/passwd", "c")
                     """
                 for _ in 0..<3 {
                     let (result, sink) = await harness.run(["/usr/bin/python3", "-c", script], limits: limits)
                     #expect(result.outcome == .exited(code: 0))
                     let names = ["a", "b"].flatMap { folder in
-                        (0..<400).map { "\(folder)/\(String(repeating: "0", count: 3 - "\($0)".count))\($0)" }
+                        (0..<900).map { "\(folder)/\(String(repeating: "0", count: 3 - "\($0)".count))\($0)" }
                     }
-                    #expect(result.files.map(\.path) == Array(names.prefix(700)))
+                    #expect(result.files.map(\.path) == Array(names.prefix(1_000)))
                     #expect(result.files.first.map { sink.file($0.content) } == "a0")
                     #expect(result.skipped.count == 20)
                 }
-                // Nothing of what looked for them is in the way of the next.
-                let next = await harness.run(["/bin/true"])
-                #expect(next.result.outcome == .exited(code: 0))
+                // Nothing of what looked for them, or took them down, is in the way of the next, and none of it stays.
+                let isReaped = await KeptCells.eventually {
+                    let next = await harness.run(["/bin/true"])
+                    #expect(next.result.outcome == .exited(code: 0))
+                    return HostProcess(id: getpid()).descendants.allSatisfy { $0.field("State").first != "Z" }
+                }
+                #expect(isReaped)
             }
         }
 

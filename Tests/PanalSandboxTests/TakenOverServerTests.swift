@@ -83,6 +83,46 @@ extension LiveCells {
             }
         }
 
+        /// What is answered to a server that does not read must not fill the launcher's memory, nor keep it from anything else.
+        @Test func whoAsksAndDoesNotReadWaits() throws {
+            try with { socket in
+                let null = open("/dev/null", O_RDWR)
+                defer { close(null) }
+                send(.run(try request(1, ["/bin/sleep", "30"], wall: 300_000)), [null, null, null], socket)
+                let most = 100_000
+                var asked = 0
+                asking: while asked < most {
+                    switch MessageSocket.send(socket, Command.sample(id: 7).encoded(), descriptors: [], waiting: false)
+                    {
+                    case .sent: asked += 1
+                    case .closed: break asking
+                    case .full:
+                        var polled = pollfd(fd: socket.raw, events: Int16(POLLOUT), revents: 0)
+                        if poll(&polled, 1, 2_000) == 0 { break asking }
+                    }
+                }
+                #expect(asked < 20_000)
+                // Each of them is answered once it reads, and the run was ended meanwhile.
+                var answered = 0
+                var cause: KillCause?
+                let limit = ContinuousClock.now + .seconds(60)
+                while answered < asked || cause == nil, ContinuousClock.now < limit {
+                    guard let message = try MessageSocket.receive(socket) else {
+                        usleep(1_000)
+                        continue
+                    }
+                    if message.bytes.isEmpty { break }
+                    switch try Report(decoding: message.bytes) {
+                    case .sampled(7, nil): answered += 1
+                    case .finished(1, let report): cause = report.cause
+                    default: continue
+                    }
+                }
+                #expect(answered == asked)
+                #expect(cause == .wallTime)
+            }
+        }
+
         /// A folder of the host's as a stream would be a way to its files; so would a socket to its services.
         @Test func foldersAndSocketsAreNoStreams() throws {
             try with { socket in
