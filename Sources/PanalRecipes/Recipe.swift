@@ -11,7 +11,7 @@ package struct Recipe: Hashable, Sendable {
     package var components: [String]
     /// Beside those that every Debian has.
     package var packages: [String]
-    /// Paths of packages that are left out, a star for any bytes.
+    /// Paths that are removed at the end, a star for any name.
     package var exclude: [String] = []
     /// `NAME=value`.
     package var environment: [String]
@@ -85,7 +85,7 @@ package struct RecipeBuild: Hashable, Sendable {
             "--dpkgopt=force-unsafe-io",
         ]
         if recipe.snapshot != nil { words.append("--aptopt=Acquire::Check-Valid-Until \"false\"") }
-        words += (Self.documentation + recipe.exclude).map { "--dpkgopt=path-exclude=\($0)" }
+        words += Self.documentation.map { "--dpkgopt=path-exclude=\($0)" }
         // Licences stay with what they are the licences of.
         words.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
         if !recipe.packages.isEmpty { words.append("--include=\(recipe.packages.joined(separator: ","))") }
@@ -96,6 +96,11 @@ package struct RecipeBuild: Hashable, Sendable {
             "--customize-hook=sync-out /var/cache/apt/archives \(ShellText.quoted(kept))",
         ]
         if let files { words.append("--customize-hook=sync-in \(ShellText.quoted(files)) /") }
+        // Inside, where a link of a package's leads to nothing of this machine.
+        if !recipe.exclude.isEmpty {
+            let remove = ShellText.quoted("rm -rf -- \(recipe.exclude.joined(separator: " "))")
+            words.append("--customize-hook=chroot \"$1\" sh -c \(remove)")
+        }
         words.append(
             "--customize-hook=cd \"$1\" && rm -rf -- \(Self.leftOut.joined(separator: " "))")
         return words + [recipe.suite, archive, source]

@@ -174,7 +174,7 @@ package struct RecipeReader {
             case .package: "the name of a Debian package (a-z, 0-9, +, - and .)"
             case .address: "an address such as http://deb.debian.org/debian"
             case .path: "an absolute path"
-            case .excluded: "an absolute path below a folder, in which a star stands for any bytes"
+            case .excluded: "an absolute path below a folder, in which a star stands for any name"
             case .line: "one line of at most 1000 bytes"
             }
         }
