@@ -57,10 +57,11 @@ package struct RecipeBuild: Hashable, Sendable {
         ]
     }
 
-    /// What differs from one making to the next, or is of no use without apt.
+    /// What differs from one making to the next, or is of no use without apt. Not /tmp: apt's own settings for this tree lie there, and
+    /// without them mmdebstrap's last call of apt would clean the lists of this machine. It empties /tmp itself.
     private static let leftOut = [
         "var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*", "var/cache/ldconfig/*", "var/cache/debconf/*-old",
-        "var/lib/dpkg/*-old", "etc/machine-id", "etc/hostname", "etc/resolv.conf", "run/*", "tmp/*", "var/tmp/*",
+        "var/lib/dpkg/*-old", "etc/machine-id", "etc/hostname", "etc/resolv.conf", "run/*", "var/tmp/*",
     ]
     private static let documentation = [
         "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*",

@@ -64,7 +64,7 @@ package struct RootfsBuilder {
         var reader = LayerReader(
             folder: contents, limits: limits, hasWhiteouts: plan.isLayered, check: check)
         for (number, layer) in plan.plan.layers.enumerated() {
-            let found: ContentHash
+            let found: ContentHash?
             do {
                 found = try reader.read(layer.part.path, into: &tree)
             } catch var error as ArchiveError where plan.plan.layers.count > 1 {

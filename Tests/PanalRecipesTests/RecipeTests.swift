@@ -93,6 +93,8 @@ import Testing
         #expect(words.contains(#"--setup-hook=sync-in '/var/it'\''s here' /var/cache/apt/archives"#))
         #expect(words.contains("--customize-hook=sync-out /var/cache/apt/archives '/var/next'"))
         #expect(words.contains("--customize-hook=sync-in '/tmp/f' /"))
+        // Settings of apt lie there, without which it works on this machine's own lists.
+        #expect(!words.contains { $0.contains("rm -rf") && $0.contains(" tmp/") })
         #expect(words.contains(#"--customize-hook=chroot "$1" sh -c 'rm -rf -- /usr/include/boost/*'"#))
         #expect(build.environment.contains("SOURCE_DATE_EPOCH=1700000000"))
         recipe.snapshot = "20251101T000000Z"
