@@ -4,7 +4,7 @@ import Glibc
 import PanalArchive
 import PanalCore
 
-/// A file as it is without its compression (gzip, zstd, xz, bzip2 or none), hashed and counted on the way. One layer of compression
+/// A file as it is without its compression (gzip, zstd, xz, bzip2 or none), counted and where it is wanted hashed on the way. One layer of compression
 /// is taken: in several, little work for whoever packs is much for whoever unpacks.
 @safe final class DecodedStream {
     private let archive: OpaquePointer
@@ -12,7 +12,7 @@ import PanalCore
     private let limits: RootfsLimits
     private let packedBytes: Int
     private var buffer: UnsafeMutableRawBufferPointer
-    private var hash = SHA256()
+    private var hash: SHA256?
     private var isAtEnd = false
     private(set) var bytes = 0
     /// What went wrong while somebody else was reading.
@@ -21,7 +21,8 @@ import PanalCore
     /// Up to here any ratio is taken.
     private static let ratioFree = 64 << 20
 
-    init(path: String, limits: RootfsLimits) throws {
+    init(path: String, limits: RootfsLimits, isHashed: Bool) throws {
+        hash = isHashed ? SHA256() : nil
         file = try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
         packedBytes = try file.size()
         self.limits = limits
@@ -75,14 +76,14 @@ import PanalCore
             throw ArchiveError(.tooLarge, "it unpacks to more than \(limits.ratio) times its size")
         }
         let piece = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
-        unsafe hash.update(bufferPointer: piece)
+        unsafe hash?.update(bufferPointer: piece)
         return unsafe piece
     }
 
-    /// SHA-256 of all of it, what nobody has read included.
-    func finish() throws -> ContentHash {
+    /// SHA-256 of all of it, what nobody has read included; nil where it was not wanted.
+    func finish() throws -> ContentHash? {
         while unsafe try next() != nil {}
-        return ContentHash(hash)
+        return hash.map { ContentHash($0) }
     }
 
     /// Has a reader of tar archives read from here. This has to live as long as the reader does.

@@ -26,9 +26,10 @@ struct LayerReader {
         self.check = check
     }
 
-    /// Reads the layer in the file at `path`; answers SHA-256 of it as it is without its compression.
-    mutating func read(_ path: String, into tree: inout RootfsTree) throws -> ContentHash {
-        let stream = try DecodedStream(path: path, limits: limits)
+    /// Reads the layer in the file at `path`; answers SHA-256 of it as it is without its compression, of an image's layer. Nobody asks
+    /// for that of an archive of files.
+    mutating func read(_ path: String, into tree: inout RootfsTree) throws -> ContentHash? {
+        let stream = try DecodedStream(path: path, limits: limits, isHashed: hasWhiteouts)
         // The reader below knows it by its address alone.
         defer { withExtendedLifetime(stream) {} }
         tree.beginLayer()

@@ -35,7 +35,9 @@ package struct RootfsBook: Hashable, Sendable {
         }
         let digits = word.hasPrefix("sha256:") ? String(word.dropFirst(7)) : word
         let fitting = images.filter { $0.digest?.hex == digits && isVisible($0, to: owner) }
-        guard let image = fitting.first(where: { $0.state == .available }) ?? fitting.first else {
+        // Several images may share the files and differ in their variables: nobody's count before the owner's own.
+        let ordered = fitting.filter { $0.owner == owner } + fitting.filter { $0.owner != owner }
+        guard let image = ordered.first(where: { $0.state == .available }) ?? ordered.first else {
             throw unknown(word, owner)
         }
         return try chosen(image, as: word)
