@@ -8,6 +8,7 @@ package final class DirectoryBlobStore: BlobStore {
     let disk = DiskQueue()
     /// Archives are unpacked here: a few large ones would leave no thread for running jobs.
     let unpacking = DiskQueue(oneByOne: true)
+    let hashedUploads = HashedUploads()
 
     /// Opens or makes the folder and forgets what an earlier run did not finish. Throws `DataFolderInUse` while another store, of this
     /// process or another one, uses it.
