@@ -6,8 +6,8 @@ import Synchronization
 extension DirectoryBlobStore {
     package func uploadWriter(_ id: UploadID, at offset: Int) async throws -> any UploadWriter {
         // Not twice by two writers: what the first of them adds is not in the second's.
-        let known = offset == 0 ? HashedUpload() : hashedUploads.take(id)
-        let hashed = known?.bytes == offset ? known : nil
+        let known = hashedUploads.take(id)
+        let hashed = offset == 0 ? HashedUpload() : known?.bytes == offset ? known : nil
         return try await disk.run { [folder, disk, hashedUploads] in
             let file = try OwnedDescriptor(opening: folder.uploadPath(id), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             guard try file.size() >= offset else { throw BlobError.closed }
