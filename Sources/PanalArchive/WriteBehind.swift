@@ -36,6 +36,30 @@ package struct WriteBehind: Sendable {
     }
 }
 
+/// Gives back the memory that a large file takes in the page cache while it is read from one end to the other. Smaller ones stay: they are
+/// likely read again soon, and by several.
+package struct ReadBehind: Sendable {
+    static let smallest = 256 << 20
+
+    /// All before it has left the memory.
+    private var dropped: Int?
+
+    package init() {}
+
+    /// To be called when a file of `size` bytes was read up to `end`, from where it was read up to before.
+    package mutating func note(_ end: Int, of size: Int, in file: borrowing OwnedDescriptor) {
+        guard size >= Self.smallest else { return }
+        // Where another place is read, it begins anew.
+        guard let start = dropped, start <= end, end - start <= 3 * WriteBehind.window else {
+            dropped = end
+            return
+        }
+        guard end - start >= 2 * WriteBehind.window else { return }
+        file.dropFromMemory(from: start, count: WriteBehind.window)
+        dropped = start + WriteBehind.window
+    }
+}
+
 extension OwnedDescriptor {
     fileprivate borrowing func writeOut(from offset: Int, count: Int, waits: Bool) throws(FileError) {
         let result = panal_sync_file_range(number, Int64(offset), Int64(count), waits ? 1 : 0)

@@ -48,6 +48,25 @@ import Testing
         #expect(read.finish() == content)
     }
 
+    /// Memory that is given back while somebody reads takes nothing away, whatever place is read.
+    @Test func allOfALargeFileIsRead() async throws {
+        let fixture = try BlobFixture()
+        let content = try await fixture.put(Self.piece(4, 8_000))
+        let path = fixture.folder.path + "/data/" + ContentLayout.blob(content)
+        // As large as it has to be, and mostly a hole.
+        let size = ReadBehind.smallest + 12_345
+        #expect(chmod(path, 0o600) == 0 && truncate(path, size) == 0)
+        let blob = try await fixture.blobs.blob(content)
+        var (count, sum) = (0, 0)
+        for try await piece in blob {
+            count += piece.count
+            if count <= 65_536 { sum = piece.reduce(0) { $0 + Int($1) } }
+        }
+        #expect(count == size)
+        #expect(sum == Self.piece(4, 8_000).reduce(0) { $0 + Int($1) })
+        #expect(try await blob.narrowed(to: 0..<8_000).all() == Self.piece(4, 8_000))
+    }
+
     /// By requests of several sizes; `how` says what happens between them.
     @Test(arguments: ["whole", "parts", "restart", "again", "lost"])
     func uploadsHaveTheirHash(how: String) async throws {
