@@ -551,6 +551,10 @@ int panal_rlimit_msgqueue(void) { return RLIMIT_MSGQUEUE; }
 int panal_rlimit_nice(void) { return RLIMIT_NICE; }
 int panal_rlimit_rtprio(void) { return RLIMIT_RTPRIO; }
 int panal_sync_file_system(int descriptor) { return result(syncfs(descriptor)); }
+int panal_sync_file_range(int descriptor, int64_t offset, int64_t bytes, int waits) {
+    unsigned int all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    return result(sync_file_range(descriptor, offset, bytes, waits ? all : SYNC_FILE_RANGE_WRITE));
+}
 int panal_set_hostname(const char *name) { return result(sethostname(name, strlen(name))); }
 int panal_exec(const char *path, char *const arguments[], char *const environment[]) {
     execve(path, arguments, environment);

@@ -28,7 +28,7 @@ extension FileError: CustomStringConvertible, CustomDebugStringConvertible {
 /// An open file that is closed with its owner.
 package struct OwnedDescriptor: ~Copyable, Sendable {
     package let number: Int32
-    private let path: String
+    let path: String
 
     package init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws(FileError) {
         var number: Int32

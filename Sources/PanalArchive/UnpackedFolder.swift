@@ -49,19 +49,39 @@ package final class UnpackedFolder {
         let file = try OwnedDescriptor(opening: path + "/" + place, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         var head: [UInt8] = []
         var size = 0
+        var behind = WriteBehind()
         while true {
             let piece = try next()
             if piece.isEmpty { break }
-            guard piece.count <= limits.bytes - bytes else {
-                throw ArchiveError(.tooLarge, "it unpacks to more than \(ByteCount.text(limits.bytes))")
-            }
+            guard piece.count <= limits.bytes - bytes else { throw tooLarge }
             bytes += piece.count
             size += piece.count
             if head.count < Self.headBytes { head += piece.prefix(Self.headBytes - head.count) }
             onPiece(place, piece)
             try file.write(piece)
+            try behind.note(size, in: file)
         }
         files.append(ProgramFile(path: place, bytes: size, isExecutable: isExecutable, head: head))
+    }
+
+    /// Adds a file with the content of another, which `put` brings to the path that it is told: nobody sees its pieces. Answers its place, nil
+    /// where it is passed over.
+    package func addFile(
+        _ name: String, isExecutable: Bool, likeThat other: borrowing OwnedDescriptor, put: (String) throws -> Void
+    ) throws -> String? {
+        guard let place = try paths.add(name, isFolder: false) else { return nil }
+        if let slash = place.lastIndex(of: "/") { try makeFolders(String(place[..<slash])) }
+        let size = try other.size()
+        guard size <= limits.bytes - bytes else { throw tooLarge }
+        let head = try other.read(at: 0, count: Self.headBytes)
+        try put(path + "/" + place)
+        bytes += size
+        files.append(ProgramFile(path: place, bytes: size, isExecutable: isExecutable, head: head))
+        return place
+    }
+
+    private var tooLarge: ArchiveError {
+        ArchiveError(.tooLarge, "it unpacks to more than \(ByteCount.text(limits.bytes))")
     }
 
     private func makeFolders(_ place: String) throws {

@@ -8,12 +8,12 @@ package struct JSONWriter {
     /// Whether the object that is being written has no member yet.
     private var isEmpty = true
 
-    package init() {}
+    /// `expected`: bytes that it will likely come to.
+    package init(expected: Int = 0) { bytes.reserveCapacity(expected) }
 
     /// Throws `EncodingError` for a number that JSON cannot say.
     static func data(of value: JSONValue) throws -> Data {
-        var writer = JSONWriter()
-        writer.bytes.reserveCapacity(1_024)
+        var writer = JSONWriter(expected: 1_024)
         try writer.add(value)
         return Data(writer.bytes)
     }
@@ -46,9 +46,19 @@ package struct JSONWriter {
         add(text)
     }
 
+    /// A text in parts, none of which has anything that has to be escaped.
+    package mutating func member(_ name: StaticString, plain first: String, _ second: String, _ third: StaticString) {
+        self.name(name)
+        bytes.append(UInt8(ascii: "\""))
+        bytes += first.utf8
+        bytes += second.utf8
+        third.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     package mutating func member(_ name: StaticString, _ number: Int) {
         self.name(name)
-        bytes += String(number).utf8
+        add(number)
     }
 
     package mutating func member(_ name: StaticString, _ number: Double) throws {
@@ -65,8 +75,10 @@ package struct JSONWriter {
         _ elements: [Element], _ write: (Element, inout JSONWriter) throws -> Void
     ) throws {
         bytes.append(UInt8(ascii: "["))
-        for (place, element) in elements.enumerated() {
-            if place > 0 { bytes.append(UInt8(ascii: ",")) }
+        var isFirst = true
+        for element in elements {
+            if !isFirst { bytes.append(UInt8(ascii: ",")) }
+            isFirst = false
             try write(element, &self)
         }
         bytes.append(UInt8(ascii: "]"))
@@ -80,7 +92,7 @@ package struct JSONWriter {
         switch value {
         case .null: bytes += "null".utf8
         case .boolean(let value): bytes += value ? "true".utf8 : "false".utf8
-        case .integer(let value): bytes += String(value).utf8
+        case .integer(let value): add(value)
         case .number(let value): try add(value)
         case .string(let text): add(text)
         case .array(let values):
@@ -104,6 +116,20 @@ package struct JSONWriter {
         }
     }
 
+    package mutating func add(_ number: Int) {
+        // Most are short: without a string between.
+        guard (0..<1_000_000).contains(number) else {
+            bytes += String(number).utf8
+            return
+        }
+        var scale = 1
+        while scale * 10 <= number { scale *= 10 }
+        while scale > 0 {
+            bytes.append(48 + UInt8(truncatingIfNeeded: number / scale % 10))
+            scale /= 10
+        }
+    }
+
     private mutating func add(_ value: Double) throws {
         guard value.isFinite else {
             throw EncodingError.invalidValue(
@@ -115,16 +141,21 @@ package struct JSONWriter {
 
     private mutating func add(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: Self.isEscaped) {
-            for byte in text.utf8 { add(escaping: byte) }
-        } else {
-            bytes += text.utf8
-        }
+        var text = text
+        text.withUTF8 { unsafe addInside($0) }
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func isEscaped(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    private mutating func addInside(_ text: UnsafeBufferPointer<UInt8>) {
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
+            guard byte >= 0x20, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else {
+                unsafe bytes.append(contentsOf: text[..<index])
+                for rest in index..<text.count { unsafe add(escaping: text[rest]) }
+                return
+            }
+        }
+        unsafe bytes.append(contentsOf: text)
     }
 
     private mutating func add(escaping byte: UInt8) {

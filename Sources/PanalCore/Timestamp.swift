@@ -23,25 +23,34 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         }
         let (year, month, ofMonth) = Self.date(ofDay: day)
         let milliseconds = rest / 1_000
-        var text: [UInt8] = []
-        text.reserveCapacity(24)
-        func add(_ value: Int64, digits: Int, _ end: Character) {
-            var scale: Int64 = 1
-            for _ in 1..<digits { scale *= 10 }
-            while scale > 0 {
-                text.append(UInt8(48 + value / scale % 10))
-                scale /= 10
+        return unsafe String(unsafeUninitializedCapacity: 24) { text in
+            var place = 0
+            func add(_ byte: UInt8) {
+                unsafe text[place] = byte
+                place += 1
             }
-            text += end.utf8
+            func addPair(_ value: Int64) {
+                add(48 + UInt8(truncatingIfNeeded: value / 10 % 10))
+                add(48 + UInt8(truncatingIfNeeded: value % 10))
+            }
+            addPair(year / 100)
+            addPair(year)
+            add(UInt8(ascii: "-"))
+            addPair(month)
+            add(UInt8(ascii: "-"))
+            addPair(ofMonth)
+            add(UInt8(ascii: "T"))
+            addPair(milliseconds / 3_600_000)
+            add(UInt8(ascii: ":"))
+            addPair(milliseconds / 60_000 % 60)
+            add(UInt8(ascii: ":"))
+            addPair(milliseconds / 1_000 % 60)
+            add(UInt8(ascii: "."))
+            add(48 + UInt8(truncatingIfNeeded: milliseconds / 100 % 10))
+            addPair(milliseconds % 100)
+            add(UInt8(ascii: "Z"))
+            return place
         }
-        add(year, digits: 4, "-")
-        add(month, digits: 2, "-")
-        add(ofMonth, digits: 2, "T")
-        add(milliseconds / 3_600_000, digits: 2, ":")
-        add(milliseconds / 60_000 % 60, digits: 2, ":")
-        add(milliseconds / 1_000 % 60, digits: 2, ".")
-        add(milliseconds % 1_000, digits: 3, "Z")
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// Rounded down, also before 1970.

@@ -32,6 +32,8 @@ final class CellLoop: Sendable {
         var letters: [Letter] = []
         var lastID: UInt64 = 0
         var isUsable = true
+        /// Runs whose results the launcher holds until they are stored.
+        var unsettled: [AttemptID: UInt64] = [:]
         /// Cancelled attempts that were not here: done long ago, or still on their way through another thread.
         var cancelledAbsent: [AttemptID] = []
     }
@@ -143,7 +145,16 @@ final class CellLoop: Sendable {
         post(.recover(attempts, answer))
     }
     func resume(_ run: CellRun) { post(.resume(run)) }
-    func settle(_ attempt: AttemptID) { post(.settle(attempt)) }
+    /// Sent by the thread that asks, as a run is: the loop, which has nothing to do with it, is not woken for that.
+    func settle(_ attempt: AttemptID) {
+        let isSent = mailbox.withLock { box -> Bool in
+            guard box.isUsable, let id = box.unsettled[attempt],
+                MessageSocket.send(socket, Command.forget(id: id).encoded(), descriptors: [], waiting: false) != .full
+            else { return false }
+            return box.unsettled.removeValue(forKey: attempt) != nil
+        }
+        if !isSent { post(.settle(attempt)) }
+    }
     func setFrozen(_ attempt: AttemptID, _ wanted: Bool, _ done: @escaping @Sendable (SystemError?) -> Void) {
         post(.freeze(attempt, wanted, done))
     }
@@ -227,7 +238,7 @@ final class CellLoop: Sendable {
     private func complete(_ run: ActiveRun, _ state: inout LoopState) {
         // One that a letter completed is still among those that were waited for.
         guard let result = run.result, state.runs.removeValue(forKey: run.id) != nil else { return }
-        if run.run.isKept { state.unsettled[run.run.attempt.id] = run.id }
+        if run.run.isKept { mailbox.withLock { $0.unsettled[run.run.attempt.id] = run.id } }
         state.freezing.end(run.id)
         state.sampling.end(run.id)
         run.run.finished(result)
@@ -268,7 +279,8 @@ final class CellLoop: Sendable {
                 answer(state.earlier.attempts)
             case .resume(let run): resume(run, &state)
             case .settle(let attempt):
-                let id = state.unsettled.removeValue(forKey: attempt) ?? state.earlier.take(attempt)?.discard()
+                let own = mailbox.withLock { $0.unsettled.removeValue(forKey: attempt) }
+                let id = own ?? state.earlier.take(attempt)?.discard()
                 if let id { send(.forget(id: id)) }
             case .freeze(let attempt, let wanted, let done): setFrozen(attempt, wanted, done, &state)
             case .sample(let attempt, let done): sample(attempt, done, &state)

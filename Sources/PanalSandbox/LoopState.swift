@@ -9,8 +9,6 @@ extension CellLoop {
         var runs: [UInt64: ActiveRun] = [:]
         var stopped: [@Sendable () -> Void] = []
         var earlier: EarlierRuns
-        /// Runs whose results the launcher holds until they are stored.
-        var unsettled: [AttemptID: UInt64] = [:]
         var freezing = FreezeQuestions()
         var sampling = SampleQuestions()
         var isDetached = false

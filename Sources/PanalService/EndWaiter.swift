@@ -55,31 +55,35 @@ final class EndWaiter: Sendable {
 }
 
 /// Ends waits when their time has passed. Those that end within the same tenth of a second share one timer, since a task's timer cannot be taken
-/// back: most waits are over long before their time.
+/// back: most waits are over long before their time. Long ones share one for a second, as each timer wakes several threads.
 final class WaitAlarms: Sendable {
     private static let step = Duration.milliseconds(100)
+    private static let long = Duration.seconds(10)
+    /// Steps that long waits share.
+    private static let stepsOfLong: Int64 = 10
     private static let began = ContinuousClock.now
 
     private let waiters = Mutex<[Int64: [ObjectIdentifier: EndWaiter]]>([:])
 
-    /// Up to a tenth of a second later than `deadline`.
-    func set(_ waiter: EndWaiter, at deadline: ContinuousClock.Instant) {
-        let step = Self.step(of: deadline)
+    /// Up to a tenth of a second later than `deadline`, up to a whole one where that is ten or more away. Answers what `clear` needs.
+    func set(_ waiter: EndWaiter, at deadline: ContinuousClock.Instant) -> Int64 {
+        let step = Self.step(of: deadline, isLong: deadline - .now >= Self.long)
         let isNew = waiters.withLock { waiters in
             let isNew = waiters[step] == nil
             waiters[step, default: [:]][ObjectIdentifier(waiter)] = waiter
             return isNew
         }
-        guard isNew else { return }
+        guard isNew else { return step }
         Task { [weak self] in
             try? await Task.sleep(until: Self.began + Self.step * step, clock: .continuous)
             self?.ring(step)
         }
+        return step
     }
 
-    func clear(_ waiter: EndWaiter, at deadline: ContinuousClock.Instant) {
+    func clear(_ waiter: EndWaiter, _ step: Int64) {
         waiters.withLock { waiters in
-            _ = waiters[Self.step(of: deadline)]?.removeValue(forKey: ObjectIdentifier(waiter))
+            _ = waiters[step]?.removeValue(forKey: ObjectIdentifier(waiter))
         }
     }
 
@@ -88,8 +92,8 @@ final class WaitAlarms: Sendable {
         for waiter in (late ?? [:]).values { waiter.expire() }
     }
 
-    private static func step(of deadline: ContinuousClock.Instant) -> Int64 {
-        let microseconds = (deadline - began).wholeMicroseconds
-        return max(0, microseconds) / step.wholeMicroseconds + 1
+    private static func step(of deadline: ContinuousClock.Instant, isLong: Bool) -> Int64 {
+        let next = max(0, (deadline - began).wholeMicroseconds) / step.wholeMicroseconds + 1
+        return isLong ? (next + stepsOfLong - 1) / stepsOfLong * stepsOfLong : next
     }
 }

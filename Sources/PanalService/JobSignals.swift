@@ -55,9 +55,9 @@ final class JobSignals: Sendable {
     ) async rethrows -> Value {
         let waiter = EndWaiter()
         let number = add(Listener(kinds: [.end]) { waiter.tell() }, to: job)
-        alarms.set(waiter, at: deadline)
+        let alarm = alarms.set(waiter, at: deadline)
         defer {
-            alarms.clear(waiter, at: deadline)
+            alarms.clear(waiter, alarm)
             forget(number, of: job)
         }
         return try await body(waiter)

@@ -24,6 +24,9 @@ final class StartNotice: Sendable {
         state.withLock { if case .none = $0 { $0 = .noted(moment) } }
     }
 
+    /// Whether the attempt has ended.
+    var isOver: Bool { state.withLock { if case .over = $0 { true } else { false } } }
+
     /// Has the start stored by `body`, whose answer is whether it is; nothing where the end came before.
     func store(_ body: @escaping @Sendable (Timestamp) async -> Bool) {
         state.withLock { state in

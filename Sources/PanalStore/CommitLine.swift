@@ -137,8 +137,11 @@ final class CommitLine: Sendable {
             try FullDisk.noticing {
                 try set(isSynchronized: isSynchronized, database)
                 try Self.transaction(database) {
+                    let newest = database.lastInsertedRowID
                     for part in parts { try part.body(database) }
-                    if isSynchronized, isOwing { try Self.touch(database) }
+                    // A row more is a page that is written in any case.
+                    let hasInserted = database.lastInsertedRowID != newest
+                    if isSynchronized, isOwing, !hasInserted { try Self.touch(database) }
                 }
             }
         }

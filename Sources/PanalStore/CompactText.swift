@@ -100,12 +100,15 @@ struct MemberReader {
 
     var isAtEnd: Bool { place == bytes.count }
 
-    mutating func take(_ text: StaticString) -> Bool { take(text.description.utf8) }
-
-    private mutating func take(_ wanted: String.UTF8View) -> Bool {
-        guard bytes[place...].starts(with: wanted) else { return false }
-        place += wanted.count
-        return true
+    mutating func take(_ text: StaticString) -> Bool {
+        // Without a string between, which would be allocated.
+        let isNext = text.withUTF8Buffer { wanted in
+            guard wanted.count <= bytes.count - place else { return false }
+            for index in 0..<wanted.count where unsafe wanted[index] != bytes[place + index] { return false }
+            return true
+        }
+        if isNext { place += text.utf8CodeUnitCount }
+        return isNext
     }
 
     mutating func open() -> Bool {

@@ -79,6 +79,16 @@ final class DataFolder: Sendable {
         }
     }
 
+    /// Moves a blob that one publication holds, and nobody else wants, to where that publication wants it. False where it has to be copied,
+    /// as it is another's too; an equal one that comes later gets its place as the first.
+    func takeBlob(_ hash: ContentHash, to other: String) throws -> Bool {
+        try holds.withLock { holds in
+            guard holds.blobs.isOnlyHeld(hash) else { return false }
+            try Files.rename(blobPath(hash), to: other)
+            return true
+        }
+    }
+
     /// Gives a finished temporary folder its place, where it is held; forgets it when the program is there already.
     func placeProgram(_ temporary: String, as hash: ContentHash) throws {
         let target = programPath(hash)

@@ -1,6 +1,7 @@
 import Glibc
 import PanalArchive
 package import PanalCore
+import Synchronization
 
 /// The blob store in a folder of one file system.
 package final class DirectoryBlobStore: BlobStore {
@@ -8,6 +9,7 @@ package final class DirectoryBlobStore: BlobStore {
     let disk = DiskQueue()
     /// Archives are unpacked here: a few large ones would leave no thread for running jobs.
     let unpacking = DiskQueue(oneByOne: true)
+    let hashedUploads = HashedUploads()
 
     /// Opens or makes the folder and forgets what an earlier run did not finish. Throws `DataFolderInUse` while another store, of this
     /// process or another one, uses it.
@@ -137,21 +139,28 @@ private struct FileSource: ByteSource {
 
     func open() async throws -> any ByteReader {
         try await disk.run { [self] in
-            FileReader(try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW), disk: disk)
+            try FileReader(try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW), disk: disk)
         }
     }
 }
 
 private final class FileReader: ByteReader {
     private let file: OwnedDescriptor
+    private let size: Int
+    private let behind = Mutex(ReadBehind())
     private let disk: DiskQueue
 
-    init(_ file: consuming OwnedDescriptor, disk: DiskQueue) {
+    init(_ file: consuming OwnedDescriptor, disk: DiskQueue) throws {
+        size = try file.size()
         self.file = file
         self.disk = disk
     }
 
     func read(at offset: Int, count: Int) async throws -> [UInt8] {
-        try await disk.run { [self] in try file.read(at: offset, count: count) }
+        try await disk.run { [self] in
+            let bytes = try file.read(at: offset, count: count)
+            behind.withLock { $0.note(offset + bytes.count, of: size, in: file) }
+            return bytes
+        }
     }
 }

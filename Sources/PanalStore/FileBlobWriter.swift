@@ -11,6 +11,7 @@ struct BlobFile: ~Copyable, Sendable {
     private let limit: Int
     private let isHeld: Bool
     private var hasher = ContentHasher()
+    private var behind = WriteBehind()
     private var isPlaced = false
     private(set) var bytes = 0
 
@@ -31,6 +32,7 @@ struct BlobFile: ~Copyable, Sendable {
         hasher.update(piece)
         try file.write(piece)
         bytes += piece.count
+        try behind.note(bytes, in: file)
     }
 
     mutating func place() throws -> ContentHash {
@@ -40,6 +42,30 @@ struct BlobFile: ~Copyable, Sendable {
         try folder.placeBlob(path, as: hash, isHeld: isHeld)
         isPlaced = true
         return hash
+    }
+}
+
+/// Pieces on their way to the disk, which go there together; only small ones are copied together.
+struct GatheredPieces: Sendable {
+    private var pieces: [[UInt8]] = []
+    private var bytes = 0
+    private static let most = 256 << 10
+    private static let small = 4 << 10
+
+    /// Answers whether it is time to write.
+    mutating func add(_ piece: [UInt8]) -> Bool {
+        if piece.count < Self.small, let last = pieces.indices.last, pieces[last].count < Self.most {
+            pieces[last] += piece
+        } else {
+            pieces.append(piece)
+        }
+        bytes += piece.count
+        return bytes >= Self.most
+    }
+
+    mutating func takeAll() -> [[UInt8]] {
+        defer { self = GatheredPieces() }
+        return pieces
     }
 }
 
@@ -57,10 +83,9 @@ actor FileBlobWriter: BlobWriter {
     private let disk: DiskQueue
     private let box: Box
     private let limit: Int
-    private var gathered: [UInt8] = []
+    private var gathered = GatheredPieces()
     private var total = 0
     private var isOpen = true
-    private static let pieceBytes = 256 << 10
 
     init(_ file: consuming BlobFile, limit: Int, disk: DiskQueue) {
         box = Box(file)
@@ -75,8 +100,7 @@ actor FileBlobWriter: BlobWriter {
             throw BlobError.tooLarge(limit: limit)
         }
         total += bytes.count
-        gathered += bytes
-        if gathered.count >= Self.pieceBytes { try await flush() }
+        if gathered.add(bytes) { try await flush() }
     }
 
     func finish() async throws -> (content: ContentHash, bytes: Int) {
@@ -95,19 +119,18 @@ actor FileBlobWriter: BlobWriter {
     func discard() async {
         guard isOpen else { return }
         isOpen = false
-        gathered = []
+        _ = gathered.takeAll()
         _ = try? await disk.run { [box] in box.file.withLock { $0 = nil } }
     }
 
     private func flush() async throws {
-        let piece = gathered
-        gathered = []
-        guard !piece.isEmpty else { return }
+        let pieces = gathered.takeAll()
+        guard !pieces.isEmpty else { return }
         do {
             try await disk.run { [box] in
                 try box.file.withLock { file in
                     guard file != nil else { throw BlobError.closed }
-                    try file?.append(piece)
+                    for piece in pieces { try file?.append(piece) }
                 }
             }
         } catch {

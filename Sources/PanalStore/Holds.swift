@@ -13,6 +13,9 @@ struct Holds {
 
     func holds(_ content: ContentHash) -> Bool { held[content] != nil }
 
+    /// Whether one holds it and nobody else wants it.
+    func isOnlyHeld(_ content: ContentHash) -> Bool { held[content].map { $0.holders == 1 && !$0.isKept } ?? false }
+
     mutating func notePlaced(_ content: ContentHash, isHeld: Bool, wasThere: Bool) {
         if isHeld {
             held[content, default: Hold(holders: 0, isKept: wasThere)].holders += 1

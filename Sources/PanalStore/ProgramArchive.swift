@@ -110,14 +110,22 @@ struct ProgramArchive: ByteSource {
                     file = FileBox(try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW))
                     place = found
                 }
-                return try file?.descriptor.read(at: inner, count: min(wanted, size - inner)) ?? []
+                return try file?.read(at: inner, count: min(wanted, size - inner), of: size) ?? []
             }
         }
     }
 
     private final class FileBox {
-        let descriptor: OwnedDescriptor
+        private let descriptor: OwnedDescriptor
+        private var behind = ReadBehind()
+
         init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+
+        func read(at offset: Int, count: Int, of size: Int) throws -> [UInt8] {
+            let bytes = try descriptor.read(at: offset, count: count)
+            behind.note(offset + bytes.count, of: size, in: descriptor)
+            return bytes
+        }
     }
 
     /// The last piece that begins at or before `offset`.

@@ -17,14 +17,23 @@ final class ProgramBuilder {
         }
     }
 
-    /// Adds a blob as the one file.
+    /// Adds a blob as the one file: as it is, where nobody else wants it, else a copy.
     func add(name: String, blob: ContentHash) throws {
         let source = try OwnedDescriptor(opening: folder.blobPath(blob), O_RDONLY | O_NOFOLLOW)
-        var offset = 0
-        try unpacked.addFile(name, isExecutable: true) {
-            let piece = try source.read(at: offset, count: 256 << 10)
-            offset += piece.count
-            return piece
+        let place = try unpacked.addFile(name, isExecutable: true, likeThat: source) { path in
+            if try !folder.takeBlob(blob, to: path) { try Self.copy(source, to: path) }
+        }
+        if let place { hashes.note(blob, of: place) }
+    }
+
+    private static func copy(_ source: borrowing OwnedDescriptor, to path: String) throws {
+        let file = try OwnedDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        var behind = WriteBehind()
+        var bytes = 0
+        while case let piece = try source.read(at: bytes, count: 256 << 10), !piece.isEmpty {
+            try file.write(piece)
+            bytes += piece.count
+            try behind.note(bytes, in: file)
         }
     }
 
@@ -62,13 +71,17 @@ final class ProgramBuilder {
 /// The hash of each file that is written.
 private final class FileHashes {
     private var states: [String: ContentHasher] = [:]
+    private var known: [String: ContentHash] = [:]
 
     func note(_ piece: [UInt8], of place: String) {
         states[place, default: ContentHasher()].update(piece)
     }
 
+    /// For a file whose content is known by its hash.
+    func note(_ content: ContentHash, of place: String) { known[place] = content }
+
     /// Of an empty file, when nothing was noted.
-    func hash(of place: String) -> ContentHash { states[place, default: ContentHasher()].finish() }
+    func hash(of place: String) -> ContentHash { known[place] ?? states[place, default: ContentHasher()].finish() }
 }
 
 /// A staged program for tasks.

@@ -2,8 +2,18 @@ import FoundationEssentials
 import GRDB
 import PanalCore
 
-/// Reading the vocabulary out of rows, column by column: ten times faster than Codable, and each mismatch names its column.
-extension Row {
+/// A row that is read column by column.
+protocol Columns {
+    /// Throws where it is no text.
+    func text(_ column: Int) throws -> String
+    /// Throws where it is no number, or has a fraction.
+    func integer(_ column: Int) throws -> Int
+    func isNull(_ column: Int) -> Bool
+    /// As the statement calls it.
+    func name(of column: Int) -> String
+}
+
+extension Row: Columns {
     func text(_ column: Int) throws -> String {
         guard let value = String.fromDatabaseValue(self[column]) else { throw damaged(column, "is no text") }
         return value
@@ -19,12 +29,22 @@ extension Row {
         return value
     }
 
-    func flag(_ column: Int) throws -> Bool { try integer(column) != 0 }
-
     func bytes(_ column: Int) throws -> [UInt8] {
         guard let value = Data.fromDatabaseValue(self[column]) else { throw damaged(column, "holds no bytes") }
         return Array(value)
     }
+
+    func isNull(_ column: Int) -> Bool { hasNull(atIndex: column) }
+
+    func name(of column: Int) -> String {
+        let names = Array(columnNames)
+        return column < names.count ? names[column] : String(column)
+    }
+}
+
+/// Reading the vocabulary out of rows, column by column: ten times faster than Codable, and each mismatch names its column.
+extension Columns {
+    func flag(_ column: Int) throws -> Bool { try integer(column) != 0 }
 
     func moment(_ column: Int) throws -> Timestamp {
         Timestamp(microseconds: Int64(try integer(column)))
@@ -65,12 +85,11 @@ extension Row {
 
     /// What `read` gives, nil where the column is NULL.
     func optional<Value>(_ column: Int, _ read: (Int) throws -> Value) rethrows -> Value? {
-        hasNull(atIndex: column) ? nil : try read(column)
+        isNull(column) ? nil : try read(column)
     }
 
-    private func damaged(_ column: Int, _ detail: String) -> StoreError {
-        let names = Array(columnNames)
-        return .damaged("column \(column < names.count ? names[column] : String(column)) \(detail)")
+    func damaged(_ column: Int, _ detail: String) -> StoreError {
+        .damaged("column \(name(of: column)) \(detail)")
     }
 }
 

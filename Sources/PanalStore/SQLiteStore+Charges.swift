@@ -69,13 +69,14 @@ extension SQLiteStore {
         ).execute(arguments: [charge.payer.description, month.code, settlement.paid.micro])
     }
 
+    private static let chargeOfJob = "SELECT \(chargeColumns) FROM job_charges WHERE job = ?"
+
     static func charge(of job: JobID, _ database: Database) throws -> JobCharge? {
-        let statement = try database.cachedStatement(sql: "SELECT \(chargeColumns) FROM job_charges WHERE job = ?")
-        return try Row.fetchOne(statement, arguments: [job.text]).map { try charge($0, from: 0) }
+        try database.firstRow(chargeOfJob, [job.text]) { try charge($0, from: 0) }
     }
 
     /// Reads `chargeColumns`, of which `first` is the first.
-    static func charge(_ row: Row, from first: Int) throws -> JobCharge {
+    static func charge(_ row: some Columns, from first: Int) throws -> JobCharge {
         JobCharge(
             payer: try row.account(first),
             price: Price(coreHour: try row.long(first + 1), memoryHour: try row.long(first + 2)),
@@ -109,7 +110,7 @@ extension SQLiteStore {
     }
 }
 
-extension Row {
+extension Columns {
     func long(_ column: Int) throws -> Int64 { Int64(try integer(column)) }
     func credits(_ column: Int) throws -> Credits { Credits(micro: try long(column)) }
 

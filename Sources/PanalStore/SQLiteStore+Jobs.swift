@@ -53,19 +53,16 @@ extension SQLiteStore {
         }
         let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         arguments += [query.limit]
-        let statement = try database.cachedStatement(sql: "\(wholeJobs) \(filter) ORDER BY position DESC LIMIT ?")
-        return try whole(statement, arguments, database)
+        return try whole("\(wholeJobs) \(filter) ORDER BY position DESC LIMIT ?", arguments, database)
     }
 
     /// Reads what `wholeJobs` finds.
     private static func whole(
-        _ statement: Statement, _ arguments: StatementArguments, _ database: Database
+        _ sql: String, _ arguments: StatementArguments, _ database: Database
     ) throws -> [Job] {
         var jobs: [Job] = []
         var withFiles: [Int] = []
-        // Row by row out of SQLite, without a copy of each value between.
-        let rows = try Row.fetchCursor(statement, arguments: arguments)
-        while let row = try rows.next() {
+        try database.eachRow(sql, arguments) { row in
             var job = try Job(row: row)
             let next = Job.columnCount
             job.charge = try row.optional(next) { _ in try charge(row, from: next) }
@@ -200,18 +197,18 @@ extension SQLiteStore {
         var step: Int64
     }
 
+    private static let standingOfJob = """
+        SELECT state, attempt, specification -> '$.nonce', attempt > 1 OR coalesce(specification ->> '$.hasSecrets', 1),
+            coalesce((SELECT max(step) + 1 FROM job_events
+                WHERE step BETWEEN \(Schema.firstStep("jobs")) AND \(Schema.lastStep("jobs"))),
+                \(Schema.firstStep("jobs")))
+        FROM jobs \(newestAttempt) WHERE jobs.id = ?
+        """
+
     /// How a job stands before a change; nil where it is not there.
     private static func standing(of job: JobID, _ database: Database) throws -> Standing? {
         // The nonce as text: it may be larger than SQLite's numbers.
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT state, attempt, specification -> '$.nonce', attempt > 1 OR coalesce(specification ->> '$.hasSecrets', 1),
-                    coalesce((SELECT max(step) + 1 FROM job_events
-                        WHERE step BETWEEN \(Schema.firstStep("jobs")) AND \(Schema.lastStep("jobs"))),
-                        \(Schema.firstStep("jobs")))
-                FROM jobs \(newestAttempt) WHERE jobs.id = ?
-                """)
-        return try Row.fetchOne(statement, arguments: [job.text]).map { row in
+        try database.firstRow(standingOfJob, [job.text]) { row in
             let nonce = try row.text(2)
             guard let number = UInt64(nonce) else { throw StoreError.damaged("‘\(nonce)’ is no nonce of an attempt") }
             return Standing(
@@ -307,8 +304,7 @@ extension SQLiteStore {
     }
 
     static func job(_ id: JobID, _ database: Database) throws -> Job? {
-        let statement = try database.cachedStatement(sql: oneJob)
-        return try whole(statement, [id.text], database).first
+        try whole(oneJob, [id.text], database).first
     }
 
     private static func files(of job: JobID, _ database: Database) throws -> [JobFile] {
@@ -324,7 +320,7 @@ extension Job {
     /// How many `jobColumns` there are.
     static let columnCount = 27
 
-    init(row: Row) throws {
+    init(row: some Columns) throws {
         self.init(
             id: try row.identifier(0), owner: try row.identifier(1), program: try row.identifier(2),
             programName: try row.text(3), version: try row.integer(4), profile: try row.text(5),

@@ -106,8 +106,8 @@ package final class SQLiteStore: Sendable {
     /// Throws `superseded` where another process has claimed the store since.
     func checkLease(_ database: Database) throws {
         guard let epoch = epoch.withLock({ $0 }) else { return }
-        let statement = try database.cachedStatement(sql: "SELECT epoch FROM lease")
-        guard try Int64.fetchOne(statement) == epoch else { throw StoreError.superseded }
+        let stored = try database.firstRow("SELECT epoch FROM lease", []) { try $0.long(0) }
+        guard stored == epoch else { throw StoreError.superseded }
     }
 }
 

@@ -5,38 +5,44 @@ import Synchronization
 
 extension DirectoryBlobStore {
     package func uploadWriter(_ id: UploadID, at offset: Int) async throws -> any UploadWriter {
-        try await disk.run { [folder, disk] in
+        // Not twice by two writers: what the first of them adds is not in the second's.
+        let known = hashedUploads.take(id)
+        let hashed = offset == 0 ? HashedUpload() : known?.bytes == offset ? known : nil
+        return try await disk.run { [folder, disk, hashedUploads] in
             let file = try OwnedDescriptor(opening: folder.uploadPath(id), O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             guard try file.size() >= offset else { throw BlobError.closed }
             try file.truncate(to: offset)
             try file.seekToEnd()
-            return FileUploadWriter(file, disk: disk)
+            return FileUploadWriter(file, at: offset, hashed, disk: disk) { hashedUploads.put($0, of: id) }
         }
     }
 
     package func placeUpload(_ id: UploadID) async throws -> (content: ContentHash, bytes: Int) {
         // Reading a large file takes long: not on the threads that jobs need.
-        try await unpacking.run { [folder] in
+        let known = hashedUploads.take(id)
+        return try await unpacking.run { [folder] in
             let path = folder.uploadPath(id)
             let file = try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
-            var hasher = ContentHasher()
-            var bytes = 0
-            while case let piece = try file.read(at: bytes, count: 1 << 20), !piece.isEmpty {
-                hasher.update(piece)
-                bytes += piece.count
+            let size = try file.size()
+            // Else the server has begun anew since then, or a part came twice.
+            var hashed = HashedUpload()
+            if let known, known.bytes == size { hashed = known }
+            while case let piece = try file.read(at: hashed.bytes, count: 1 << 20), !piece.isEmpty {
+                hashed.update(piece)
             }
             try file.setMode(0o444)
             try file.synchronize()
             // A second name, so that the upload is still there when the server ends before it has noted the content.
             let temporary = folder.temporaryPath()
             try Files.link(path, to: temporary)
-            let hash = hasher.finish()
+            let hash = hashed.finish()
             try folder.placeBlob(temporary, as: hash)
-            return (hash, bytes)
+            return (hash, hashed.bytes)
         }
     }
 
     package func removeUpload(_ id: UploadID) async throws {
+        _ = hashedUploads.take(id)
         try await disk.run { [folder] in try Files.removeFile(folder.uploadPath(id)) }
     }
 
@@ -52,41 +58,95 @@ extension DirectoryBlobStore {
     }
 }
 
+/// The hash of an upload's first bytes.
+struct HashedUpload: Sendable {
+    private var hasher = ContentHasher()
+    private(set) var bytes = 0
+
+    mutating func update(_ piece: [UInt8]) {
+        hasher.update(piece)
+        bytes += piece.count
+    }
+
+    func finish() -> ContentHash { hasher.finish() }
+}
+
+/// Hashes of what has come of uploads so far, so that nobody has to read them again at their end. Those that are not here are read.
+final class HashedUploads: Sendable {
+    private let known = Mutex<[UploadID: HashedUpload]>([:])
+    private static let most = 1_000
+
+    func take(_ id: UploadID) -> HashedUpload? { known.withLock { $0.removeValue(forKey: id) } }
+
+    func put(_ hashed: HashedUpload, of id: UploadID) {
+        known.withLock { known in
+            if known.count >= Self.most, let other = known.keys.first { known[other] = nil }
+            known[id] = hashed
+        }
+    }
+}
+
 /// Gathers small pieces, and writes on the threads for the disk.
 actor FileUploadWriter: UploadWriter {
-    private final class Box: Sendable {
+    private struct State: ~Copyable {
         let file: OwnedDescriptor
+        var size: Int
+        /// Nil where what came before is not known.
+        var hashed: HashedUpload?
+        var behind: WriteBehind
 
-        init(_ file: consuming OwnedDescriptor) { self.file = file }
+        mutating func append(_ piece: [UInt8]) throws {
+            hashed?.update(piece)
+            try file.write(piece)
+            size += piece.count
+            try behind.note(size, in: file)
+        }
+    }
+
+    private final class Box: Sendable {
+        let state: Mutex<State>
+
+        init(_ state: consuming State) { self.state = Mutex(state) }
     }
 
     private let box: Box
     private let disk: DiskQueue
-    private var gathered: [UInt8] = []
-    private static let pieceBytes = 256 << 10
+    private let onSynchronized: @Sendable (HashedUpload) -> Void
+    private var gathered = GatheredPieces()
 
-    init(_ file: consuming OwnedDescriptor, disk: DiskQueue) {
-        box = Box(file)
+    /// `onSynchronized` is told of all bytes that are on the disk, where they are known.
+    init(
+        _ file: consuming OwnedDescriptor, at offset: Int, _ hashed: HashedUpload?, disk: DiskQueue,
+        onSynchronized: @escaping @Sendable (HashedUpload) -> Void
+    ) {
+        box = Box(State(file: file, size: offset, hashed: hashed, behind: WriteBehind(from: offset)))
         self.disk = disk
+        self.onSynchronized = onSynchronized
     }
 
     func append(_ bytes: [UInt8]) async throws {
-        gathered += bytes
-        if gathered.count >= Self.pieceBytes { try await flush() }
+        if gathered.add(bytes) { try await flush() }
     }
 
     func synchronize() async throws -> Int {
         try await flush()
-        return try await disk.run { [box] in
-            try box.file.synchronize()
-            return try box.file.size()
+        return try await disk.run { [box, onSynchronized] in
+            try box.state.withLock { state in
+                try state.file.synchronize()
+                let size = try state.file.size()
+                if let hashed = state.hashed, hashed.bytes == size { onSynchronized(hashed) }
+                return size
+            }
         }
     }
 
     private func flush() async throws {
-        let piece = gathered
-        gathered = []
-        guard !piece.isEmpty else { return }
-        try await disk.run { [box] in try box.file.write(piece) }
+        let pieces = gathered.takeAll()
+        guard !pieces.isEmpty else { return }
+        try await disk.run { [box] in
+            try box.state.withLock { state in
+                for piece in pieces { try state.append(piece) }
+            }
+        }
     }
 }

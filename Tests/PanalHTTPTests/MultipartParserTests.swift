@@ -76,6 +76,32 @@ import Testing
         ),
     ]
 
+    /// Contents of the delimiter's own bytes, in each order: what is passed over by steps is never the delimiter.
+    @Test func contentOfABoundarysOwnBytes() throws {
+        let alphabet: [[UInt8]] = [[13], [10], [45], [98], [97], Array("\r\n--bab".utf8), Array("\r\n--ba".utf8)]
+        var generator = SystemRandomNumberGenerator()
+        for turn in 0..<400 {
+            var content = (0..<(turn % 60)).flatMap { _ in alphabet.randomElement(using: &generator) ?? [] }
+            while let place = content.firstRange(of: Array("\r\n--babb".utf8)) { content.remove(at: place.lowerBound) }
+            // Together with the line end before it, what comes next could make one.
+            if content.starts(with: Array("--babb".utf8)) { content.removeFirst() }
+            let head = Array("--babb\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n".utf8)
+            let body = head + content + Array("\r\n--babb--".utf8)
+            for size in [1, 5, 8, 1_000] {
+                var parser = try MultipartParser(boundary: "babb")
+                var read: [UInt8] = []
+                for start in stride(from: 0, to: body.count, by: size) {
+                    parser.feed(ByteBuffer(bytes: body[start..<min(body.count, start + size)]))
+                    while let event = try parser.next() {
+                        if case .bytes(let piece) = event { read += Array(piece.readableBytesView) }
+                    }
+                }
+                try parser.finish()
+                #expect(read == content, "pieces of \(size)")
+            }
+        }
+    }
+
     @Test(arguments: [1, 2, 3, 7, 64, 4_096]) func theCutsOnTheWayChangeNothing(size: Int) throws {
         for (body, expected) in Self.right {
             let found = try Self.read(body, size: size)

@@ -82,8 +82,10 @@ import Testing
     @Test func anEndBeforeItIsStoredTakesItAlong() async {
         let notice = StartNotice()
         notice.note(Self.moment)
+        #expect(!notice.isOver)
         guard case .unstored(let began) = await notice.end() else { return #expect(Bool(false), "it is not stored") }
         #expect(began == Self.moment)
+        #expect(notice.isOver)
         notice.store { _ in
             #expect(Bool(false), "nothing is stored behind the end")
             return true

@@ -90,6 +90,36 @@ import Testing
         #expect(try await place.hasProgram(content))
     }
 
+    /// A publication's file becomes its program's without a copy, unless somebody else wants it; and what somebody else brings meanwhile is
+    /// not taken away by its end.
+    @Test(arguments: ["alone", "two", "kept", "later", "laterKept"])
+    func aHeldFileIsMoved(how: String) async throws {
+        let place = try Place()
+        let text = "#!/bin/sh\necho \(how)\n"
+        let blob = try await place.write(text, isHeld: true)
+        if how == "two" { _ = try await place.write(text, isHeld: true) }
+        if how == "kept" { _ = try await place.write(text, isHeld: false) }
+        let staged = try await place.blobs.stage(.file(name: "a.sh", content: blob), limits: ArchiveLimits())
+        let isMoved = !["two", "kept"].contains(how)
+        #expect(try await place.isThere(blob) != isMoved)
+        #expect(staged.files.map(\.bytes) == [text.utf8.count])
+        #expect(staged.files.first?.head == Array(text.utf8))
+        if how == "later" { _ = try await place.write(text, isHeld: true) }
+        if how == "laterKept" { _ = try await place.write(text, isHeld: false) }
+        let (content, bytes) = try await staged.commit(manifest: [1], entry: "a.sh")
+        #expect(bytes == text.utf8.count)
+        await place.blobs.release([blob])
+        #expect(try await place.isThere(blob) == (how != "alone"))
+        // The same program, whichever way its file came.
+        let kept = try await place.write(text, isHeld: false)
+        let copied = try await place.blobs.stage(.file(name: "a.sh", content: kept), limits: ArchiveLimits())
+        #expect(try await copied.commit(manifest: [1], entry: "a.sh").content == content)
+        await copied.keep()
+        await staged.keep()
+        let file = try #require(try await place.blobs.file("a.sh", of: content))
+        #expect(try await file.all() == Array(text.utf8))
+    }
+
     /// What is at work now is not the housekeeping's, however old its content is.
     @Test func housekeepingPassesBy() async throws {
         let place = try Place()

@@ -153,6 +153,8 @@ int panal_rlimit_msgqueue(void);
 int panal_rlimit_nice(void);
 int panal_rlimit_rtprio(void);
 int panal_sync_file_system(int descriptor);
+/// Begins to write a part of a file to the disk; with `waits` it is written when this returns.
+int panal_sync_file_range(int descriptor, int64_t offset, int64_t bytes, int waits);
 int panal_set_hostname(const char *name);
 /// Ends like execve: returns only -errno.
 int panal_exec(const char *path, char *const arguments[], char *const environment[]);

@@ -16,14 +16,12 @@ package enum LedgerAccount: Hashable, Sendable {
         case "revenue": self = .revenue
         case "holds": self = .holds
         default:
-            let halves = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard halves.count == 2 else { return nil }
-            switch halves[0] {
-            case "user":
-                guard let id = UserID(halves[1]) else { return nil }
+            if text.hasPrefix("user:"), let id = UserID(String(text.dropFirst(5))) {
                 self = .user(id)
-            case "group" where !halves[1].isEmpty: self = .group(halves[1])
-            default: return nil
+            } else if text.hasPrefix("group:"), text.utf8.count > 6 {
+                self = .group(String(text.dropFirst(6)))
+            } else {
+                return nil
             }
         }
     }

@@ -4,14 +4,14 @@ import PanalCore
 /// order and all.
 enum JobText {
     static func of(_ job: Job) throws -> [UInt8] {
-        var text = JSONWriter()
+        var text = JSONWriter(expected: 2_048)
         try write(job, to: &text)
         return text.bytes
     }
 
     /// A page of a list.
     static func page(_ jobs: [Job], next: String?) throws -> [UInt8] {
-        var text = JSONWriter()
+        var text = JSONWriter(expected: 256 + 1_280 * jobs.count)
         text.open()
         text.name("jobs")
         try text.list(jobs) { job, text in try write(job, to: &text) }
@@ -20,15 +20,16 @@ enum JobText {
         return text.bytes
     }
 
+    private static let base = "\(Documents.base)/jobs/"
+
     private static func write(_ job: Job, to text: inout JSONWriter) throws {
-        let path = "\(Documents.base)/jobs/\(job.id)"
         text.open()
         if let ahead = job.ahead { text.member("ahead", ahead) }
         text.member("attempt", job.attempt)
         if let charge = job.charge { try write(charge, to: &text) }
         if let cores = job.cores {
             text.name("cores")
-            try text.list(cores) { core, text in try text.add(.integer(core)) }
+            try text.list(cores) { core, text in text.add(core) }
         }
         if let ended = job.ended { text.member("ended", ended.rfc3339) }
         if let start = job.estimatedStart { text.member("estimatedStart", start.rfc3339) }
@@ -59,23 +60,23 @@ enum JobText {
         if let standstill = job.standstill { text.member("standsStillFor", standstill.rawValue) }
         if let started = job.started { text.member("started", started.rfc3339) }
         text.member("state", job.state.rawValue)
-        write("stderr", job.error, path, to: &text)
-        write("stdout", job.output, path, to: &text)
+        write("stderr", job.error, job.id, "/stderr", to: &text)
+        write("stdout", job.output, job.id, "/stdout", to: &text)
         text.member("submitted", job.submitted.rfc3339)
-        text.member("url", path)
+        text.member("url", plain: base, job.id.text, "")
         if let usage = job.usage { try write(usage, to: &text) }
         text.member("version", job.version)
         text.close()
     }
 
     private static func write(
-        _ name: StaticString, _ stream: StreamState, _ path: String, to text: inout JSONWriter
+        _ name: StaticString, _ stream: StreamState, _ job: JobID, _ end: StaticString, to text: inout JSONWriter
     ) {
         text.name(name)
         text.open()
         text.member("bytes", stream.bytes)
         text.member("truncated", stream.truncated)
-        text.member("url", "\(path)/\(name)")
+        text.member("url", plain: base, job.text, end)
         text.close()
     }
 

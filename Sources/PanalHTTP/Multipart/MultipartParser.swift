@@ -39,6 +39,9 @@ package struct MultipartParser: Sendable {
     private let limits: Limits
     /// Line end, two hyphens and the boundary.
     private let delimiter: [UInt8]
+    /// By the last byte of a place where the delimiter might be: how far on the next such place is (Horspool). A file's bytes are mostly
+    /// passed over.
+    private let steps: [Int]
     private var state = State.preamble
     private var buffer = ByteBuffer()
     private var parts = 0
@@ -54,6 +57,9 @@ package struct MultipartParser: Sendable {
         else { throw MultipartMistake("the boundary is not 1 to 70 of the characters that RFC 2046 allows") }
         self.limits = limits
         delimiter = [13, 10, 45, 45] + Array(boundary.utf8)
+        var steps = Array(repeating: delimiter.count, count: 256)
+        for (place, byte) in delimiter.dropLast().enumerated() { steps[Int(byte)] = delimiter.count - 1 - place }
+        self.steps = steps
         // The first delimiter may stand at the very beginning, without a line end before it.
         buffer.writeBytes([13, 10])
     }
@@ -191,14 +197,21 @@ package struct MultipartParser: Sendable {
 
     /// Distance to the next whole delimiter.
     private func placeOfDelimiter() -> Int? {
-        let view = buffer.readableBytesView
-        var from = view.startIndex
-        while let place = view[from...].firstIndex(of: Self.carriageReturn) {
-            if view.endIndex - place < delimiter.count { return nil }
-            if view[place...].starts(with: delimiter) { return place - view.startIndex }
-            from = view.index(after: place)
+        let last = delimiter.count - 1
+        return unsafe buffer.withUnsafeReadableBytes { bytes in
+            var end = last
+            while end < bytes.count {
+                let byte = unsafe bytes[end]
+                // A carriage return stands at the delimiter's beginning only, so no two comparisons see the same bytes.
+                if byte == delimiter[last], unsafe bytes[end - last] == Self.carriageReturn,
+                    unsafe bytes[(end - last)...end].elementsEqual(delimiter)
+                {
+                    return end - last
+                }
+                end += steps[Int(byte)]
+            }
+            return nil
         }
-        return nil
     }
 
     private static func isBoundaryByte(_ byte: UInt8) -> Bool {

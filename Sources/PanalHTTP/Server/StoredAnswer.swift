@@ -48,7 +48,10 @@ enum StoredAnswer {
     /// A mark of a document's content, quoted: a number of 64 bits, eight bytes at a time (Appleby's MurmurHash64A).
     static func etag(of bytes: some Sequence<UInt8>) -> String {
         // An array first: `Data` hands its bytes out one call at a time.
-        let bytes = Array(bytes)
+        unsafe Array(bytes).withUnsafeBytes { unsafe etag(ofRaw: $0) }
+    }
+
+    private static func etag(ofRaw bytes: UnsafeRawBufferPointer) -> String {
         let factor: UInt64 = 0xC6A4_A793_5BD1_E995
         var mark = 0x5041_4E41_4C00_0000 ^ (UInt64(bytes.count) &* factor)
         var place = 0
@@ -58,14 +61,12 @@ enum StoredAnswer {
             mark = (mark ^ (word &* factor)) &* factor
         }
         while place + 8 <= bytes.count {
-            var word: UInt64 = 0
-            for byte in 0..<8 { word |= UInt64(bytes[place + byte]) << UInt64(8 * byte) }
-            mix(word)
+            mix(UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
             place += 8
         }
         if place < bytes.count {
             var word: UInt64 = 0
-            for byte in place..<bytes.count { word |= UInt64(bytes[byte]) << UInt64(8 * (byte - place)) }
+            for byte in place..<bytes.count { word |= UInt64(unsafe bytes[byte]) << UInt64(8 * (byte - place)) }
             mix(word)
         }
         mark ^= mark >> 47
