@@ -6,8 +6,8 @@ internal import PanalLinux
 ///
 /// What comes after a run (init's end, what it takes down, the slot's next cell) takes as long as what comes before it. Whoever waits
 /// for runs hears of one end and orders the next: so all that is not done at once, where it would be done on the core of
-/// both. It waits for a moment in which, if at all, the next program is being executed; where a run waits for a slot or for memory, it
-/// does not.
+/// both. It waits for a moment in which, if at all, the next program is being executed. Where others run, no core is free then either, and
+/// the slot is wanted sooner: it is done as soon as the server has been told.
 struct Leaving {
     let slot: Slot
     let end: RunEnd
@@ -18,9 +18,10 @@ struct Leaving {
     /// An order, and all that is done for it before a program is executed, takes about as many nanoseconds.
     private static let pause: Int64 = 500_000
 
-    init(_ slot: Slot, _ end: RunEnd, _ cell: PreparedCell, since now: Int64) {
+    /// `isLast`: nothing else runs.
+    init(_ slot: Slot, _ end: RunEnd, _ cell: PreparedCell, isLast: Bool) {
         (self.slot, self.end, self.cell) = (slot, end, cell)
-        due = now + Self.pause
+        due = isLast ? panal_monotonic_ns() + Self.pause : 0
     }
 
     /// Init is gone when its pidfd says so.
@@ -40,7 +41,9 @@ extension Launcher {
     var nextDismissal: Int64 { leaving.lazy.compactMap(\.due).min() ?? .max }
 
     /// Lets those go whose time has come.
-    func dismissLeaving(now: Int64) {
+    func dismissLeaving() {
+        if leaving.isEmpty { return }
+        let now = panal_monotonic_ns()
         for index in leaving.indices {
             if let due = leaving[index].due, now >= due { leaving[index].dismiss() }
         }

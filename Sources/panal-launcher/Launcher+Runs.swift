@@ -165,7 +165,7 @@ extension Launcher {
         guard let end = conclude(run, storage: ended.usage[5...6], cellTime: ended.cellTime) else {
             return pool.giveUp(run.slot)
         }
-        leaving.append(Leaving(run.slot, end, run.cell, since: panal_monotonic_ns()))
+        leaving.append(Leaving(run.slot, end, run.cell, isLast: cells.isEmpty))
         tell(end)
     }
 

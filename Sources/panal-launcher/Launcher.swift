@@ -50,6 +50,7 @@ final class Launcher {
         sendReady()
         while true {
             server.flush()
+            dismissLeaving()
             takeBackVacated()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
             let idleRuns = parked.count { $0.kind == .idle }
@@ -65,7 +66,6 @@ final class Launcher {
             pool.tidy(now: now, forMemory: parked.contains(where: \.waitsForMemory))
             pool.letGo(now: now) { images.has($0) }
             retryParked()
-            dismissLeaving(now: now)
         }
         pool.stop()
         // A maker that was killed leaves what it was making. Nothing can be told any more; what could not be removed is swept by

@@ -135,12 +135,12 @@ internal import PanalLinux
 /// When the program has ended, init says so and waits. Nobody but init may be left in the group then; if somebody is, the
 /// launcher ends init as at a deadline (`RunningCell.endRest`): with it the kernel ends everything in the cell. For that init has to
 /// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone. Either way
-/// the usage is read, the result files are opened (`Collector`) and the server is told. An init that is alone is let go half a millisecond
-/// later, at the idle policy, or at once where a run waits (`Leaving`). When init is gone the slot's spawner takes down what is left of
-/// the cell and makes the next. Deadlines (wall,
-/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is
-/// to be kept, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
-/// init, and the next launcher on this host sweeps.
+/// the usage is read, the result files are opened (`Collector`) and the server is told. An init that is alone is let go then, at the
+/// idle policy; half a millisecond later where nothing else runs or waits (`Leaving`). When init is gone the slot's spawner takes down
+/// what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by
+/// killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every group removed, and the
+/// launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and init, and the next launcher on
+/// this host sweeps.
 ///
 /// Kernel threads give some memory back only after the last process is gone, and results take some until they are stored. Until it is
 /// back it is promised to nobody: with v1 controllers the spawner waits for it, ten seconds at most, and all that the run was promised is
