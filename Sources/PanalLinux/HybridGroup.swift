@@ -36,6 +36,10 @@ final class HybridGroup: CellGroup {
 
     private var limits = GroupLimits(memory: 0, processes: 0, quota: nil)
     private var before = Counters()
+    /// Its cores are fewer than all.
+    private var isPlaced = false
+    /// Nothing has been set since `relax` did, and read it back.
+    private var isRelaxed = false
     /// What the counters said when the last run was over. All but time, memory and kills still say so when the next begins:
     /// nothing that makes a cell is throttled, and it is few processes.
     private var between = Counters()
@@ -131,6 +135,8 @@ final class HybridGroup: CellGroup {
     func place(on cores: [Int]) throws(StepFailure) {
         // Between runs it is all of them: to look first is worth its time only where a cell may have those too.
         let text = CoreList.text(cores)
+        isRelaxed = false
+        isPlaced = text != allCores
         if text == allCores {
             try self.cores.set(text, step: "cgroup.cpuset")
         } else {
@@ -140,6 +146,7 @@ final class HybridGroup: CellGroup {
 
     func limit(_ limits: GroupLimits) throws(StepFailure) {
         self.limits = limits
+        isRelaxed = false
         try StepFailure.naming("cgroup.counters") { () throws(SystemCallFailure) in
             // What an earlier cell's last moments added to the event's count is none of this run's.
             takeEvent()
@@ -149,11 +156,17 @@ final class HybridGroup: CellGroup {
         try setMemory(limits.memory)
         // The spawner is one more, and no part of the cell.
         try processesLimit.set(String(limits.processes + 1), step: "cgroup.pids")
-        try quota.set(limits.quota.map(String.init) ?? "-1", step: "cgroup.cpu")
+        try setQuota(to: limits.quota.map(String.init))
         if limits.burst > 0 {
             guard let burst else { throw .noBurst }
             try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
         }
+    }
+
+    /// Between runs there is none: to look first is worth its time only where there is to be none.
+    private func setQuota(to value: String?) throws(StepFailure) {
+        if let value { return try quota.change(to: value, step: "cgroup.cpu") }
+        try quota.set("-1", step: "cgroup.cpu")
     }
 
     /// The limit on memory and swap together is never below the one on memory: it goes up first and down last.
@@ -172,7 +185,7 @@ final class HybridGroup: CellGroup {
             try memoryLimit.number()
         }
         if now < bytes { try swapLimit.set(text, step: "cgroup.memory.swap") }
-        try memoryLimit.set(text, step: "cgroup.memory.limit")
+        if now != bytes { try memoryLimit.change(to: text, step: "cgroup.memory.limit") }
         try swapLimit.set(text, step: "cgroup.memory.swap")
     }
 
@@ -229,15 +242,29 @@ final class HybridGroup: CellGroup {
 
     func checkWeight(isIdle: Bool) throws(StepFailure) { try weight.check(isIdle: isIdle) }
 
-    func setUrgent(_ isUrgent: Bool) throws(StepFailure) { try weight.set(isUrgent: isUrgent) }
+    func setUrgent(_ isUrgent: Bool) throws(StepFailure) {
+        isRelaxed = false
+        try weight.set(isUrgent: isUrgent)
+    }
 
     func hasten() { try? quota.write("-1") }
 
     func relax() throws(StepFailure) {
+        if isRelaxed { return }
         try weight.set(isUrgent: false)
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
-        try quota.set("-1", step: "cgroup.cpu")
-        try cores.set(allCores, step: "cgroup.cpuset")
+        if limits.quota == nil {
+            try quota.set("-1", step: "cgroup.cpu")
+        } else {
+            try quota.change(to: "-1", step: "cgroup.cpu")
+        }
+        if isPlaced {
+            try cores.change(to: allCores, step: "cgroup.cpuset")
+        } else {
+            try cores.set(allCores, step: "cgroup.cpuset")
+        }
+        isPlaced = false
+        isRelaxed = true
     }
 
     /// The spawner stops too, which has nothing to do while a program runs.

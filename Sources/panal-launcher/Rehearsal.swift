@@ -7,7 +7,8 @@ internal import PanalLinux
 enum Rehearsal {
     /// Types that are put together where they are used: the runtime looks up what each of them is.
     private static let types: [Any.Type] = [
-        CellOrder?.self, RunRequest?.self, (DescriptorPair, DescriptorPair).self, (process: Int32, pidfd: Int32).self,
+        CellOrder?.self, RunRequest?.self, ImageTree?.self, (DescriptorPair, DescriptorPair).self,
+        (process: Int32, pidfd: Int32).self,
     ]
 
     static func run() throws(StepFailure) {
