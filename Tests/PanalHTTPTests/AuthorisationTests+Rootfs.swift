@@ -22,6 +22,33 @@ extension AuthorisationTests {
             statuses: [401, 404, 202, 202]),
     ]
 
+    static let imagePageRows: [Row] = [
+        Row(route: "GET /images", uri: { _ in "/images" }, statuses: [303, 200, 200, 200]),
+        Row(route: "GET /images/live", uri: { _ in "/images/live" }, statuses: [303, 200, 200, 200]),
+        Row(route: "GET /images/new", uri: { _ in "/images/new" }, statuses: [303, 200, 200, 200]),
+        // Without a file nobody makes one.
+        Row(
+            route: "POST /images", uri: { _ in "/images" }, body: .form(["name": "x"]),
+            statuses: [303, 422, 422, 422]),
+        Row(
+            route: "POST /images/aliases", uri: { _ in "/images/aliases" }, body: .form(["alias": "zoe"]),
+            statuses: [303, 403, 403, 303]),
+        Row(
+            route: "GET /images/{id}", uri: { "/images/\(try await image($0))" }, statuses: [303, 404, 200, 200]),
+        Row(
+            route: "GET /images/{id}/live", uri: { "/images/\(try await image($0))/live" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "POST /images/{id}/state", uri: { "/images/\(try await image($0))/state" },
+            body: .form(["state": "disabled"]), statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /images/{id}/visibility", uri: { "/images/\(try await image($0))/visibility" },
+            body: .form(["public": "true"]), statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /images/{id}/remove", uri: { "/images/\(try await image($0))/remove" }, body: .form([:]),
+            statuses: [303, 404, 303, 303]),
+    ]
+
     /// One of the owner's, which is there and private.
     static func image(_ site: Site) async throws -> RootfsID {
         let owner = try #require(site.owner.principal)
