@@ -28,8 +28,8 @@ let spanishPhrases: [Phrase: String] = [
     .signUpIntroduction: "Una cuenta propia en este servidor.",
     .signUpClosed: "Aquí nadie puede crear su propia cuenta. Pide una a un administrador.",
     .signUpPasswordHint: "Al menos 10 caracteres.", .passwordAgain: "Contraseña otra vez",
-    .invitation: "Invitación", .invitationNeeded: "El texto que le envió un administrador.",
-    .invitationOptional: "Si un administrador le envió una.",
+    .invitation: "Invitación", .invitationNeeded: "El texto que te envió un administrador.",
+    .invitationOptional: "Si un administrador te envió una.",
     .invitationNotValid: "Esta invitación es desconocida, ya se usó o caducó. Pide otra a un administrador.",
 
     .role: "Papel", .status: "Estado", .since: "Desde", .change: "Cambiar", .newUser: "Usuario nuevo",
