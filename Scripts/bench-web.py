@@ -102,7 +102,7 @@ def main() -> None:
     user = site.interface("GET", "/api/v1/users")["users"][0]["id"]
     pages = [
         "/sign-in", "/programs", "/programs/form", "/publish", "/jobs", "/jobs?state=failed", f"/jobs/{job}", "/usage", "/account",
-        "/webhooks", "/users", f"/users/{user}", "/groups", "/credits", "/costs", "/settings",
+        "/webhooks", "/images", "/users", f"/users/{user}", "/groups", "/credits", "/costs", "/settings", "/machine", "/audit",
     ]  # fmt: skip
     rows = []
 

@@ -142,6 +142,8 @@ import Testing
             #expect(try await client.post("/images/\(id)/remove", as: root).status == .seeOther)
             let going = try await client.send(.get, "/images/\(id)", root.browser)
             #expect(going.text.contains("being removed") && going.text.contains("data-live"))
+            let live = try await client.send(.get, "/images/\(id)/live", root.browser)
+            #expect(live.headers[.final] == "false" && !live.text.contains("<html"))
             // Too late for anything else.
             let late = try await client.post("/images/\(id)/state", as: root, ["state": "disabled"])
             #expect(late.status == .conflict && late.text.contains("It is being removed by now"))

@@ -25,6 +25,8 @@ struct ImagePage: Sendable {
         let wording = Wording(context)
         let path = ImagePages.path(entry.image.id)
         var values = shown
+        // Without scripts the page is loaded again only while nothing can be filled in on it, and for a while.
+        values["isInWork"] = entry.image.state.deadline != nil
         values["liveHref"] = PageFrame.optional(entry.image.state.isLasting ? "\(path)/live" : nil)
         values.merge(own) { _, new in new }
         return try frame.page(

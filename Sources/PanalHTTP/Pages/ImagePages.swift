@@ -161,6 +161,10 @@ struct ImagePages: Sendable {
     @Sendable private func make(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let t = Catalogue(language: context.language)
+        // Before a gigabyte has come for nothing.
+        guard try panal.rootfsAllowance(principal).most != 0 else {
+            throw ServiceError(.forbidden, "only administrators make images here")
+        }
         return try await panal.holding { held in
             let form = try await FormReader(panal: panal, held: held).read(request, as: principal) {
                 try PageFrame.checkToken(of: $0, context)
@@ -255,7 +259,7 @@ struct ImagePages: Sendable {
         let alias = (try form.text("alias") ?? "").trimmingSpaces
         let image = try Self.image(form, "image")
         let back = try Self.image(form, "back")
-        context.auditNote.detail = "\(alias)=\(image?.text ?? "none")"
+        context.auditNote.detail = "\(alias.prefix(200))=\(image?.text ?? "none")"
         do {
             try await panal.setRootfsAlias(try context.principal, alias, to: image)
             return .seeOther(back.map(Self.path) ?? "/images")
