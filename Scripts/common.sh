@@ -15,6 +15,8 @@ demo_packages=(openssl python3 python3-pil python3-venv sox libsox-fmt-mp3 ffmpe
 browser_packages=(chromium fonts-dejavu-core)
 # To make images that cells are tried in.
 image_packages=(busybox-static umoci)
+# To make images of Debian's packages.
+recipe_packages=(mmdebstrap uidmap)
 # To run the programs of Examples/, and their tests: about 90 MB more.
 example_packages=(
     clustalo dateutils espeak-ng ffmpeg fonts-dejavu-core gnuplot-nox graphviz hmmer imagemagick jq libimage-exiftool-perl miller

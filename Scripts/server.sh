@@ -1,7 +1,7 @@
 # Read by scripts that measure a server: one of their own, on this machine's loopback, which ends with them.
 # shellcheck shell=bash
 
-# start_server OPTION…: needs $binaries. Sets work, server (its process), address and password (its administrator's); the command line
+# start_server OPTION…: needs $binaries, and takes $profiles where that is set. Sets work, server (its process), address and password (its administrator's); the command line
 # and PANAL_KEY are for it.
 start_server() {
     work=$(mktemp -d)
@@ -11,7 +11,7 @@ start_server() {
     local port
     port=$(free_port)
     address=http://127.0.0.1:$port
-    "$binaries/panald" --port "$port" --data "$work/data" --profiles "$root/Profiles" --instance "bench-$$" --user nobody \
+    "$binaries/panald" --port "$port" --data "$work/data" --profiles "${profiles:-$root/Profiles}" --instance "bench-$$" --user nobody \
         --log-level error "$@" >"$work/out" &
     server=$!
     wait_for_server "$address" "$server" || fail "panald did not start"

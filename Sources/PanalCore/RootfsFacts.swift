@@ -24,6 +24,10 @@ package struct RootfsFacts: Hashable, Sendable, Codable {
     package var settings: RootfsConfiguration
     package var neutralised: NeutralisedEntries
 
+    /// What it takes of a disk, and of its owner's quota: a name costs as much as a small file, and a million empty ones are not nothing.
+    package var diskBytes: Int { bytes + Self.bytesOfAName * (files + folders + links) }
+    package static let bytesOfAName = 4_096
+
     package init(
         digest: ContentHash, bytes: Int = 0, files: Int = 0, folders: Int = 0, links: Int = 0, layers: [Layer] = [],
         manifest: ContentHash? = nil, settings: RootfsConfiguration = RootfsConfiguration(),

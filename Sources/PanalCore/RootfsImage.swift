@@ -46,7 +46,7 @@ package struct RootfsImage: Hashable, Sendable, Identifiable {
     package var state: RootfsState
     /// The tree; nil until it has been made.
     package var digest: ContentHash?
-    /// Of all its files together; 0 until it has been made.
+    /// What it takes of the disk (`RootfsFacts.diskBytes`); 0 until it has been made.
     package var bytes: Int
     /// `NAME=value`, for programs whose manifests say nothing else.
     package var environment: [String]

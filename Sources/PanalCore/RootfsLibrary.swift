@@ -12,8 +12,8 @@ package enum RootfsFormat: String, Hashable, Sendable, CaseIterable {
 
 /// Where images are kept, each as a folder that never changes once it is there. Calls block no thread of their callers'.
 package protocol RootfsLibrary: Sendable {
-    /// Makes an image of a blob. `configuration` is that of an archive that has none of its own. `created` is false when the same tree
-    /// is there already.
+    /// Makes an image of a blob, of at most `maximumBytes` on the disk (`RootfsFacts.diskBytes`). `configuration` is that of an archive
+    /// that has none of its own. `created` is false when the same tree is there already.
     ///
     /// One is made at a time. Where its task is cancelled nothing of it stays. Throws `ArchiveError` where it is refused, `DiskFull`,
     /// `BlobError.missing`.
@@ -22,6 +22,8 @@ package protocol RootfsLibrary: Sendable {
         maximumBytes: Int
     ) async throws -> (facts: RootfsFacts, created: Bool)
 
+    /// The folder with the image's files, which never change while it is there; its links are to be followed inside it alone.
+    func tree(of image: ContentHash) -> String
     /// Nil where there is no such image.
     func facts(of image: ContentHash) async throws -> RootfsFacts?
     /// All that are there.

@@ -42,8 +42,11 @@ package struct HostFacts: Hashable, Sendable {
     static let loaderCacheMaker = "/usr/sbin/ldconfig"
     static let namespaceMaker = "/usr/bin/unshare"
     static let launcherProfile = "/etc/apparmor.d/panal-launcher"
-    static let imageTools = ["/usr/bin/mmdebstrap", "/usr/bin/skopeo"]
-    static let wantedTools = [loaderCacheMaker, namespaceMaker] + imageTools
+    /// With the packages that they come in.
+    static let imageTools = [
+        ("/usr/bin/mmdebstrap", "mmdebstrap"), ("/usr/bin/newuidmap", "uidmap"), ("/usr/bin/skopeo", "skopeo"),
+    ]
+    static let wantedTools = [loaderCacheMaker, namespaceMaker] + imageTools.map(\.0)
 }
 
 /// Who asks.

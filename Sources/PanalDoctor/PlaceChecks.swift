@@ -117,18 +117,18 @@ extension Check {
     private static let imageTools = Check(
         "tools.images", "Tools for images", .both,
         meaning: """
-            ‘panal rootfs build’ makes images by mmdebstrap, ‘panal rootfs import docker://…’ fetches them by skopeo. Archives are \
-            imported without either.
+            ‘panal rootfs build’ makes images by mmdebstrap, for whom is not root with newuidmap and a range of their own in \
+            /etc/subuid; ‘panal rootfs import docker://…’ fetches them by skopeo. Archives, compressed or not, are imported without any \
+            of these.
             """
     ) { facts in
-        let missing = HostFacts.imageTools.filter { !facts.tools.contains($0) }.compactMap {
-            $0.split(separator: "/").last.map(String.init)
-        }
-        guard !missing.isEmpty else { return .pass(HostFacts.imageTools.joined(separator: ", ")) }
-        let words = missing.joined(separator: " ")
+        let missing = HostFacts.imageTools.filter { !facts.tools.contains($0.0) }.map(\.1)
+        guard !missing.isEmpty else { return .pass(HostFacts.imageTools.map(\.0).joined(separator: ", ")) }
         return .warn(
             "missing: \(missing.joined(separator: ", "))",
-            .byHand("apt-get install --no-install-recommends \(words)", because: "it installs packages"))
+            .byHand(
+                "apt-get install --no-install-recommends \(missing.joined(separator: " "))",
+                because: "it installs packages"))
     }
 
     private static let launcher = Check(

@@ -11,6 +11,8 @@ package struct Recipe: Hashable, Sendable {
     package var components: [String]
     /// Beside those that every Debian has.
     package var packages: [String]
+    /// Paths that are removed at the end, a star for any name.
+    package var exclude: [String] = []
     /// `NAME=value`.
     package var environment: [String]
     /// Small files by their paths.
@@ -26,17 +28,19 @@ package struct RecipeBuild: Hashable, Sendable {
 
     package var recipe: Recipe
     package var mode: Mode
-    /// A folder for packages that are kept for the next time.
+    /// A folder with packages that are there already, and an empty one for those that this one is made of.
     package var cache: String
+    package var kept: String
     /// The tar archive that is made.
     package var archive: String
     /// A folder with the recipe's own files, laid out as in the image; nil where it has none.
     package var files: String?
 
-    package init(recipe: Recipe, mode: Mode, cache: String, archive: String, files: String?) {
+    package init(recipe: Recipe, mode: Mode, cache: String, kept: String, archive: String, files: String?) {
         self.recipe = recipe
         self.mode = mode
         self.cache = cache
+        self.kept = kept
         self.archive = archive
         self.files = files
     }
@@ -62,14 +66,23 @@ package struct RecipeBuild: Hashable, Sendable {
         "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*",
     ]
 
+    /// Packages that are not of this image, such as older versions, are kept no longer.
+    private static let prune = """
+        cd "$1" && chroot . dpkg-query -W -f '${Package}_${Version}_${Architecture}.deb\\n' | sed 's/:/%3a/g' >tmp/kept \
+        && cd var/cache/apt/archives && for file in *.deb; do grep -qxF -- "$file" ../../../../tmp/kept || rm -f -- "$file"; done
+        """
+
     package var arguments: [String] {
-        let cache = ShellText.quoted(cache)
         var words = [
             "--mode=\(mode.rawValue)", "--variant=essential", "--format=tar",
             // The packages stay until they are in the cache.
             "--skip=download/empty", "--skip=essential/unlink",
             "--components=\(recipe.components.joined(separator: ","))",
             "--aptopt=APT::Install-Recommends \"false\"",
+            // /bin and its like as links into /usr from the beginning: the package that would make them so needs the whole of Perl.
+            "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+            // What a power cut leaves half-made is made again.
+            "--dpkgopt=force-unsafe-io",
         ]
         if recipe.snapshot != nil { words.append("--aptopt=Acquire::Check-Valid-Until \"false\"") }
         words += Self.documentation.map { "--dpkgopt=path-exclude=\($0)" }
@@ -78,10 +91,16 @@ package struct RecipeBuild: Hashable, Sendable {
         if !recipe.packages.isEmpty { words.append("--include=\(recipe.packages.joined(separator: ","))") }
         words += [
             "--setup-hook=mkdir -p \"$1\"/var/cache/apt/archives",
-            "--setup-hook=sync-in \(cache) /var/cache/apt/archives",
-            "--customize-hook=sync-out /var/cache/apt/archives \(cache)",
+            "--setup-hook=sync-in \(ShellText.quoted(cache)) /var/cache/apt/archives",
+            "--customize-hook=\(Self.prune)",
+            "--customize-hook=sync-out /var/cache/apt/archives \(ShellText.quoted(kept))",
         ]
         if let files { words.append("--customize-hook=sync-in \(ShellText.quoted(files)) /") }
+        // Inside, where a link of a package's leads to nothing of this machine.
+        if !recipe.exclude.isEmpty {
+            let remove = ShellText.quoted("rm -rf -- \(recipe.exclude.joined(separator: " "))")
+            words.append("--customize-hook=chroot \"$1\" sh -c \(remove)")
+        }
         words.append(
             "--customize-hook=cd \"$1\" && rm -rf -- \(Self.leftOut.joined(separator: " "))")
         return words + [recipe.suite, archive, source]

@@ -25,7 +25,8 @@ package struct RecipeReader {
     private var mistakes: [RecipeMistake] = []
 
     private static let keys = [
-        "summary", "extends", "suite", "snapshot", "mirror", "components", "packages", "environment", "files",
+        "summary", "extends", "suite", "snapshot", "mirror", "components", "packages", "exclude", "environment",
+        "files",
     ]
 
     package init(file: @escaping (String) throws -> String?) {
@@ -102,6 +103,8 @@ package struct RecipeReader {
         if members["components"] != nil { recipe.components = words("components", members, name, .suite) }
         let more = words("packages", members, name, .package)
         recipe.packages += more.filter { !recipe.packages.contains($0) }
+        let excluded = words("exclude", members, name, .excluded)
+        recipe.exclude += excluded.filter { !recipe.exclude.contains($0) }
         for (variable, node) in pairs("environment", members, name) {
             guard let value = node.string, RootfsConfiguration.isVariable("\(variable)=\(value)"),
                 Pattern.line.matches("\(variable)=\(value)")
@@ -162,7 +165,7 @@ package struct RecipeReader {
 
     /// What the words of a recipe may be made of.
     private enum Pattern {
-        case name, suite, package, address, path, line
+        case name, suite, package, address, path, excluded, line
 
         var words: String {
             switch self {
@@ -171,6 +174,7 @@ package struct RecipeReader {
             case .package: "the name of a Debian package (a-z, 0-9, +, - and .)"
             case .address: "an address such as http://deb.debian.org/debian"
             case .path: "an absolute path"
+            case .excluded: "an absolute path below a folder, in which a star stands for any name"
             case .line: "one line of at most 1000 bytes"
             }
         }
@@ -193,6 +197,10 @@ package struct RecipeReader {
             case .path:
                 return bytes.count <= 200 && first == UInt8(ascii: "/") && bytes.last != UInt8(ascii: "/")
                     && are("/._-ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            case .excluded:
+                return bytes.count <= 200 && first == UInt8(ascii: "/") && !text.hasPrefix("/*")
+                    && !text.hasPrefix("//")
+                    && bytes.last != UInt8(ascii: "/") && are("/._-+*ABCDEFGHIJKLMNOPQRSTUVWXYZ")
             case .line: return bytes.count <= 1_000 && bytes.allSatisfy { $0 >= 32 && $0 != 127 }
             }
         }

@@ -67,6 +67,10 @@ enum ImagePath {
 package struct RootfsLimits: Hashable, Sendable {
     /// Entries of all layers together.
     package var entries: Int
+    /// Bytes of names and of links' targets of all layers together: they are in memory until the image is whole.
+    package var nameBytes: Int
+    /// What the finished image may take of the disk (`RootfsFacts.diskBytes`).
+    package var diskBytes: Int
     /// Bytes of all layers together, unpacked, what later layers take away among them.
     package var bytes: Int
     /// Unpacked bytes for each packed one, counted once more than 64 MiB have been unpacked.
@@ -79,10 +83,13 @@ package struct RootfsLimits: Hashable, Sendable {
     package var documentBytes: Int
 
     package init(
-        entries: Int = 1_000_000, bytes: Int = 32 << 30, ratio: Int = 200, depth: Int = 64, pathBytes: Int = 2_048,
+        entries: Int = 1_000_000, nameBytes: Int = 64 << 20, diskBytes: Int = .max, bytes: Int = 32 << 30,
+        ratio: Int = 200, depth: Int = 64, pathBytes: Int = 2_048,
         layers: Int = 256, documentBytes: Int = 4 << 20
     ) {
         self.entries = entries
+        self.nameBytes = nameBytes
+        self.diskBytes = diskBytes
         self.bytes = bytes
         self.ratio = ratio
         self.depth = depth

@@ -85,6 +85,12 @@ package struct RootfsBuilder {
             throw refusal
         }
         let facts = facts(of: tree, plan.plan, reader.neutralised)
+        guard facts.diskBytes <= limits.diskBytes else {
+            throw ArchiveError(
+                .tooLarge,
+                "it takes \(ByteCount.text(facts.diskBytes)) of the disk, its names among them, and may take "
+                    + ByteCount.text(limits.diskBytes))
+        }
         return try place(tree, facts, contents: contents)
     }
 
@@ -152,8 +158,6 @@ package struct RootfsBuilder {
     }
 
     private func write(_ tree: RootfsTree, to top: String, contents: String) throws {
-        // By content: its first name on the disk.
-        var first: [Int: String] = [:]
         try tree.forEach { entry in
             try check()
             let path = entry.path.isEmpty ? top : top + "/" + String(decoding: entry.path, as: UTF8.self)
@@ -164,11 +168,12 @@ package struct RootfsBuilder {
                 try Files.setMode(path, 0o755)
             case .link(let target): try Files.makeLink(target, at: path)
             case .file(let number):
-                if let there = first[number] {
-                    try Files.link(there, to: path)
+                let content = "\(contents)/\(number)"
+                // Where it has several names they are made of the file itself, which goes with the temporary folder.
+                if tree.contents[number]?.links ?? 1 > 1 {
+                    try Files.link(content, to: path)
                 } else {
-                    try Files.rename("\(contents)/\(number)", to: path)
-                    first[number] = path
+                    try Files.rename(content, to: path)
                 }
             }
         }

@@ -44,7 +44,10 @@ package final class RootfsFolder: RootfsLibrary {
                 let blob = dataFolder + "/" + ContentLayout.blob(archive)
                 guard try Files.look(blob) != nil else { throw BlobError.missing(archive) }
                 var limits = limits
+                limits.diskBytes = min(limits.diskBytes, maximumBytes)
                 limits.bytes = min(limits.bytes, maximumBytes)
+                // While it is being made, too, the disk is not given much more than the image may have: layers repeat some folders.
+                limits.entries = min(limits.entries, maximumBytes / RootfsFacts.bytesOfAName + 10_000)
                 let builder = RootfsBuilder(images: images, temporary: temporaryPath(), limits: limits) {
                     if wish.isOver.load(ordering: .relaxed) { throw CancellationError() }
                 }
@@ -54,6 +57,8 @@ package final class RootfsFolder: RootfsLibrary {
             wish.isOver.store(true, ordering: .relaxed)
         }
     }
+
+    package func tree(of image: ContentHash) -> String { path(image) + "/tree" }
 
     package func facts(of image: ContentHash) async throws -> RootfsFacts? {
         try await Self.run(on: glances) { [self] in

@@ -54,6 +54,7 @@ package struct RootfsTree {
     private var dropped: [Int] = []
     private(set) var layer = 0
     private(set) var entries = 0
+    private var nameBytes = 0
     let limits: RootfsLimits
 
     package init(limits: RootfsLimits = RootfsLimits()) {
@@ -212,6 +213,12 @@ package struct RootfsTree {
 
     private mutating func put(_ node: Node, _ name: ImageName, in folder: Int) throws(ArchiveError) {
         var node = node
+        // What is taken away again keeps its place in the list, and counts.
+        nameBytes += name.bytes.count
+        if case .link(let target) = node.kind { nameBytes += target.count }
+        guard nameBytes <= limits.nameBytes else {
+            throw ArchiveError(.tooLarge, "its names and links have more than \(ByteCount.text(limits.nameBytes))")
+        }
         node.depth = nodes[folder].depth + 1
         node.pathBytes = nodes[folder].pathBytes + name.bytes.count + 1
         guard node.depth <= limits.depth, node.pathBytes <= limits.pathBytes else {
@@ -254,11 +261,16 @@ package struct RootfsTree {
 
     /// Every name, folders before what is in them, names of a folder in the order of their bytes.
     package func forEach(_ body: (Entry) throws -> Void) rethrows {
-        var waiting: [(path: [UInt8], node: Int)] = [([], 0)]
-        while let (path, node) = waiting.popLast() {
+        // One path at a time: a folder's names are many, and each path may be long.
+        var path: [UInt8] = []
+        var waiting: [(above: Int, name: ImageName, node: Int)] = [(0, ImageName([]), 0)]
+        while let (above, name, node) = waiting.popLast() {
+            path.removeLast(path.count - above)
+            if above > 0 { path.append(UInt8(ascii: "/")) }
+            path += name.bytes
             try body(Entry(path: path, kind: nodes[node].kind))
             for (name, child) in nodes[node].children.sorted(by: { $1.key < $0.key }) {
-                waiting.append((path.isEmpty ? name.bytes : path + [UInt8(ascii: "/")] + name.bytes, child))
+                waiting.append((path.count, name, child))
             }
         }
     }

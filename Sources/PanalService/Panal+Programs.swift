@@ -37,8 +37,7 @@ extension Panal {
         if let known = parsed.suggestedProfile, !profileList.contains(where: { $0.name == known }) {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
-        // What an image holds is not looked at before: its tests and its first run tell.
-        let seesHost = try chosenRootfs(parsed.rootfs, for: principal.user) == .host
+        let rootfs = try chosenRootfs(parsed.rootfs, for: principal.user)
         let staged = try await stage(upload)
         do {
             let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)
@@ -50,15 +49,17 @@ extension Panal {
             }
             let size = staged.files.reduce(0) { $0 + $1.bytes }
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
-            let probe = UploadProbe(files: staged.files, cell: cellFiles, manifest: parsed)
+            let probe = UploadProbe(
+                files: staged.files, cell: files(of: rootfs, named: parsed.rootfs), manifest: parsed,
+                environment: rootfs.environment)
             // A Boutiques descriptor's word means something in a container that nobody has here; its first run says the same.
-            if seesHost, text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
+            if text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
                 let refusal = probe.refusal(ofCommand: word)
             {
                 throw ServiceError(.invalid, mistake: "/command/0", refusal)
             }
             let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
-            if seesHost, entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
+            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
                 try await look(at: file, of: content, probe)
             }
             let tests = try await passingTests(
@@ -148,6 +149,11 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8")
         }
         return (parsed, document, text)
+    }
+
+    private func files(of chosen: ChosenRootfs, named word: String) -> CellFiles {
+        guard let rootfs, let digest = ContentHash(hex: chosen.name) else { return cellFiles }
+        return CellFiles(image: rootfs.library.tree(of: digest), named: word, environment: chosen.environment)
     }
 
     /// Throws `unsupported` for a file that no cell could start.

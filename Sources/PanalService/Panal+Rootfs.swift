@@ -14,12 +14,14 @@ package struct RootfsEntry: Hashable, Sendable {
 package final class RootfsPlace: Sendable {
     let store: any RootfsStore
     let library: any RootfsLibrary
-    /// Bytes of images that a user who is no administrator may have.
+    /// Bytes of images, as `RootfsFacts.diskBytes` counts them, that a user who is no administrator may have.
     let quota: Int
     let book = Mutex(RootfsBook())
     /// Who makes which image, and whether trees are being removed. Never both: who makes one may find it there in the moment in which
     /// it goes.
     let works = Mutex<(tasks: [RootfsID: Task<Void, Never>], isCollecting: Bool)>(([:], false))
+    /// Whose images are on their way, from before the first look at the owner's room until they are recorded whole.
+    let reserved = Mutex<[RootfsID: UserID]>([:])
 
     package init(store: any RootfsStore, library: any RootfsLibrary, quota: Int = 0) {
         self.store = store
@@ -34,11 +36,6 @@ package final class RootfsPlace: Sendable {
 }
 
 extension Panal {
-    /// Images of one user that are being made at the same time.
-    private static let mostInWork = 4
-    /// Of one who has a quota, which the next one is held against.
-    private static let mostOfOneWithQuota = 1
-
     /// Throws `notFound` in a service that keeps no images.
     func rootfsPlace() throws -> RootfsPlace {
         guard let rootfs else { throw ServiceError(.notFound, "this server keeps no images") }
@@ -102,19 +99,23 @@ extension Panal {
     ) async throws -> RootfsEntry {
         let place = try rootfsPlace()
         _ = try takingRunner()
-        let room = try roomForImages(of: principal, place)
+        let now = clock.now()
+        let id = RootfsID.make(at: now)
+        let room = try place.reserve(id, for: principal)
+        var isBegun = false
+        defer { if !isBegun { place.release(id) } }
         try check(request, principal)
         let archive =
             switch request.source {
             case .upload(let id): try await finishedUpload(principal, id, at: "/upload").content
             case .blob(let content): content
             }
-        let now = clock.now()
         let image = RootfsImage(
-            id: .make(at: now), name: request.name, owner: principal.user, isPublic: request.isPublic,
+            id: id, name: request.name, owner: principal.user, isPublic: request.isPublic,
             state: .processing, environment: request.environment, created: now, changed: now)
         try await place.store.insert(image)
         try await place.reload()
+        isBegun = true
         place.works.withLock { works in
             // It takes itself out at its end, behind this.
             let work = Task { await self.make(image, of: archive, request, room, place) }
@@ -123,25 +124,6 @@ extension Panal {
         }
         logger.info("image begun", metadata: ["image": "\(image.id)", "name": "\(image.name)"])
         return RootfsEntry(image: image, ownerName: principal.name, aliases: [])
-    }
-
-    private func roomForImages(of principal: Principal, _ place: RootfsPlace) throws -> Int {
-        let own = place.book.withLock { $0.images.filter { $0.owner == principal.user } }
-        let most = principal.isAdministrator ? Self.mostInWork : Self.mostOfOneWithQuota
-        guard own.count(where: { $0.state == .processing }) < most else {
-            throw ServiceError(
-                .overloaded, "\(most) of your images are being made: wait for one of them", retryAfter: .seconds(10))
-        }
-        guard !principal.isAdministrator else { return .max }
-        guard place.quota > 0 else {
-            throw ServiceError(.forbidden, "only administrators make images here")
-        }
-        let room = place.quota - own.reduce(0) { $0 + $1.bytes }
-        guard room > 0 else {
-            throw ServiceError(
-                .tooLarge, "your images have all of the \(ByteCount.text(place.quota)) that they may have")
-        }
-        return room
     }
 
     private func check(_ request: RootfsRequest, _ principal: Principal) throws {
@@ -190,7 +172,7 @@ extension Panal {
             let (facts, _) = try await place.library.make(
                 from: archive, as: request.format, tag: request.tag, configuration: configuration, maximumBytes: room)
             made.digest = facts.digest
-            made.bytes = facts.bytes
+            made.bytes = facts.diskBytes
             if !facts.settings.environment.isEmpty, request.environment.isEmpty {
                 made.environment = facts.settings.environment
             }
@@ -214,6 +196,7 @@ extension Panal {
             logger.warning("an image was not recorded", metadata: ["image": "\(image.id)", "error": "\(error)"])
         }
         place.works.withLock { $0.tasks[image.id] = nil }
+        place.release(image.id)
         logger.info("image ended", metadata: ["image": "\(image.id)", "state": "\(made.state.rawValue)"])
     }
 

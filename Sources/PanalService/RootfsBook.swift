@@ -39,7 +39,9 @@ package struct RootfsBook: Hashable, Sendable {
         if let alias = alias(of: word) { return image(alias.image).flatMap { isVisible($0, to: owner) ? $0 : nil } }
         let digits = word.hasPrefix("sha256:") ? String(word.dropFirst(7)) : word
         let fitting = images.filter { $0.digest?.hex == digits && isVisible($0, to: owner) }
-        return fitting.first { $0.state == .available } ?? fitting.first
+        // Several images may share the files and differ in their variables: nobody's count before the owner's own.
+        let ordered = fitting.filter { $0.owner == owner } + fitting.filter { $0.owner != owner }
+        return ordered.first { $0.state == .available } ?? ordered.first
     }
 
     /// The whole name before all that end in a star, and of these the longest.

@@ -6,14 +6,20 @@ import PanalManifest
 struct UploadProbe: Sendable {
     let files: [ProgramFile]
     let cell: CellFiles
-    /// Folders of `LD_LIBRARY_PATH`, where the manifest sets it.
+    /// Folders of `LD_LIBRARY_PATH`, where the manifest or the image sets it.
     let libraryPath: [String]
+    /// Whether the manifest says itself where programs are looked for.
+    private let hasOwnPath: Bool
 
-    init(files: [ProgramFile], cell: CellFiles, manifest: Manifest) {
+    /// `environment`: the image's, `NAME=value`.
+    init(files: [ProgramFile], cell: CellFiles, manifest: Manifest, environment: [String] = []) {
         self.files = files
         self.cell = cell
-        let variable = manifest.environment.first { $0.name == "LD_LIBRARY_PATH" }
-        libraryPath = (variable?.value ?? "").split(separator: ":").map(String.init)
+        let name = "LD_LIBRARY_PATH"
+        let ofImage = environment.last { $0.hasPrefix("\(name)=") }?.dropFirst(name.count + 1)
+        let value = manifest.environment.first { $0.name == name }?.value ?? ofImage.map(String.init) ?? ""
+        libraryPath = value.split(separator: ":").map(String.init)
+        hasOwnPath = manifest.environment.contains { $0.name == "PATH" }
     }
 
     /// Why `entry` could not be started in a cell; nil when nothing speaks against it.
@@ -31,11 +37,11 @@ struct UploadProbe: Sendable {
         guard !word.contains("{"), !word.isEmpty else { return nil }
         if word.contains("/") {
             guard word.hasPrefix("/"), !word.hasPrefix("/program/") else { return nil }
-            return cell.isExecutable(word) ? nil : "begins with ‘\(word)’, which is not in the file system of cells"
+            return cell.isExecutable(word) ? nil : "begins with ‘\(word)’, which is not in \(cell.title)"
         }
-        guard cell.program(named: word) == nil else { return nil }
+        guard !isFound(program: word) else { return nil }
         return
-            "begins with ‘\(word)’, which is in none of \(CellFiles.programFolders.joined(separator: ", ")) of cells; "
+            "begins with ‘\(word)’, which is in none of \(folders); "
             + "a file of the program is written {@folder}/\(word)"
     }
 
@@ -56,15 +62,19 @@ struct UploadProbe: Sendable {
             let advice =
                 cell.program(named: name).map { "write #!\($0)" } ?? "bring it along, or write it in another language"
             return
-                "‘\(entry.path)’ is to be read by ‘\(interpreter)’, which is not in the file system of cells; \(advice)"
+                "‘\(entry.path)’ is to be read by ‘\(interpreter)’, which is not in \(cell.title); \(advice)"
         }
         guard interpreter.hasSuffix("/env"), words.count == 2, !words[1].hasPrefix("-"), !words[1].contains("=") else {
             return nil
         }
-        guard !words[1].contains("/"), cell.program(named: words[1]) == nil else { return nil }
+        guard !words[1].contains("/"), !isFound(program: words[1]) else { return nil }
         return "‘\(entry.path)’ is to be read by ‘\(words[1])’, which is in none of "
-            + "\(CellFiles.programFolders.joined(separator: ", ")) of cells; bring it along, or write it in another language"
+            + "\(folders); bring it along, or write it in another language"
     }
+
+    private func isFound(program name: String) -> Bool { hasOwnPath || cell.program(named: name) != nil }
+
+    private var folders: String { "\(cell.programFolders.joined(separator: ", ")) of \(cell.owner)" }
 
     private func pathInProgram(_ path: String) -> String? {
         path.hasPrefix("/program/") ? String(path.dropFirst("/program/".count)) : nil
@@ -79,15 +89,19 @@ struct UploadProbe: Sendable {
                 loader.contains("musl")
                 ? "it was linked against musl: link it statically, or against glibc"
                 : "link it statically, or on a system like this one"
-            return "‘\(path)’ asks for the loader ‘\(loader)’, which is not in the file system of cells; \(advice)"
+            return "‘\(path)’ asks for the loader ‘\(loader)’, which is not in \(cell.title); \(advice)"
         }
         let folder = path.split(separator: "/").dropLast().reduce("/program") { "\($0)/\($1)" }
         guard libraryPath.count <= ExecutableFile.mostFolders else { return nil }
-        let missing = executable.libraries.filter { !isFound($0, executable.searchPath, origin: folder) }
+        var missing = executable.libraries.filter { !isFound($0, executable.searchPath, origin: folder) }
+        if !missing.isEmpty {
+            let cached = cell.cachedLibraries()
+            missing.removeAll { cached.contains($0) }
+        }
         guard !missing.isEmpty else { return nil }
         let names = missing.prefix(10).joined(separator: ", ") + (missing.count > 10 ? ", …" : "")
         return
-            "‘\(path)’ needs libraries that are not in the file system of cells: \(names); link it statically, or put them into the "
+            "‘\(path)’ needs libraries that are not in \(cell.title): \(names); link it statically, or put them into the "
             + "archive and link with -Wl,-rpath,'$ORIGIN', or set LD_LIBRARY_PATH in the manifest's environment"
     }
 

@@ -239,6 +239,9 @@ extension Ailment {
         Ailment("tools.images", .warn, "missing: skopeo", "apt-get install --no-install-recommends skopeo") {
             $0.tools.remove("/usr/bin/skopeo")
         },
+        Ailment("tools.images", .warn, "missing: uidmap", "--no-install-recommends uidmap") {
+            $0.tools.remove("/usr/bin/newuidmap")
+        },
         Ailment("tools.launcher", .fail, "not beside", "swift build") { $0.launcher = nil },
     ]
 }

@@ -41,12 +41,15 @@ import Testing
 
     @Test func oneExtendsAnother() throws {
         let files = [
-            "base": "summary: x\nsuite: trixie\npackages: [a0, b0]\nenvironment: {A: 1, B: 2}\nfiles: {/etc/m: one}\n",
-            "more": "summary: y\nextends: base\npackages: [b0, c0]\nenvironment: {B: three}\nfiles: {/etc/n: two}\n",
+            "base":
+                "summary: x\nsuite: trixie\npackages: [a0, b0]\nexclude: [/a/*]\nenvironment: {A: 1, B: 2}\nfiles: {/etc/m: one}\n",
+            "more":
+                "summary: y\nextends: base\npackages: [b0, c0]\nexclude: [/b/*, /a/*]\nenvironment: {B: three}\nfiles: {/etc/n: two}\n",
         ]
         let recipe = try read("more", files)
         #expect(recipe.summary == "y" && recipe.suite == "trixie")
         #expect(recipe.packages == ["a0", "b0", "c0"])
+        #expect(recipe.exclude == ["/a/*", "/b/*"])
         #expect(recipe.environment == ["A=1", "B=three"])
         #expect(recipe.files == ["/etc/m": "one", "/etc/n": "two"])
     }
@@ -61,6 +64,9 @@ import Testing
         ("summary: x\nmirror: file:///etc\n", "a.yaml:2: mirror: should be an address"),
         ("summary: x\nmirror: 'http://x y'\n", "a.yaml:2: mirror: should be an address"),
         ("summary: x\nsnapshot: yesterday\n", "a.yaml:2: snapshot: should be a moment"),
+        ("summary: x\nexclude: ['/*']\n", "a.yaml:2: exclude: ‘/*’ should be an absolute path below a folder"),
+        ("summary: x\nexclude: ['usr/x']\n", "a.yaml:2: exclude: ‘usr/x’ should be"),
+        ("summary: x\nexclude: ['/usr/$(id)']\n", "a.yaml:2: exclude: ‘/usr/$(id)’ should be"),
         ("summary: x\nfiles: {'/../etc/x': y}\n", "a.yaml:2: files: ‘/../etc/x’ should be an absolute path"),
         ("summary: x\nfiles: {'etc/x': y}\n", "a.yaml:2: files: ‘etc/x’ should be an absolute path"),
         ("summary: x\nenvironment: {'A B': y}\n", "a.yaml:2: environment: ‘A B’ should be a variable"),
@@ -76,15 +82,18 @@ import Testing
     }
 
     @Test func theCommandIsWordForWord() throws {
-        var recipe = try read("a", ["a": "summary: x\npackages: [git, python3]\n"])
+        var recipe = try read("a", ["a": "summary: x\npackages: [git, python3]\nexclude: ['/usr/include/boost/*']\n"])
         var build = RecipeBuild(
-            recipe: recipe, mode: .unshare, cache: "/var/it's here", archive: "/tmp/a.tar", files: "/tmp/f")
+            recipe: recipe, mode: .unshare, cache: "/var/it's here", kept: "/var/next", archive: "/tmp/a.tar",
+            files: "/tmp/f")
         let words = build.arguments
         #expect(words.suffix(3) == ["bookworm", "/tmp/a.tar", "http://deb.debian.org/debian"])
         #expect(words.contains("--include=git,python3"))
         #expect(words.contains("--mode=unshare"))
         #expect(words.contains(#"--setup-hook=sync-in '/var/it'\''s here' /var/cache/apt/archives"#))
+        #expect(words.contains("--customize-hook=sync-out /var/cache/apt/archives '/var/next'"))
         #expect(words.contains("--customize-hook=sync-in '/tmp/f' /"))
+        #expect(words.contains(#"--customize-hook=chroot "$1" sh -c 'rm -rf -- /usr/include/boost/*'"#))
         #expect(build.environment.contains("SOURCE_DATE_EPOCH=1700000000"))
         recipe.snapshot = "20251101T000000Z"
         build.recipe = recipe

@@ -70,6 +70,31 @@ import Testing
         #expect(site.refusal(tar.finished)?.contains("more than 100 entries") == true)
     }
 
+    /// They are in memory until the image is whole, those that a later entry takes the place of among them.
+    @Test(arguments: [TestTar.Kind.file, .folder, .link]) func namesAreBounded(kind: TestTar.Kind) throws {
+        let site = try ImageSite()
+        site.limits.nameBytes = 10_000
+        var tar = TestTar.smallest
+        let long = String(repeating: "n", count: kind == .link ? 4 : 200)
+        for number in 0..<110 { tar.add("\(long)\(number % 60)", kind: kind, link: String(repeating: "t", count: 95)) }
+        #expect(site.refusal(tar.finished)?.contains("its names and links have more than") == true)
+        site.limits.nameBytes = 100_000
+        _ = try site.build(tar.finished)
+    }
+
+    /// Files that hold nothing take room all the same.
+    @Test func theDiskIsBounded() throws {
+        let site = try ImageSite()
+        site.limits.diskBytes = 60 * 4_096
+        var tar = TestTar.smallest
+        for number in 0..<50 { tar.add("d/\(number)") }
+        _ = try site.build(tar.finished)
+        for number in 50..<60 { tar.add("d/\(number)") }
+        let other = try ImageSite()
+        other.limits.diskBytes = 60 * 4_096
+        #expect(other.refusal(tar.finished)?.contains("of the disk, its names among them") == true)
+    }
+
     /// Each name is short; folders that it implies count all the same.
     @Test func impliedFoldersAreEntries() throws {
         let site = try ImageSite()

@@ -264,6 +264,9 @@ struct ShippedPolicyTests {
         CallCase(name: "TCP_NODELAY", number: 54, arguments: [3, 6, 1], answer: CallCase.allow),
         CallCase(name: "SO_ATTACH_FILTER", number: 54, arguments: [3, 1, 26], answer: denied),
         CallCase(name: "SO_ATTACH_BPF", number: 54, arguments: [3, 1, 50], answer: denied),
+        CallCase(name: "SIOCGIFHWADDR", number: 16, arguments: [3, 0x8927], answer: CallCase.allow),
+        CallCase(name: "SIOCSIFHWADDR", number: 16, arguments: [3, 0x8924], answer: denied),
+        CallCase(name: "SIOCSIFFLAGS", number: 16, arguments: [3, 0x8914], answer: denied),
         CallCase(name: "TCP_ULP", number: 54, arguments: [3, 6, 31], answer: denied),
     ]
 

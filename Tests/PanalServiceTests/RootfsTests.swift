@@ -8,7 +8,7 @@ import Testing
 
 /// Images from their upload to their end, on a real store and a real folder.
 @Suite struct RootfsTests {
-    /// A tar archive of these files.
+    /// A tar archive of these files and of a shell, without which no script could be published.
     static func tree(_ files: [String: String], links: [String: String] = [:]) -> [UInt8] {
         var bytes: [UInt8] = []
         func add(_ name: String, _ kind: String, _ content: String, link: String = "") {
@@ -32,7 +32,11 @@ import Testing
             bytes += header + content.utf8
             bytes += [UInt8](repeating: 0, count: (512 - content.utf8.count % 512) % 512)
         }
-        for (name, content) in files.sorted(by: { $0.key < $1.key }) { add(name, "0", content) }
+        for (name, content) in files.merging(["bin/sh": ""], uniquingKeysWith: { own, _ in own })
+            .sorted(by: { $0.key < $1.key })
+        {
+            add(name, "0", content)
+        }
         for (name, target) in links.sorted(by: { $0.key < $1.key }) { add(name, "2", "", link: target) }
         return bytes + [UInt8](repeating: 0, count: 1_024)
     }
@@ -164,6 +168,95 @@ import Testing
         await refused(.forbidden) { _ = try await fixture.panal.removeRootfs(fixture.berta, image.id) }
     }
 
+    private static func run(_ program: String, as principal: Principal, _ fixture: ServiceFixture) async throws {
+        let job = try await fixture.panal.submit(
+            principal, program: program, submission: Submission(values: [:]))
+        _ = try await fixture.end(of: job.id)
+    }
+
+    /// Several requests at once: one of them has the room, and none that comes to nothing keeps it.
+    @Test func roomIsTakenBeforeAnythingIsMade() async throws {
+        let fixture = try await ServiceFixture()
+        let large = Self.tree(["etc/x": String(repeating: "x", count: 700_000)])
+        var uploads: [UploadID] = []
+        for _ in 0..<6 { uploads.append(try await Self.upload(large, fixture, as: fixture.ana)) }
+        let taken = await withTaskGroup(of: RootfsID?.self) { group in
+            for upload in uploads {
+                group.addTask {
+                    try? await fixture.panal.makeRootfs(fixture.ana, RootfsRequest(name: "x", upload: upload)).image.id
+                }
+            }
+            return await group.reduce(into: [RootfsID]()) { found, id in if let id { found.append(id) } }
+        }
+        #expect(!taken.isEmpty)
+        try await eventually {
+            try await fixture.panal.rootfsImages(fixture.ana).allSatisfy { $0.image.state != .processing }
+        }
+        let images = try await fixture.panal.rootfsImages(fixture.ana).map(\.image)
+        #expect(images.count == taken.count)
+        #expect(images.count { $0.state == .available } == 1)
+        #expect(images.reduce(0) { $0 + $1.bytes } <= 1 << 20)
+        // A request with a mistake takes no place.
+        for _ in 0..<3 {
+            await refused(.invalid) {
+                _ = try await fixture.panal.makeRootfs(fixture.ana, RootfsRequest(name: "", upload: uploads[0]))
+            }
+        }
+    }
+
+    /// A thousand empty files are more than a MiB.
+    @Test func namesCountAsFilesDo() async throws {
+        let fixture = try await ServiceFixture()
+        let names = Dictionary(uniqueKeysWithValues: (0..<400).map { ("etc/\($0)", "") })
+        let many = try await Self.make(fixture, as: fixture.ana, Self.tree(names))
+        #expect(many.state == .unavailable)
+        #expect(many.message?.contains("its names among them") == true, "\(many.message ?? "")")
+        let few = try await Self.make(
+            fixture, as: fixture.ana, Self.tree(names.filter { $0.key.hasSuffix("7") }))
+        #expect(few.state == .available)
+        // Forty, the shell, two folders and the top.
+        #expect(few.bytes == 44 * 4_096)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.path + "/temporary").isEmpty)
+    }
+
+    @Test func imagesOfOneAreCounted() async throws {
+        let fixture = try await ServiceFixture()
+        let now = fixture.clock.now()
+        for number in 0..<100 {
+            try await fixture.store.insert(
+                RootfsImage(
+                    id: .make(at: now), name: "\(number)", owner: fixture.ana.user, isPublic: false,
+                    state: .unavailable, created: now, changed: now))
+        }
+        let next = try await ServiceFixture(afterCrashOf: fixture, cores: 1, queueLimit: 10)
+        let upload = try await Self.upload(Self.tree(["etc/x": "1"]), next, as: next.ana)
+        let error = await refused(.tooLarge) {
+            _ = try await next.panal.makeRootfs(next.ana, RootfsRequest(name: "x", upload: upload))
+        }
+        #expect(error?.detail == "you have 100 images, which is as many as one may have: remove some")
+        #expect(try await Self.make(next).state == .available, "an administrator's are not counted")
+    }
+
+    /// The same files with other variables: one's own count, then those of the oldest that everybody may use.
+    @Test func variablesAreOnesOwn() async throws {
+        let fixture = try await ServiceFixture()
+        let first = try await Self.make(fixture, isPublic: true, environment: ["WHOSE=everybody"])
+        let own = try await Self.make(fixture, as: fixture.ana, environment: ["WHOSE=ana"])
+        let digest = try #require(first.digest?.hex)
+        #expect(own.digest == first.digest)
+        for (principal, name) in [(fixture.ana, "ana"), (fixture.berta, "everybody")] {
+            let published = #"{"name": "of \#(name)", "rootfs": "\#(digest)", "inputs": []}"#
+            try await fixture.publish(published, as: principal)
+            try await Self.run("of-\(name)", as: principal, fixture)
+            let environment = try #require(fixture.executor.attempts.last?.environment)
+            #expect(environment.contains("WHOSE=\(name)"))
+        }
+        // One's own that takes no jobs does not stand in the way.
+        _ = try await fixture.panal.changeRootfs(fixture.ana, own.id, state: .disabled)
+        try await Self.run("of-ana", as: fixture.ana, fixture)
+        #expect(fixture.executor.attempts.last?.environment.contains("WHOSE=everybody") == true)
+    }
+
     /// The fixture allows a MiB.
     @Test func imagesHaveAQuota() async throws {
         let fixture = try await ServiceFixture()
@@ -201,6 +294,29 @@ import Testing
         try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
         #expect(!FileManager.default.fileExists(atPath: path))
         #expect(try await fixture.panal.rootfsImages(fixture.admin).isEmpty)
+    }
+
+    /// One core, one job that runs, one that waits for it: what it is to run in stays until its end.
+    @Test func anImageStaysWhileAJobWaitsForIt() async throws {
+        let fixture = try await ServiceFixture(cores: 1, executor: .holds)
+        let image = try await Self.make(fixture, isPublic: true)
+        let digest = try #require(image.digest)
+        let path = fixture.path + "/rootfs/\(digest.hex)"
+        try await fixture.publish(Self.manifest(digest.hex))
+        let first = try await fixture.submit()
+        try await eventually { fixture.executor.heldJobs.contains(first.id) }
+        let second = try await fixture.submit()
+        _ = try await fixture.panal.removeRootfs(fixture.admin, image.id)
+        fixture.executor.finish(first.id)
+        _ = try await fixture.end(of: first.id)
+        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
+        try await eventually { fixture.executor.heldJobs.contains(second.id) }
+        #expect(fixture.executor.attempts.last?.rootfs == digest.hex)
+        fixture.executor.finish(second.id)
+        #expect(try await fixture.end(of: second.id).state == .finished)
+        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        #expect(!FileManager.default.fileExists(atPath: path))
     }
 
     @Test func aTreeGoesWithTheLastOfItsImages() async throws {

@@ -1,0 +1,4 @@
+#!/bin/sh
+. /etc/os-release
+echo "$GREETING from Debian $VERSION_ID"
+[ -e /usr/bin/apt-get ] && echo "host" || echo "no host"
