@@ -12,7 +12,7 @@ import urllib.parse
 def archive(path, extra=b""):
     """A file system of a few files; one of them sets its user's id, which no image keeps."""
     with tarfile.open(path, "w") as tar:
-        for name, mode, content in [("etc/passwd", 0o644, b"root:x:0:0::/:/bin/sh\n"), ("usr/bin/tool", 0o4755, b"#!/bin/sh\n" + extra)]:
+        for name, mode, content in [("etc/passwd", 0o644, b"root:x:0:0::/:/bin/sh\n"), ("bin/sh", 0o755, b"no shell"), ("usr/bin/tool", 0o4755, b"#!/bin/sh\n" + extra)]:
             entry = tarfile.TarInfo(name)
             entry.mode, entry.size = mode, len(content)
             tar.addfile(entry, io.BytesIO(content))

@@ -68,13 +68,16 @@ extension AuthorisationTests {
     }
 
     /// A tar archive with one file.
-    static let smallestTree: [UInt8] = {
+    static let smallestTree = entry("etc/passwd", mode: "0000644") + [UInt8](repeating: 0, count: 1_024)
+
+    /// A file of a tar archive, with four bytes.
+    static func entry(_ name: String, mode: String) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, _ place: Int) {
             for (offset, byte) in text.utf8.enumerated() { header[place + offset] = byte }
         }
-        put("etc/passwd", 0)
-        put("0000644", 100)
+        put(name, 0)
+        put(mode, 100)
         put("00000000004", 124)
         put("00000000000", 136)
         put("        ", 148)
@@ -82,6 +85,6 @@ extension AuthorisationTests {
         put("ustar\u{0}00", 257)
         let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
         put(String(repeating: "0", count: 6 - sum.count) + sum + "\u{0}", 148)
-        return header + Array("root".utf8) + [UInt8](repeating: 0, count: 508 + 1_024)
-    }()
+        return header + Array("root".utf8) + [UInt8](repeating: 0, count: 508)
+    }
 }

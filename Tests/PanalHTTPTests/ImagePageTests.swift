@@ -28,9 +28,10 @@ import Testing
 
     /// Imports one by the page and waits until it is there.
     private static func imported(
-        _ site: Site, _ client: any TestClientProtocol, _ visitor: Visitor, _ fields: [String: String]
+        _ site: Site, _ client: any TestClientProtocol, _ visitor: Visitor, _ fields: [String: String],
+        _ archive: [UInt8] = AuthorisationTests.smallestTree
     ) async throws -> RootfsID {
-        let sent = try await send(client, visitor, fields)
+        let sent = try await send(client, visitor, fields, archive)
         try #require(sent.status == .seeOther, "\(sent.text)")
         let id = try #require(sent.headers[.location].flatMap { RootfsID(String($0.dropFirst("/images/".count))) })
         let principal = try #require(visitor.principal)
@@ -155,7 +156,10 @@ import Testing
     @Test func programsAndJobsSayWhatTheyRunIn() async throws {
         try await Site.open { site, client in
             let root = site.administrator
-            let id = try await Self.imported(site, client, root, ["name": "Tool", "public": "true", "alias": "tool"])
+            // Scripts are published for it, so that it needs what reads them.
+            let shell = AuthorisationTests.entry("bin/sh", mode: "0000755") + AuthorisationTests.smallestTree
+            let id = try await Self.imported(
+                site, client, root, ["name": "Tool", "public": "true", "alias": "tool"], shell)
             let owner = try #require(site.owner.principal)
             let digest = try #require(try await site.panal.rootfsImage(owner, id).image.digest).hex
             #expect(
