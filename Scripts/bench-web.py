@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Read by Scripts/bench: how soon pages come, how large they are, and how soon what a program writes is with whoever reads it live.
 
-usage: bench-web.py SERVER RUNS [--json]
+usage: bench-web.py SERVER RUNS [--rows FILE] [--json]
 
 Signs in as the administrator and asks for each page RUNS times on one connection; a page's time is that until its first byte. PANAL_KEY and
 PANAL_PASSWORD are the administrator's. Two programs are to be there, `form` with a hundred fields and `ticks`, which writes the time in nanoseconds
-as long as it runs. The baseline is a file that lies in memory, the style sheet.
+as long as it runs. The baseline is a file that lies in memory, the style sheet. FILE has rows that others have measured, a JSON object on each line.
 """
 import http.client
 import json
@@ -102,7 +102,7 @@ def main() -> None:
     user = site.interface("GET", "/api/v1/users")["users"][0]["id"]
     pages = [
         "/sign-in", "/programs", "/programs/form", "/publish", "/jobs", "/jobs?state=failed", f"/jobs/{job}", "/usage", "/account",
-        "/webhooks", "/users", f"/users/{user}", "/groups", "/credits", "/costs", "/settings",
+        "/webhooks", "/images", "/users", f"/users/{user}", "/groups", "/credits", "/costs", "/settings", "/machine", "/audit",
     ]  # fmt: skip
     rows = []
 
@@ -132,14 +132,17 @@ def main() -> None:
         median = note(name, samples, size, baseline)
         baseline = baseline or median
     note("a line of output, until it is read live", live(site, runs), None, None)
+    if "--rows" in sys.argv:
+        with open(sys.argv[sys.argv.index("--rows") + 1], encoding="utf-8") as file:
+            rows += [json.loads(line) for line in file]
     if "--json" in sys.argv:
         for row in rows:
             print(json.dumps({name: value for name, value in row.items() if value is not None}))
         return
-    print(f"{'':<44}{'p50 µs':>10}{'p99 µs':>10}{'per second':>12}{'ratio':>8}{'bytes':>10}")
+    print(f"{'':<52}{'p50 µs':>10}{'p99 µs':>10}{'per second':>12}{'ratio':>8}{'bytes':>10}")
     for row in rows:
-        cells = [row["p50_us"], row["p99_us"], row["per_second"], row["ratio"] or "", row["bytes"] or ""]
-        print(f"{row['name']:<44}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, (10, 10, 12, 8, 10))))
+        cells = [row.get(name) or "" for name in ("p50_us", "p99_us", "per_second", "ratio", "bytes")]
+        print(f"{row['name']:<52}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, (10, 10, 12, 8, 10))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-# Read by Scripts/bench: pages and live output, with 100,000 jobs in the store.
+# Read by Scripts/bench: pages, a form that is judged, and live output, with 100,000 jobs in the store. Chromium reads live output too; what it
+# needs of PyPI is put into an environment of its own, where VENV says.
 # shellcheck shell=bash
 
 # web_rows [--runs N] [--json]
@@ -30,5 +31,15 @@ PYTHON
     "$binaries/panal" program publish /usr/bin/true --manifest "$work/form.json" >&2
     "$binaries/panal" job submit true --wait >/dev/null
     python3 "$root/Scripts/fill-store.py" "$work/data/panal.sqlite" 100000 >&2
-    PANAL_PASSWORD=$password python3 "$root/Scripts/bench-web.py" "$address" "$runs" $json
+    local venv=${VENV:-$work/venv}
+    if ! [ -e "$venv/ready" ]; then
+        say "getting what Chromium is driven with"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
+            -r "$root/Tests/Browser/requirements.txt" >&2
+        touch "$venv/ready"
+    fi
+    "$binaries/panal-bench" manifest --json >"$work/rows"
+    PANAL_PASSWORD=$password "$venv/bin/python3" "$root/Scripts/bench-browser.py" "$address" "$runs" >>"$work/rows"
+    PANAL_PASSWORD=$password python3 "$root/Scripts/bench-web.py" "$address" "$runs" --rows "$work/rows" $json
 }

@@ -6,6 +6,7 @@ import Synchronization
 package final class HeldBlobs: Sendable {
     private let blobs: any BlobStore
     private let held = Mutex<[ContentHash]>([])
+    private let works = Mutex<[Task<Void, Never>]>([])
 
     init(_ blobs: any BlobStore) { self.blobs = blobs }
 
@@ -13,6 +14,9 @@ package final class HeldBlobs: Sendable {
     func writer(limit: Int) async throws -> any BlobWriter { try await blobs.writer(limit: limit, isHeld: true) }
 
     package func note(_ content: ContentHash) { held.withLock { $0.append(content) } }
+
+    /// The files stay until that has ended, too.
+    func stay(for work: Task<Void, Never>) { works.withLock { $0.append(work) } }
 
     func store(_ bytes: [UInt8]) async throws -> (content: ContentHash, bytes: Int) {
         let writer = try await writer(limit: bytes.count)
@@ -38,6 +42,18 @@ package final class HeldBlobs: Sendable {
     }
 
     fileprivate func release() async {
+        let works = works.withLock(\.self)
+        guard works.isEmpty else {
+            Task {
+                for work in works { await work.value }
+                await letGo()
+            }
+            return
+        }
+        await letGo()
+    }
+
+    private func letGo() async {
         await blobs.release(
             held.withLock { held in
                 defer { held = [] }

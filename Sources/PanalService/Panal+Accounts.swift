@@ -96,7 +96,8 @@ extension Panal {
         }
         try checkNewPassword(new)
         guard try await isRight(old, name: user.name, user: user, address: "password of \(user.id)") else {
-            throw ServiceError(.invalid, mistake: "/old", "this is not the present password")
+            throw ServiceError(
+                .invalid, mistake: "/old", "this is not the present password", spanish: "no es la contraseña actual")
         }
         let credential = try await passwords.makeCredential(for: new)
         try await store.replaceCredential(of: user.id, with: credential)
@@ -114,7 +115,9 @@ extension Panal {
     }
 
     func addUser(name: String, password: String?, role: Role) async throws -> (user: User, password: String) {
-        guard Self.isAccountName(name) else { throw ServiceError(.invalid, mistake: "/name", Self.accountNameRule) }
+        guard Self.isAccountName(name) else {
+            throw ServiceError(.invalid, mistake: "/name", Self.accountNameRule, spanish: Self.spanishAccountNameRule)
+        }
         let password = password ?? Secrets.make(bits: 80)
         try checkNewPassword(password)
         let now = clock.now()
@@ -128,6 +131,7 @@ extension Panal {
     }
 
     static let accountNameRule = "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’"
+    static let spanishAccountNameRule = "de 2 a 40 caracteres de a-z, 0-9, «.», «_» y «-»"
 
     static func isAccountName(_ name: String) -> Bool {
         let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
@@ -146,10 +150,11 @@ extension Panal {
     func checkNewPassword(_ password: String) throws {
         let least = configuration.minimumPasswordLength
         guard password.count >= least else {
-            throw ServiceError(.invalid, mistake: "/password", "at least \(least) characters")
+            throw ServiceError(
+                .invalid, mistake: "/password", "at least \(least) characters", spanish: "al menos \(least) caracteres")
         }
         guard password.utf8.count <= 1_024 else {
-            throw ServiceError(.invalid, mistake: "/password", "at most 1024 bytes")
+            throw ServiceError(.invalid, mistake: "/password", "at most 1024 bytes", spanish: "como mucho 1024 bytes")
         }
     }
 
@@ -182,8 +187,8 @@ extension Principal {
 
 extension ServiceError {
     /// One wrong field.
-    init(_ code: Code, mistake pointer: String, _ detail: String) {
-        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail)])
+    init(_ code: Code, mistake pointer: String, _ detail: String, spanish: String? = nil) {
+        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail, spanish: spanish)])
     }
 }
 

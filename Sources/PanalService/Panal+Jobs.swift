@@ -37,10 +37,11 @@ extension Panal {
     ) -> JobDraft {
         let (program, chosen, invocation) = (prepared.program, prepared.profile, prepared.invocation)
         let now = clock.now()
-        let job = Job(
+        var job = Job(
             id: .make(at: now), owner: principal.user, program: program.program.id, programName: program.program.name,
             version: program.version.number, profile: chosen.name, priority: priority, state: .queued, submitted: now,
             fields: invocation.fields, charge: prepared.charge)
+        job.rootfs = prepared.rootfs.name
         var generator = SystemRandomNumberGenerator()
         let attempt = AttemptSpec(
             id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: prepared.rootfs.name,

@@ -35,12 +35,17 @@ extension Panal {
     ) async throws -> (key: APIKey, secret: String) {
         let label = label.trimmed
         guard (1...80).contains(label.count), !label.hasControlCharacters else {
-            throw ServiceError(.invalid, mistake: "/label", "1 to 80 characters on one line")
+            throw ServiceError(
+                .invalid, mistake: "/label", "1 to 80 characters on one line",
+                spanish: "de 1 a 80 caracteres en una línea")
         }
-        if let lifetime, lifetime <= .zero { throw ServiceError(.invalid, mistake: "/lifetime", "more than 0 seconds") }
+        if let lifetime, lifetime <= .zero {
+            throw ServiceError(.invalid, mistake: "/lifetime", "more than 0 seconds", spanish: "más de 0 segundos")
+        }
         if let scopes, scopes.isEmpty {
             let words = KeyScope.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ServiceError(.invalid, mistake: "/scopes", "at least one of \(words)")
+            throw ServiceError(
+                .invalid, mistake: "/scopes", "at least one of \(words)", spanish: "al menos uno de \(words)")
         }
         let most = mostScopes(of: principal)
         let scopes = scopes ?? most

@@ -3,35 +3,6 @@ package import PanalCore
 import PanalManifest
 import Synchronization
 
-/// What is to become an image.
-package struct RootfsRequest: Hashable, Sendable {
-    /// For people.
-    package var name: String
-    /// A finished upload of the principal's.
-    package var upload: UploadID
-    package var format: RootfsFormat
-    /// Which one of several images in the archive.
-    package var tag: String?
-    package var isPublic: Bool
-    /// Of an archive that says nothing of it itself, `NAME=value`.
-    package var environment: [String]
-    /// The name of the table that is to mean it as soon as it is there; for administrators.
-    package var alias: String?
-
-    package init(
-        name: String, upload: UploadID, format: RootfsFormat = .any, tag: String? = nil, isPublic: Bool = false,
-        environment: [String] = [], alias: String? = nil
-    ) {
-        self.name = name
-        self.upload = upload
-        self.format = format
-        self.tag = tag
-        self.isPublic = isPublic
-        self.environment = environment
-        self.alias = alias
-    }
-}
-
 /// An image, its owner's name, and the names that lead to it.
 package struct RootfsEntry: Hashable, Sendable {
     package let image: RootfsImage
@@ -66,7 +37,7 @@ package final class RootfsPlace: Sendable {
 
 extension Panal {
     /// Throws `notFound` in a service that keeps no images.
-    private func rootfsPlace() throws -> RootfsPlace {
+    func rootfsPlace() throws -> RootfsPlace {
         guard let rootfs else { throw ServiceError(.notFound, "this server keeps no images") }
         return rootfs
     }
@@ -109,7 +80,7 @@ extension Panal {
 
     private static let noImage = ServiceError(.notFound, "there is no such image")
 
-    private func isVisible(_ image: RootfsImage, _ principal: Principal) -> Bool {
+    func isVisible(_ image: RootfsImage, _ principal: Principal) -> Bool {
         image.isPublic || image.owner == principal.user || principal.isAdministrator
     }
 
@@ -122,8 +93,10 @@ extension Panal {
     /// Begins to make an image of an upload; it is *processing* when this returns, and *available* or *unavailable* some time after.
     ///
     /// Throws `invalid` for what is wrong with the request, `forbidden` where the principal may have no images or no name in the table,
-    /// and `overloaded` while too many of theirs are being made.
-    package func makeRootfs(_ principal: Principal, _ request: RootfsRequest) async throws -> RootfsEntry {
+    /// and `overloaded` while too many of theirs are being made. What `held` holds stays until it is made.
+    package func makeRootfs(
+        _ principal: Principal, _ request: RootfsRequest, holding held: HeldBlobs? = nil
+    ) async throws -> RootfsEntry {
         let place = try rootfsPlace()
         _ = try takingRunner()
         let now = clock.now()
@@ -132,7 +105,11 @@ extension Panal {
         var isBegun = false
         defer { if !isBegun { place.release(id) } }
         try check(request, principal)
-        let file = try await finishedUpload(principal, request.upload, at: "/upload")
+        let archive =
+            switch request.source {
+            case .upload(let id): try await finishedUpload(principal, id, at: "/upload").content
+            case .blob(let content): content
+            }
         let image = RootfsImage(
             id: id, name: request.name, owner: principal.user, isPublic: request.isPublic,
             state: .processing, environment: request.environment, created: now, changed: now)
@@ -141,7 +118,9 @@ extension Panal {
         isBegun = true
         place.works.withLock { works in
             // It takes itself out at its end, behind this.
-            works.tasks[image.id] = Task { await self.make(image, of: file.content, request, room, place) }
+            let work = Task { await self.make(image, of: archive, request, room, place) }
+            works.tasks[image.id] = work
+            held?.stay(for: work)
         }
         logger.info("image begun", metadata: ["image": "\(image.id)", "name": "\(image.name)"])
         return RootfsEntry(image: image, ownerName: principal.name, aliases: [])

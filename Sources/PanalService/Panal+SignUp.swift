@@ -9,7 +9,9 @@ extension Panal {
         try requireAdministrator(principal)
         let label = label.trimmed
         guard (1...80).contains(label.count), !label.hasControlCharacters else {
-            throw ServiceError(.invalid, mistake: "/label", "1 to 80 characters on one line")
+            throw ServiceError(
+                .invalid, mistake: "/label", "1 to 80 characters on one line",
+                spanish: "de 1 a 80 caracteres en una línea")
         }
         guard lifetime > .zero, lifetime <= Self.longestInvitation else {
             throw ServiceError(
@@ -23,7 +25,7 @@ extension Panal {
         do {
             try await store.insert(invitation, tokenHash: Secrets.hash(token))
         } catch StoreError.unknown {
-            throw ServiceError(.invalid, mistake: "/group", "there is no such group")
+            throw ServiceError(.invalid, mistake: "/group", "there is no such group", spanish: "no hay tal grupo")
         }
         return (invitation, token)
     }
@@ -68,7 +70,9 @@ extension Panal {
         } else if mode == .invitation {
             throw Self.noInvitation
         }
-        guard Self.isAccountName(name) else { throw ServiceError(.invalid, mistake: "/name", Self.accountNameRule) }
+        guard Self.isAccountName(name) else {
+            throw ServiceError(.invalid, mistake: "/name", Self.accountNameRule, spanish: Self.spanishAccountNameRule)
+        }
         try checkNewPassword(password)
         guard try await store.user(named: name) == nil else { throw Self.nameOfUserTaken(name) }
         let credential = try await passwords.makeCredential(for: password)

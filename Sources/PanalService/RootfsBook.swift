@@ -29,18 +29,19 @@ package struct RootfsBook: Hashable, Sendable {
     /// What a manifest's word means for programs of `owner`: `host`, a name of the table, or a digest, with `sha256:` or without.
     package func choose(_ word: String, for owner: UserID) throws(Refusal) -> ChosenRootfs {
         if word == AttemptSpec.hostRootfs { return .host }
-        if let alias = alias(of: word) {
-            guard let image = image(alias.image), isVisible(image, to: owner) else { throw unknown(word, owner) }
-            return try chosen(image, as: word)
-        }
+        guard let image = image(meantBy: word, for: owner) else { throw unknown(word, owner) }
+        return try chosen(image, as: word)
+    }
+
+    /// The image that a manifest's word leads to for programs of `owner`, whatever its state; nil for `host` and where there is none.
+    func image(meantBy word: String, for owner: UserID) -> RootfsImage? {
+        if word == AttemptSpec.hostRootfs { return nil }
+        if let alias = alias(of: word) { return image(alias.image).flatMap { isVisible($0, to: owner) ? $0 : nil } }
         let digits = word.hasPrefix("sha256:") ? String(word.dropFirst(7)) : word
         let fitting = images.filter { $0.digest?.hex == digits && isVisible($0, to: owner) }
         // Several images may share the files and differ in their variables: nobody's count before the owner's own.
         let ordered = fitting.filter { $0.owner == owner } + fitting.filter { $0.owner != owner }
-        guard let image = ordered.first(where: { $0.state == .available }) ?? ordered.first else {
-            throw unknown(word, owner)
-        }
-        return try chosen(image, as: word)
+        return ordered.first { $0.state == .available } ?? ordered.first
     }
 
     /// The whole name before all that end in a star, and of these the longest.

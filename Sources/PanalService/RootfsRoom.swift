@@ -17,8 +17,10 @@ extension RootfsPlace {
     /// where they have all that they may have.
     func reserve(_ id: RootfsID, for principal: Principal) throws -> Int {
         let most = principal.isAdministrator ? Self.mostInWork : Self.mostOfOneWithQuota
+        // One that the book has whole is given back in this moment: whoever has seen that may make the next.
+        let made = book.withLock { Set($0.images.lazy.filter { $0.state.deadline == nil }.map(\.id)) }
         try reserved.withLock { reserved in
-            guard reserved.values.count(where: { $0 == principal.user }) < most else {
+            guard reserved.count(where: { $0.value == principal.user && !made.contains($0.key) }) < most else {
                 throw ServiceError(
                     .overloaded, "\(most) of your images are being made: wait for one of them", retryAfter: .seconds(10)
                 )

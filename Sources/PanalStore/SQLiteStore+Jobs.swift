@@ -8,12 +8,20 @@ let jobColumns = """
     """
 
 /// A job with its charge, and whether it has left files.
-private let wholeJobs = """
-    SELECT \(jobColumns), \(SQLiteStore.chargeColumns), EXISTS (SELECT 1 FROM job_files WHERE job_files.job = jobs.id)
-    FROM jobs LEFT JOIN job_charges ON job_charges.job = jobs.id
+private let wholeColumns = """
+    \(jobColumns), \(SQLiteStore.chargeColumns), EXISTS (SELECT 1 FROM job_files WHERE job_files.job = jobs.id)
     """
 
-private let oneJob = "\(wholeJobs) WHERE jobs.id = ?"
+private let withCharges = "FROM jobs LEFT JOIN job_charges ON job_charges.job = jobs.id"
+
+private let wholeJobs = "SELECT \(wholeColumns) \(withCharges)"
+
+/// Also with what its attempt sees, which is too much work for each of a list.
+private let oneJob = """
+    SELECT \(wholeColumns),
+        (SELECT specification ->> '$.rootfs' FROM attempts WHERE step = position * \(Schema.stepsOfJob) + attempt)
+    \(withCharges) WHERE jobs.id = ?
+    """
 
 private let newestAttempt = "JOIN attempts ON step = position * \(Schema.stepsOfJob) + attempt"
 
@@ -66,7 +74,9 @@ extension SQLiteStore {
             var job = try Job(row: row)
             let next = Job.columnCount
             job.charge = try row.optional(next) { _ in try charge(row, from: next) }
-            if job.state.isFinal, try row.flag(next + chargeColumnCount) { withFiles.append(jobs.count) }
+            let last = next + chargeColumnCount
+            if row.count > last + 1 { job.rootfs = try row.optional(last + 1, row.text) }
+            if job.state.isFinal, try row.flag(last) { withFiles.append(jobs.count) }
             jobs.append(job)
         }
         for place in withFiles { jobs[place].files = try files(of: jobs[place].id, database) }

@@ -14,6 +14,9 @@ struct ManifestBench: ParsableCommand {
     @Option(help: "Submissions.")
     var rounds = 2_000
 
+    @Flag(help: "One line of JSON, with the times of judging alone.")
+    var json = false
+
     func run() throws {
         let text = document()
         let clock = ContinuousClock()
@@ -28,6 +31,17 @@ struct ManifestBench: ParsableCommand {
             spans.append(try clock.measure { _ = try manifest.plan(submission, entry: "program") })
         }
         spans.sort()
+        if json {
+            func microseconds(_ part: Double) -> Int {
+                Int((spans[Int(Double(spans.count - 1) * part)] / .microseconds(1)).rounded())
+            }
+            print(
+                """
+                {"name": "a form of \(fields) fields, judged on the server", "p50_us": \(microseconds(0.5)), \
+                "p99_us": \(microseconds(0.99))}
+                """)
+            return
+        }
         func at(_ part: Double) -> String { "\(spans[Int(Double(spans.count - 1) * part)] / .microseconds(1)) µs" }
         print("reading \(fields) fields: \(reading / .microseconds(1)) µs")
         print("judging them: median \(at(0.5)), 99 % \(at(0.99)), most \(at(1))")

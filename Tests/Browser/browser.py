@@ -19,6 +19,7 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+import images
 import programs
 
 here = pathlib.Path(__file__).resolve().parent
@@ -441,7 +442,9 @@ def violations(page):
     return [f"{one['id']}: {[node['html'] for node in one['nodes']][:3]}" for one in Axe().run(page).response["violations"]]
 
 
-# 6. Every page
+# 6. Images, in images.py
+
+# 7. Every page
 
 def every_page(browser):
     jobs = api.get(f"{server}/api/v1/jobs").json()["jobs"]
@@ -453,6 +456,15 @@ def every_page(browser):
              "/webhooks", "/users", "/groups", "/machine", "/audit", "/settings", "/credits", "/costs", "/nowhere"]
     for made in [group, hook, user]:
         check(made.status_code == 201, "there is something to show", made.text)
+    sent = api.post(f"{server}/api/v1/uploads", data=images.archive(work / "small.tar").read_bytes(), headers={
+        "Tus-Resumable": "1.0.0", "Upload-Length": str((work / "small.tar").stat().st_size), "Content-Type": "application/offset+octet-stream"})
+    image = api.post(f"{server}/api/v1/rootfs", json={"name": "small", "upload": sent.headers["location"].split("/")[-1], "alias": "small:1"})
+    check(image.status_code == 202, "there is an image to show", image.text)
+    end = time.monotonic() + 60
+    while api.get(f"{server}{image.headers['location']}").json()["state"] == "processing":
+        check_time(end, "an image")
+        time.sleep(0.01)
+    paths += ["/images", "/images/new", f"/images/{image.json()['id']}"]
     paths += [f"/groups/{group.json()['id']}", f"/webhooks/{hook.json()['id']}", f"/users/{user.json()['id']}"]
     for scheme in ["light", "dark"]:
         watched = Watched(browser, color_scheme=scheme)
@@ -487,6 +499,7 @@ with sync_playwright() as playwright:
     snippets(chromium, key)
     results(chromium)
     live(chromium)
+    images.images(chromium, sys.modules[__name__])
     every_page(chromium)
     chromium.close()
 print("all is right")

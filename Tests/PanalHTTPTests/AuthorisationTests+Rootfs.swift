@@ -22,6 +22,33 @@ extension AuthorisationTests {
             statuses: [401, 404, 202, 202]),
     ]
 
+    static let imagePageRows: [Row] = [
+        Row(route: "GET /images", uri: { _ in "/images" }, statuses: [303, 200, 200, 200]),
+        Row(route: "GET /images/live", uri: { _ in "/images/live" }, statuses: [303, 200, 200, 200]),
+        Row(route: "GET /images/new", uri: { _ in "/images/new" }, statuses: [303, 200, 200, 200]),
+        // Without a file nobody makes one.
+        Row(
+            route: "POST /images", uri: { _ in "/images" }, body: .form(["name": "x"]),
+            statuses: [303, 422, 422, 422]),
+        Row(
+            route: "POST /images/aliases", uri: { _ in "/images/aliases" }, body: .form(["alias": "zoe"]),
+            statuses: [303, 403, 403, 303]),
+        Row(
+            route: "GET /images/{id}", uri: { "/images/\(try await image($0))" }, statuses: [303, 404, 200, 200]),
+        Row(
+            route: "GET /images/{id}/live", uri: { "/images/\(try await image($0))/live" },
+            statuses: [303, 404, 200, 200]),
+        Row(
+            route: "POST /images/{id}/state", uri: { "/images/\(try await image($0))/state" },
+            body: .form(["state": "disabled"]), statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /images/{id}/visibility", uri: { "/images/\(try await image($0))/visibility" },
+            body: .form(["public": "true"]), statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /images/{id}/remove", uri: { "/images/\(try await image($0))/remove" }, body: .form([:]),
+            statuses: [303, 404, 303, 303]),
+    ]
+
     /// One of the owner's, which is there and private.
     static func image(_ site: Site) async throws -> RootfsID {
         let owner = try #require(site.owner.principal)
@@ -41,13 +68,16 @@ extension AuthorisationTests {
     }
 
     /// A tar archive with one file.
-    static let smallestTree: [UInt8] = {
+    static let smallestTree = entry("etc/passwd", mode: "0000644") + [UInt8](repeating: 0, count: 1_024)
+
+    /// A file of a tar archive, with four bytes.
+    static func entry(_ name: String, mode: String) -> [UInt8] {
         var header = [UInt8](repeating: 0, count: 512)
         func put(_ text: String, _ place: Int) {
             for (offset, byte) in text.utf8.enumerated() { header[place + offset] = byte }
         }
-        put("etc/passwd", 0)
-        put("0000644", 100)
+        put(name, 0)
+        put(mode, 100)
         put("00000000004", 124)
         put("00000000000", 136)
         put("        ", 148)
@@ -55,6 +85,6 @@ extension AuthorisationTests {
         put("ustar\u{0}00", 257)
         let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
         put(String(repeating: "0", count: 6 - sum.count) + sum + "\u{0}", 148)
-        return header + Array("root".utf8) + [UInt8](repeating: 0, count: 508 + 1_024)
-    }()
+        return header + Array("root".utf8) + [UInt8](repeating: 0, count: 508)
+    }
 }

@@ -34,7 +34,7 @@ import Testing
     /// Pages send strangers to the sign-in page, the programming interface answers 401; another user's things are not
     /// there.
     static let rows: [Row] =
-        tenancyRows + clientRows + rootfsRows + pageRows + [
+        tenancyRows + clientRows + rootfsRows + imagePageRows + pageRows + [
             Row(route: "GET /healthz", uri: { _ in "/healthz" }, statuses: [200, 200, 200, 200]),
             Row(route: "GET /readyz", uri: { _ in "/readyz" }, statuses: [200, 200, 200, 200]),
             Row(route: "GET /openapi.json", uri: { _ in "/openapi.json" }, statuses: [200, 200, 200, 200]),

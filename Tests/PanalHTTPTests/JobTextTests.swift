@@ -48,6 +48,7 @@ import Testing
         jobs.append(
             job { job in
                 (job.state, job.standstill, job.cores, job.usage) = (.running, .presence, [], ResourceUsage())
+                job.rootfs = "host"
             })
         jobs.append(
             job { job in

@@ -39,10 +39,11 @@ struct StoreFixture {
     }
 
     func job(owner: UserID? = nil) -> (Job, AttemptSpec) {
-        let job = Job(
+        var job = Job(
             id: .make(at: Self.start), owner: owner ?? self.owner.id, program: program.id, programName: program.name,
             version: 1, profile: "small", state: .queued, submitted: Self.start,
             fields: [JobField(id: "size", label: "tamaño", value: "3")])
+        job.rootfs = "host"
         let limits = CellLimits(
             cpu: .shared(millicores: 500), memory: 1 << 30, processes: 64, wallTime: .seconds(60),
             cpuTime: .milliseconds(1_500), scratchBytes: 1, scratchFiles: 2, outputBytes: 3, collectedFiles: 4,

@@ -55,7 +55,7 @@ enum Documents {
             "stdout": stream(job.output, path: "\(path)/stdout"), "stderr": stream(job.error, path: "\(path)/stderr"),
             "files": .array(job.files.map { file($0, job: job.id) }), "url": .string(path),
             "charge": job.charge.map(CreditDocuments.charge), "kept": .boolean(job.keeping.isKept),
-            "outputsExpireAt": job.outputsExpire.map(time),
+            "outputsExpireAt": job.outputsExpire.map(time), "rootfs": job.rootfs.map(JSONValue.string),
             "outputsRemoved": job.keeping.removal.flatMap { $0.isEmpty ? nil : removal($0) },
         ])
     }

@@ -57,6 +57,7 @@ enum JobText {
         text.member("priority", job.priority.rawValue)
         text.member("profile", job.profile)
         text.member("program", job.programName)
+        if let rootfs = job.rootfs { text.member("rootfs", rootfs) }
         if let standstill = job.standstill { text.member("standsStillFor", standstill.rawValue) }
         if let started = job.started { text.member("started", started.rfc3339) }
         text.member("state", job.state.rawValue)

@@ -80,7 +80,7 @@ struct RootfsInterface: Sendable {
         let made = try await panal.makeRootfs(
             try context.principal,
             RootfsRequest(
-                name: name, upload: id, format: format, tag: try JSONBody.text("tag", in: members),
+                name: name, source: .upload(id), format: format, tag: try JSONBody.text("tag", in: members),
                 isPublic: try JSONBody.boolean("public", in: members) ?? false,
                 environment: try JSONBody.texts("environment", in: members) ?? [],
                 alias: try JSONBody.text("alias", in: members)))
@@ -165,6 +165,7 @@ extension Documents {
             "command": texts(facts.settings.command),
             "workingFolder": facts.settings.workingFolder.map(JSONValue.string),
             "user": facts.settings.user.map(JSONValue.string),
+            "architecture": facts.settings.architecture.map(JSONValue.string),
             "privileged": texts(facts.neutralised.privileged),
             "privilegedCount": .integer(facts.neutralised.privilegedCount),
             "capable": texts(facts.neutralised.capable), "capableCount": .integer(facts.neutralised.capableCount),
@@ -204,6 +205,7 @@ extension Schema {
                 "files": count, "folders": count, "links": count,
                 "layers": list(of: .object(["sha256": digest, "bytes": count])), "manifest?": digest,
                 "entrypoint": list(of: text), "command": list(of: text), "workingFolder?": text, "user?": text,
+                "architecture?": text.example("amd64"),
                 "privileged": list(of: text).note("Had setuid or setgid bits, which are gone."),
                 "privilegedCount": count,
                 "capable": list(of: text).note("Had capabilities, which are gone."), "capableCount": count,

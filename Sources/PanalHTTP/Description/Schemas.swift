@@ -92,6 +92,7 @@ extension Schema {
             "outputsExpireAt?": time.note(
                 "Until when its streams and files are kept at least; missing where they are kept for good."),
             "outputsRemoved?": outputRemoval,
+            "rootfs?": text.note("What it sees below `/`: `host`, or an image's digest. In lists it is left out."),
         ]))
 
     static let outputRemoval = component(

@@ -191,6 +191,7 @@ struct UserPages: Sendable {
                 context, ["done": t(.userMade, name), "secret": made.password, "newUser": name], status: .created)
         } catch let error as ServiceError where error.code != .internal {
             var values = AccountPages.refused(error, t, labels: ["name": t(.userName)])
+            if error.code == .conflict { values["notice"] = t(.userNameTaken, name) }
             values["enteredName"] = name
             return try await page(context, values, status: Problem(error).status)
         }

@@ -59,8 +59,7 @@ struct Field: Sendable {
     var values: Templates.Values {
         var values: Templates.Values = [
             "id": input.id, "anchor": Self.anchor(input.id), "label": input.name,
-            // A browser without a script shows every field, and may not insist on one that is not asked for.
-            "required": input.isRequired && input.showIf == nil && earlier.isEmpty,
+            "required": isRequired,
             // What has a default is filled in already; the word would only confuse.
             "mayBeLeftOut": input.isOptional && input.defaultValue == nil && input.type != .boolean,
             "hint": PageFrame.optional(hint), "mistake": PageFrame.optional(mistake),
@@ -69,32 +68,32 @@ struct Field: Sendable {
                 .sameFile, earlier.map { Wording.visible($0.name) }.joined(separator: ", ")),
             "choicesHref": PageFrame.optional(isLong ? choicesHref : nil),
             "allChoices": isLong ? wording.t(.allChoices, String(input.choices?.count ?? 0)) : "",
-            "describedBy": PageFrame.optional(describedBy), "isCheck": false, "isGroup": false, "isSelect": false,
-            "isArea": false, "isInput": false, "choices": [Templates.Values](),
+            "describedBy": PageFrame.optional(describedBy), "choices": [Templates.Values](),
         ]
         switch control {
         case .check:
-            values["isCheck"] = true
+            values["control"] = "fieldcheck"
             values["checked"] = entered.first == "true"
         case .group:
-            values["isGroup"] = true
+            values["control"] = "fieldgroup"
             values["choices"] = choices(kind: input.isList ? "checkbox" : "radio")
         case .select:
-            values["isSelect"] = true
+            values["control"] = "fieldselect"
             var offered = choices(kind: "")
             if input.defaultValue == nil {
                 offered.insert(["value": "", "text": wording.t(.noChoice), "checked": entered.isEmpty], at: 0)
             }
             values["choices"] = offered
         case .area:
-            values["isArea"] = true
+            values["control"] = "fieldarea"
             values["value"] = entered.joined(separator: "\n")
             values["rows"] = input.type == .json ? 8 : 5
             values["code"] = input.type == .json
             values["maxlength"] = input.isList ? false : PageFrame.optional(input.maximumLength.map(String.init))
         case .input(let kind):
-            values["isInput"] = true
-            values.merge(attributes(kind: kind)) { _, own in own }
+            values["control"] = "fieldinput"
+            values["kind"] = kind
+            values["attributes"] = attributes(kind: kind)
         }
         return values
     }
@@ -112,24 +111,41 @@ struct Field: Sendable {
         }
     }
 
-    private func attributes(kind: String) -> Templates.Values {
+    /// An input's attributes as HTML, escaped here: a template that asks for each of them is most of a long form's time.
+    private func attributes(kind: String) -> String {
         let isNumber = kind == "number"
         let isBounded = isNumber || kind == "date" || kind == "time"
         let isText = kind == "text" || kind == "email" || kind == "url" || kind == "password"
-        let value = input.type == .secret || input.type == .file ? nil : entered.first
-        let accept = input.accept.joined(separator: ",")
-        return [
-            "kind": kind, "multiple": input.isList, "hasValue": value != nil, "value": value ?? "",
-            "accept": PageFrame.optional(accept), "min": PageFrame.optional(isBounded ? least : nil),
-            "max": PageFrame.optional(isBounded ? most : nil), "step": PageFrame.optional(isNumber ? step : nil),
-            "minlength": PageFrame.optional(isText ? input.minimumLength.map(String.init) : nil),
-            "maxlength": PageFrame.optional(isText ? input.maximumLength.map(String.init) : nil),
-            // A manifest's own pattern is not handed to a browser's engine, which an author could make run for ever: the
-            // page's script follows its steps instead.
-            "pattern": PageFrame.optional(input.type == .colour && kind == "text" ? "#[0-9a-fA-F]{6}" : nil),
-            "secret": input.type == .secret,
-        ]
+        var text = ""
+        func add(_ name: String, _ value: String?) {
+            guard let value else { return }
+            text += " \(name)=\"\(ScalarSafeHTML().escapeText(value))\""
+        }
+        if input.type != .secret, input.type != .file { add("value", entered.first) }
+        if isRequired { text += " required" }
+        if input.isList { text += " multiple" }
+        if !input.accept.isEmpty { add("accept", input.accept.joined(separator: ",")) }
+        if isBounded {
+            add("min", least)
+            add("max", most)
+        }
+        if isNumber { add("step", step) }
+        if isText {
+            add("minlength", input.minimumLength.map(String.init))
+            add("maxlength", input.maximumLength.map(String.init))
+        }
+        // A manifest's own pattern is not handed to a browser's engine, which an author could make run for ever: the
+        // page's script follows its steps instead.
+        if input.type == .colour, kind == "text" { add("pattern", "#[0-9a-fA-F]{6}") }
+        if isLong, choicesHref != nil { add("list", "\(Self.anchor(input.id))-list") }
+        if input.type == .secret || (isLong && choicesHref != nil) { add("autocomplete", "off") }
+        if !describedBy.isEmpty { add("aria-describedby", describedBy) }
+        if mistake?.isEmpty == false { add("aria-invalid", "true") }
+        return text
     }
+
+    /// A browser without a script shows every field, and may not insist on one that is not asked for.
+    private var isRequired: Bool { input.isRequired && input.showIf == nil && earlier.isEmpty }
 
     /// HTML knows inclusive bounds only; an exclusive one of whole numbers is the next number, others are left to the
     /// server.

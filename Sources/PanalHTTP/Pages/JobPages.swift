@@ -156,7 +156,8 @@ struct JobPages: Sendable {
         return [
             "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
             "programHref": "\(ProgramPages.path(job.programName))?version=\(job.version)", "version": job.version,
-            "batch": try await batch(of: job, principal, t), "profile": job.profile, "unfinished": !job.state.isFinal,
+            "batch": try await batch(of: job, principal, t), "rootfs": rootfs(of: job, principal),
+            "profile": job.profile, "unfinished": !job.state.isFinal,
             "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": job.outcome == .cancelled ? "" : isSuccess == true ? "good" : "bad",
@@ -185,6 +186,17 @@ struct JobPages: Sendable {
             },
             "t": t,
         ]
+    }
+
+    /// The file system that it sees: the host's, or an image with its digest, and with its name as long as it is there.
+    private func rootfs(of job: Job, _ principal: Principal) -> Any {
+        guard let word = job.rootfs else { return false }
+        let image = panal.rootfsImage(principal, with: word)
+        return [
+            "isHost": word == AttemptSpec.hostRootfs, "digest": word,
+            "name": image.map { Wording.visible($0.name) } ?? "",
+            "href": PageFrame.optional(image.map { ImagePages.path($0.id) }),
+        ] as Templates.Values
     }
 
     /// Why it waits, stands still or has failed, as a sentence, where the verdict does not say so already.

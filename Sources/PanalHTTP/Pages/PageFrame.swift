@@ -6,11 +6,13 @@ import PanalManifest
 /// What all pages share: language, title, navigation, and who is signed in.
 struct PageFrame: Sendable {
     let templates: Templates
+    let keepsImages: Bool
 
     enum Section: String, Sendable {
         case programs = "navPrograms"
         case jobs = "navJobs"
         case publish = "navPublish"
+        case images = "navImages"
         case usage = "navUsage"
         case users = "navUsers"
         case groups = "navGroups"
@@ -34,11 +36,12 @@ struct PageFrame: Sendable {
         var all: Templates.Values = [
             "t": Catalogue(language: context.language), "language": context.language.rawValue, "title": title,
             "revision": templates.revision, "administrator": context.caller?.principal.isAdministrator ?? false,
-            "csrf": context.caller?.csrf ?? "", "user": false, "notice": false, "done": false, "secret": false,
+            "csrf": context.caller?.csrf ?? "", "keepsImages": keepsImages, "user": false, "notice": false,
+            "done": false, "secret": false,
             "hasMistakes": false, "tabSettings": false, "tabCredits": false, "tabCosts": false, "tabMachine": false,
             "tabAudit": false,
         ]
-        for other in [Section.programs, .jobs, .publish, .usage, .users, .groups, .administration, .account] {
+        for other in [Section.programs, .jobs, .publish, .images, .usage, .users, .groups, .administration, .account] {
             all[other.rawValue] = other == section
         }
         if let caller = context.caller { all["user"] = ["name": caller.principal.name] }
@@ -111,7 +114,9 @@ struct ErrorPages: Sendable {
             default: (t(.refusedTitle), problem.detail)
             }
         let values: Templates.Values = [
-            "status": String(problem.status.code), "detail": detail, "requestID": context.requestID, "back": "/",
+            "status": String(problem.status.code), "detail": detail,
+            "detailLanguage": detail == problem.detail ? Language.english.rawValue : t.language.rawValue,
+            "requestID": context.requestID, "back": "/",
             "mistakes": problem.mistakes.map { ["pointer": $0.pointer, "detail": $0.detail(in: context.language)] },
         ]
         var response = try frame.page("message", title: title, values, context, status: problem.status)

@@ -80,6 +80,23 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case lookAgain, attempts, nextAttempt, deliveryWaiting, deliveryArrived, deliveryFailed
     case testsFail
     case eventStarted, eventFinished, eventFailed, eventCancelled, eventExpiring, eventFilling, eventFailing, eventTest
+    // Images.
+    case images, image, imagesIntroduction, importImage, noImages, noImagesHint, noImageFound, imageDigest, imageOwner
+    case imageAliases, imageUse, imagePublic, imagePrivate, imagesTake, imagesTakeOf, imagesOnlyOfAdministrators
+    case imageUnavailable, imageProcessing, imageAvailable, imageDisabled, imageCopying, imageRemoving
+    case oneProgram, somePrograms, oneJob, someJobs
+    case imageName, imageNameRule, imageArchive, imageArchiveHint, imageFormat, formatAny, formatLayout, formatDocker
+    case formatTree, imageTag, imageTagHint, imageTagRule, environment, imageEnvironmentHint, environmentRule
+    case imageAlias, imageAliasHint, aliasRule, aliasMoves, imagePublicChoice, makeImage, chooseArchive, imagesInWork
+    case imagesFull, imageNotMade
+    case whatItIs, imageContents, filesFoldersLinks, architecture, entryPoint, imageCommand, workingFolder, imageUser
+    case ociManifest, imageBegun, stateSince, inManifest, layers, layersHint, neutralised, nothingNeutralised
+    case hadPrivileges, hadCapabilities, leftOut, firstOnes, noAliasOfImage, namedByNobody, unseenPrograms, jobsInIt
+    case enable, disableImageHint, enableImageHint, wouldBeRefused, makeImagePublic, makeImagePrivate, publicHint
+    case privateHint, privateRefuses, removeImageHint, removeRefused, imageMovedOn, notWhileMade
+    case aliases, aliasesHint, noAliases, giveAlias, takeAway, takeAwayNamed, aliasNotSet, aliasNeedsImage
+    case profileGone, userNameTaken, programNameTaken, hookAnswered
+    case fileSystem, hostFiles, leadsToNoImage, mayNameImages
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
     case tooLargeTitle, expiredForm
@@ -103,6 +120,17 @@ struct Catalogue: MustacheParent, Sendable {
     }
 
     func child(named name: String) -> Any? {
-        Phrase(rawValue: name).map { self($0) }
+        switch language {
+        case .spanish: Self.spanish[name]
+        case .english: Self.english[name]
+        }
+    }
+
+    /// By name, as templates ask for them: a phrase out of its name is looked for among all, one after the other.
+    private static let spanish = named(spanishPhrases)
+    private static let english = named(englishPhrases)
+
+    private static func named(_ table: [Phrase: String]) -> [String: String] {
+        Dictionary(uniqueKeysWithValues: Phrase.allCases.map { ($0.rawValue, table[$0] ?? $0.rawValue) })
     }
 }

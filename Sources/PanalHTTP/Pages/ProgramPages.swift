@@ -89,9 +89,11 @@ struct ProgramPages: Sendable {
             + "    { \"name\": \"size\", \"type\": \"integer\" }\n  ]\n}"
         var values: Templates.Values = [
             "manifest": (try? form.text("manifest")) ?? sample, "isPublic": (try? form.text("public")) ?? nil != nil,
+            "rootfsText": PageFrame.optional(ImagePages.names(panal.rootfsNames(try context.principal), t)),
         ]
         if let error {
             values.merge(PageFrame.mistakes(error, notice: t(.notPublished), in: t.language)) { _, new in new }
+            if error.code == .conflict { values["notice"] = "\(t(.notPublished)) \(t(.programNameTaken))" }
         }
         return try frame.page(
             "publish", title: t(.publishProgram), in: .publish, values, context,
@@ -192,6 +194,8 @@ struct ProgramPages: Sendable {
         }
         let profiles = profiles(
             entry, for: try context.principal, chosen: order?.profile ?? earlier?.job.profile, wording)
+        let wished = order?.profile ?? earlier?.job.profile ?? entry.manifest.suggestedProfile
+        let isGone = wished.map { name in !profiles.contains { $0["profile"] as? String == name } } ?? false
         let isOld = entry.version.number != entry.program.latest
         var values: Templates.Values = [
             "label": entry.manifest.name, "name": name, "description": PageFrame.optional(entry.manifest.description),
@@ -205,9 +209,11 @@ struct ProgramPages: Sendable {
                 ["pointer": $0.pointer, "detail": $0.detail(in: t.language)] as Templates.Values
             },
             "nothingFits": profiles.allSatisfy { !($0["refusal"] is Bool) },
+            "profileNote": PageFrame.optional(isGone ? wished.map { t(.profileGone, $0) } : nil),
             "profileMistake": PageFrame.optional(mistakes["_profile"] ?? mistakes["profile"]),
             "owner": entry.ownerName, "published": entry.version.published.rfc3339,
             "publishedText": Wording.moment(entry.version.published), "size": wording.bytes(entry.version.size),
+            "rootfs": rootfs(of: entry, try context.principal, wording),
             "mayEdit": entry.isOwn, "visibilityAction": "\(Self.path(name))/visibility",
             "otherVisibility": entry.program.isPublic ? "false" : "true",
             "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
@@ -268,6 +274,26 @@ struct ProgramPages: Sendable {
 }
 
 extension ProgramPages {
+    /// The file system that the manifest names, and what is wrong with it now.
+    private func rootfs(of entry: ProgramEntry, _ principal: Principal, _ wording: Wording) -> Templates.Values {
+        let word = entry.manifest.rootfs
+        let image = panal.rootfs(of: entry)
+        let isHost = word == AttemptSpec.hostRootfs
+        let isSeen = image.map { $0.isPublic || ImagePages.mayChange($0, principal) } ?? false
+        let problem: String? =
+            switch image?.state {
+            case _ where isHost: nil
+            case nil: wording.t(.leadsToNoImage)
+            case .available?: nil
+            case let state?: wording.state(state)
+            }
+        return [
+            "word": word, "isHost": isHost,
+            "href": PageFrame.optional(isSeen ? image.map { ImagePages.path($0.id) } : nil),
+            "problem": PageFrame.optional(problem),
+        ]
+    }
+
     /// What a job costs at most, said before it runs; nothing where it is free.
     private func price(of profile: Profile, _ wording: Wording) -> Any {
         guard !profile.tariff.ordinary.isFree else { return false }

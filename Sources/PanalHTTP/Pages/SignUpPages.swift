@@ -56,6 +56,7 @@ struct SignUpPages: Sendable {
         } catch let error as ServiceError where error.code != .internal {
             let labels = ["name": t(.userName), "password": t(.password), "invitation": t(.invitation)]
             var values = AccountPages.refused(error, t, labels: labels)
+            if error.code == .conflict { values["notice"] = t(.userNameTaken, name) }
             if error.code == .forbidden { values["notice"] = t(.invitationNotValid) }
             values["enteredName"] = name
             values["enteredInvitation"] = invitation

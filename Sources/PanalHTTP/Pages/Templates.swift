@@ -14,7 +14,9 @@ struct Templates: Sendable {
         "layout": PackageResources.layout_mustache, "signin": PackageResources.signin_mustache,
         "message": PackageResources.message_mustache, "programs": PackageResources.programs_mustache,
         "publish": PackageResources.publish_mustache, "mistakes": PackageResources.mistakes_mustache,
-        "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
+        "program": PackageResources.program_mustache, "fieldcheck": PackageResources.fieldcheck_mustache,
+        "fieldgroup": PackageResources.fieldgroup_mustache, "fieldselect": PackageResources.fieldselect_mustache,
+        "fieldarea": PackageResources.fieldarea_mustache, "fieldinput": PackageResources.fieldinput_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "graphs": PackageResources.graphs_mustache, "sweep": PackageResources.sweep_mustache,
         "batch": PackageResources.batch_mustache,
@@ -32,6 +34,9 @@ struct Templates: Sendable {
         "restriction": PackageResources.restriction_mustache, "storage": PackageResources.storage_mustache,
         "tabs": PackageResources.tabs_mustache, "settings": PackageResources.settings_mustache,
         "credits": PackageResources.credits_mustache, "costs": PackageResources.costs_mustache,
+        "images": PackageResources.images_mustache, "imageslive": PackageResources.imageslive_mustache,
+        "image": PackageResources.image_mustache, "imagelive": PackageResources.imagelive_mustache,
+        "imagenew": PackageResources.imagenew_mustache, "imageroom": PackageResources.imageroom_mustache,
         "webhooks": PackageResources.webhooks_mustache, "webhook": PackageResources.webhook_mustache,
     ]
 
@@ -66,7 +71,8 @@ struct Templates: Sendable {
         return [
             "panal.css": (style, PackageResources.panal_css), "job.js": (script, PackageResources.job_js),
             "signup.js": (script, PackageResources.signup_js), "rules.js": (script, PackageResources.rules_js),
-            "form.js": (script, PackageResources.form_js), "panal.svg": (image, PackageResources.panal_svg),
+            "form.js": (script, PackageResources.form_js), "upload.js": (script, PackageResources.upload_js),
+            "panal.svg": (image, PackageResources.panal_svg),
             "live.js": (script, PackageResources.live_js), "comb.svg": (image, PackageResources.comb_svg),
         ]
     }()
@@ -81,6 +87,7 @@ struct ScalarSafeHTML: MustacheContentType {
     static let name = "SCALAR_SAFE_HTML"
 
     func escapeText(_ text: String) -> String {
+        guard text.utf8.contains(where: Self.isSpecial) else { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -95,5 +102,12 @@ struct ScalarSafeHTML: MustacheContentType {
             }
         }
         return String(result)
+    }
+
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"), UInt8(ascii: "\""), UInt8(ascii: "'"): true
+        default: byte < 32 && byte != 9 && byte != 10 && byte != 13
+        }
     }
 }

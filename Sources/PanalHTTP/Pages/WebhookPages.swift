@@ -104,8 +104,8 @@ struct WebhookPages: Sendable {
                 "attempts": delivery.log.map { attempt -> Templates.Values in
                     [
                         "number": attempt.number,
-                        "result": [attempt.status.map(String.init), attempt.error].compactMap(\.self)
-                            .joined(separator: " · "),
+                        "result": attempt.status.map { t(.hookAnswered, String($0)) } ?? attempt.error ?? "",
+                        "resultLanguage": attempt.status == nil ? "en" : t.language.rawValue,
                         "took": wording.span(.milliseconds(attempt.milliseconds)),
                     ]
                 },

@@ -162,71 +162,15 @@
     });
   };
 
-  // Sends the form with its files, and goes where the server says.
-  const send = () => {
-    const request = new XMLHttpRequest();
-    const box = document.createElement("div");
-    box.className = "upload";
-    const bar = document.createElement("progress");
-    bar.max = 1;
-    bar.value = 0;
-    bar.setAttribute("aria-label", words.uploading);
-    const text = document.createElement("span");
-    text.textContent = words.uploading;
-    const stop = document.createElement("button");
-    stop.type = "button";
-    stop.textContent = words.stop;
-    box.append(bar, text, stop);
-    const button = form.querySelector("button[type=submit]");
-    button.after(box);
-    button.disabled = true;
-    const over = (problem) => {
-      box.remove();
-      button.disabled = false;
-      notice(problem);
-    };
-    stop.addEventListener("click", () => request.abort());
-    request.upload.addEventListener("progress", (event) => {
-      if (!event.lengthComputable) return;
-      bar.value = event.loaded / event.total;
-      text.textContent = `${PanalRules.size(event.loaded)} / ${PanalRules.size(event.total)}`;
-    });
-    request.addEventListener("abort", () => over(""));
-    request.addEventListener("error", () => over(words.notSent));
-    request.addEventListener("load", () => {
-      const end = new URL(request.responseURL);
-      if (request.status < 400 && end.pathname !== new URL(address(), location.href).pathname) {
-        location.assign(end.pathname + end.search);
-        return;
-      }
-      replace(request.responseText, new Map(Array.from(form.querySelectorAll("input[type=file]")).map((input) => [input.name, input.files])));
-    });
-    request.open("POST", address());
-    request.send(new FormData(form));
-  };
-
-  // Not the property: a field may be called so.
-  const address = () => form.getAttribute("action");
-
-  // The page that the server answers with, mistakes at their fields; chosen files stay chosen.
-  const replace = (page, files) => {
-    const other = new DOMParser().parseFromString(page, "text/html");
-    const main = other.getElementById("main");
-    if (!main) {
-      location.reload();
-      return;
-    }
-    document.title = other.title;
-    document.getElementById("main").replaceChildren(...main.childNodes);
-    const next = document.querySelector("form[data-rules]");
-    if (!next) return;
-    for (const [name, list] of files) {
-      const input = next.querySelector(`input[type=file][name="${name}"]`);
-      if (input && list.length > 0) input.files = list;
-    }
-    begin(next);
-    document.querySelector("[role=alert]")?.scrollIntoView();
-  };
+  const send = () => PanalUpload.send(form, {
+    words, told: notice, size: PanalRules.size,
+    // Mistakes stand at their fields.
+    arrived: (page, files) => {
+      const next = PanalUpload.replace(page, files, "form[data-rules]");
+      if (next) begin(next);
+      document.querySelector("[role=alert]")?.scrollIntoView();
+    },
+  });
 
   // Long lists of choices
 

@@ -12,6 +12,10 @@
         location.reload();
         return;
       }
+      if (answer.status === 404 && live.dataset.gone) {
+        location.assign(live.dataset.gone);
+        return;
+      }
       // Somebody who is inside with the keyboard is not thrown out of their place.
       if (answer.status === 200 && !live.contains(document.activeElement)) {
         etag = answer.headers.get("ETag");

@@ -32,7 +32,7 @@ package struct Web: Sendable {
     package init(panal: Panal, configuration: WebConfiguration = WebConfiguration()) throws {
         let templates = try Templates()
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
-        let frame = PageFrame(templates: templates)
+        let frame = PageFrame(templates: templates, keepsImages: panal.keepsImages)
         gate = Gate(panal: panal, cookies: cookies, limits: RateLimits(panal: panal))
         auditor = Auditor(panal: panal)
         let meter = RequestMeter()
@@ -81,6 +81,8 @@ package struct Web: Sendable {
             + UserPages(panal: panal, frame: frame).routes
             + UserPage(panal: panal, frame: frame).routes
             + GroupPages(panal: panal, frame: frame).routes
+            + ImagePages(panal: panal, frame: frame).routes
+            + ImagePage(panal: panal, frame: frame).routes
             + WebhookPages(panal: panal, frame: frame).routes
             + SettingPages(panal: panal, frame: frame).routes
             + CreditPages(panal: panal, frame: frame).routes
