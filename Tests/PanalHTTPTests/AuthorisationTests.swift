@@ -179,6 +179,7 @@ import Testing
                 statuses: [401, 403, 403, 200]),
 
             Row(route: "GET /api/v1/usage", uri: { _ in "/api/v1/usage" }, statuses: [401, 200, 200, 200]),
+            Row(route: "GET /api/v1/usage.csv", uri: { _ in "/api/v1/usage.csv" }, statuses: [401, 200, 200, 200]),
             Row(route: "GET /api/v1/credits", uri: { _ in "/api/v1/credits" }, statuses: [401, 200, 200, 200]),
             Row(
                 route: "GET /api/v1/credits/accounts", uri: { _ in "/api/v1/credits/accounts" },

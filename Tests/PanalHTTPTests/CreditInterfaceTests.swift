@@ -121,6 +121,7 @@ import Testing
             headers[.accept] = "text/csv"
             for (path, headers) in [
                 ("/api/v1/usage?by=program", headers), ("/api/v1/usage?by=program&format=csv", site.owner.bearer),
+                ("/api/v1/usage.csv?by=program", site.owner.bearer),
             ] {
                 let table = try await client.send(.get, path, headers)
                 #expect(table.headers[.contentType]?.hasPrefix("text/csv") == true)

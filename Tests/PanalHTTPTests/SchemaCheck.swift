@@ -8,12 +8,12 @@ struct SchemaCheck {
 
     private static let silent: Set<String> = [
         "description", "title", "examples", "example", "default", "writeOnly", "contentMediaType", "x-accept",
-        "x-maxBytes", "x-minimum", "x-maximum", "propertyNames",
+        "x-maxBytes", "x-minimum", "x-maximum", "deprecated",
     ]
     private static let known: Set<String> = [
         "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",
         "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format", "enum",
-        "anyOf", "allOf", "$ref", "const",
+        "anyOf", "oneOf", "allOf", "$ref", "const", "propertyNames",
     ]
 
     /// What is wrong with `value`, each with its place.
@@ -31,7 +31,14 @@ struct SchemaCheck {
             let each = choices.map { complaints(value, $0, at: place) }
             if !each.contains([]) { found += each.flatMap(\.self) }
         }
+        if let choices = members["oneOf"]?.list {
+            let each = choices.map { complaints(value, $0, at: place) }
+            let fitting = each.filter { $0 == [] }.count
+            if fitting == 0 { found += each.flatMap(\.self) }
+            if fitting > 1 { found.append("\(place): fits \(fitting) of what it is one of") }
+        }
         if members["allOf"] != nil { return found + complaints(value, merged(schema), at: place) }
+        if let only = members["const"], only != value { found.append("\(place): not \(only)") }
         if let words = members["enum"]?.list, !words.contains(value) { found.append("\(place): none of \(words)") }
         if let type = members["type"], !Self.is(value, type) { return found + ["\(place): \(value.kind), not \(type)"] }
         switch value {
@@ -61,8 +68,11 @@ struct SchemaCheck {
         var found = (schema["required"]?.list ?? []).compactMap(\.text).filter { object[$0] == nil }
             .map { "\(place)/\($0): missing" }
         for (name, member) in object {
+            if let rule = schema["propertyNames"] { found += complaints(.string(name), rule, at: "\(place)/\(name)") }
             if let property = properties[name] {
                 found += complaints(member, property, at: "\(place)/\(name)")
+            } else if let others = schema["additionalProperties"], others != false {
+                found += complaints(member, others, at: "\(place)/\(name)")
             } else {
                 found.append("\(place)/\(name): not in the document")
             }

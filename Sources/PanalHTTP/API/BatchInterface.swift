@@ -36,10 +36,11 @@ struct BatchInterface: Sendable {
                                         + "both its ends; `submission` has the others."),
                                 "submission?": Schema(["type": "object"]).note("With `sweep`: all other inputs."),
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
-                                "together?": .boolean.unset(false).note(
+                                "together?": .boolean.note(
                                     "Whether all of them start in one step: each waits until there is room for all. A "
                                         + "batch that the machine never has room for at once is refused; opportunistic "
-                                        + "jobs start one by one."),
+                                        + "jobs start one by one."
+                                ).unset(false),
                             ], isClosed: true)),
                     .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
                     .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed)),

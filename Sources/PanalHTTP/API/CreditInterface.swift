@@ -9,29 +9,35 @@ struct CreditInterface: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/api/v1/usage", .interface, usage)
+            Route(.get, "/api/v1/usage", .interface) {
+                try await usage($0, $1, isTable: Self.wantsTable($0, try Query($0).text("format")))
+            }
+            .described(
+                "getUsage", .credits, "What jobs used and cost",
+                .note(
+                    "One's own; administrators see everybody's. Jobs count in the month in which they ended (UTC)."),
+                Self.usageQuestion,
+                .query(
+                    "format", .words(["json", "csv"]).with("deprecated", true),
+                    "`csv` is what `getUsageTable` answers."),
+                .content(
+                    .ok,
+                    [
+                        (
+                            "application/json",
+                            .object([
+                                "usage": .list(of: .usageRow), "total": .usageSum, "complete": Self.complete,
+                            ])
+                        ), ("text/csv", .text),
+                    ], "In the order of what it is grouped by", []), .refuses(.notFound)),
+            Route(.get, "/api/v1/usage.csv", .interface) { try await usage($0, $1, isTable: true) }
                 .described(
-                    "getUsage", .credits, "What jobs used and cost",
+                    "getUsageTable", .credits, "What jobs used and cost, as a table",
                     .note(
-                        "One's own; administrators see everybody's. Jobs count in the month in which they ended (UTC)."),
-                    .query("by", .text.unset("month,program").example("month,user"), Self.keysNote),
-                    .query("user", .userName, "Only this user's; of others for administrators."),
-                    .query("group", .text(1 ... .max), "Only what this group pays for."),
-                    .query("program", .text(1 ... .max), "Only of this program."),
-                    .query("profile", .text(1 ... .max), "Only on this hardware profile."),
-                    .query("month", .month, "Only this month; in place of `from` and `to`."),
-                    .query("from", .month, "From this month on."), .query("to", .month, "Up to this month."),
-                    .query("format", .words(["json", "csv"]).unset("json"), "As `Accept: text/csv`."),
-                    .content(
-                        .ok,
-                        [
-                            (
-                                "application/json",
-                                .object([
-                                    "usage": .list(of: .usageRow), "total": .usageSum, "complete": Self.complete,
-                                ])
-                            ), ("text/csv", .text),
-                        ], "In the order of what it is grouped by", []), .refuses(.notFound)),
+                        "As `getUsage`, for spreadsheets: RFC 4180 with a line of names, 10 000 rows at most."),
+                    Self.usageQuestion,
+                    .content(.ok, [("text/csv", .text)], "In the order of what it is grouped by", []),
+                    .refuses(.notFound)),
             Route(.get, "/api/v1/credits", .interface, credits)
                 .described(
                     "getCredits", .credits, "An account and what moved in it, the newest first",
@@ -109,6 +115,18 @@ struct CreditInterface: Sendable {
         ]
     }
 
+    private static let usageQuestion: OperationPart = {
+        let parts: [OperationPart] = [
+            .query("by", .text.unset("month,program").example("month,user"), keysNote),
+            .query("user", .userName, "Only this user's, by name; of others for administrators."),
+            .query("group", .text(1 ... .max), "Only what this group, by name, pays for."),
+            .query("program", .text(1 ... .max), "Only of this program."),
+            .query("profile", .text(1 ... .max), "Only on this hardware profile."),
+            .query("month", .month, "Only this month; in place of `from` and `to`."),
+            .query("from", .month, "From this month on."), .query("to", .month, "Up to this month."),
+        ]
+        return OperationPart { operation in for part in parts { part.add(&operation) } }
+    }()
     private static let keysNote =
         "What to sum up by, in this order: " + UsageKey.allCases.map(\.rawValue).joined(separator: ", ") + "."
     private static let complete = Schema.boolean.note(
@@ -124,7 +142,7 @@ struct CreditInterface: Sendable {
 
     private static let mostRows = 10_000
 
-    @Sendable private func usage(_ request: Request, _ context: WebContext) async throws -> Response {
+    private func usage(_ request: Request, _ context: WebContext, isTable: Bool) async throws -> Response {
         let query = try Query(request)
         let by = try Self.keys(try query.text("by") ?? "month,program")
         // All three are read: one that is no month is refused, also where another takes its place.
@@ -132,7 +150,6 @@ struct CreditInterface: Sendable {
         let question = UsageQuery(
             by: by, program: try query.text("program"), profile: try query.text("profile"), from: month ?? from,
             to: month ?? to, limit: Self.mostRows + 1)
-        let isTable = try Self.wantsTable(request, try query.text("format"))
         let found = try await panal.usage(try context.principal, question, of: try Self.name(query))
         let rows = found.prefix(Self.mostRows)
         if isTable {

@@ -23,13 +23,14 @@ struct JobInterface: Sendable {
                     .query("dryRun", .boolean.unset(false), "Only say what would become of it: nothing is stored."),
                     .waits, .retrySafe, .refuses(.paymentRequired),
                     .body([
-                        ("application/json", .submission), ("multipart/form-data", .submission),
-                        ("application/x-www-form-urlencoded", .submission),
+                        ("application/json", .submission), ("multipart/form-data", .formSubmission),
+                        ("application/x-www-form-urlencoded", .formSubmission),
                     ]),
                     .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter, .replayed),
                     .answer(
-                        .ok, .any(of: [.job, .estimate]),
-                        "The job has ended in time, with `Location` as above; or what was asked for by `dryRun`",
+                        .ok, .one(of: [.job, .estimate]),
+                        "The job has ended in time, with `Location` as above; or, with `dryRun`, an Estimate: it alone has "
+                            + "`dryRun`, which is true, and a Job alone has `id`",
                         .preferenceApplied, .replayed)),
             Route(.get, "/api/v1/jobs", .interface, list)
                 .described(
@@ -74,7 +75,7 @@ struct JobInterface: Sendable {
                 .described(
                     "getResultArchive", .jobs, "All files that a job left, in one",
                     .note("A tar archive, the same bytes each time."), .refuses(.gone),
-                    Self.bytes("application/x-tar", nil)),
+                    Self.bytes("application/x-tar", "application/octet-stream")),
             Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file)
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
@@ -101,10 +102,14 @@ struct JobInterface: Sendable {
 
     /// Stored bytes, whole or in part, and live where there is a media type for it.
     private static func bytes(_ type: String, _ other: String?, _ more: AnswerHeader...) -> OperationPart {
+        // Generators read what is `text` as text, and only other bytes as a file.
+        let schema = type.hasPrefix("text/") ? Schema.text : .bytes
+        let other = other.map { [($0, $0 == "text/event-stream" ? Schema.text : .bytes)] } ?? []
         let parts: [OperationPart] = [
-            .marked(
-                [(type, .bytes)] + (other.map { [($0, .text)] } ?? []), "All of it", [.acceptRanges] + more),
-            .content(.partialContent, [(type, .bytes)], "The part that was asked for", [.contentRange] + more),
+            .marked([(type, schema)] + other, "All of it", [.acceptRanges] + more),
+            .content(
+                .partialContent, [(type, schema)] + other.filter { $0.0 != "text/event-stream" },
+                "The part that was asked for", [.contentRange] + more),
             .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
             .refuses(.rangeNotSatisfiable),
         ]

@@ -40,7 +40,7 @@ struct KeyInterface: Sendable {
                     .body(
                         .object(
                             [
-                                "grace?": .integer(0...Int(Panal.longestGrace.inSeconds)).unset(0).note("Seconds.")
+                                "grace?": .integer(0...Int(Panal.longestGrace.inSeconds)).note("Seconds.").unset(0)
                             ], isClosed: true)),
                     .answer(.ok, .newKey, "The key with its new secret"), .refuses(.conflict)),
         ]

@@ -31,8 +31,8 @@ struct SignUpInterface: Sendable {
                         .object(
                             [
                                 "label": .text(1...80).example("Ana of the laboratory"),
-                                "lifetime?": .integer(1...Int(Panal.longestInvitation.inSeconds)).unset(604_800)
-                                    .note("Seconds."),
+                                "lifetime?": .integer(1...Int(Panal.longestInvitation.inSeconds))
+                                    .note("Seconds.").unset(604_800),
                                 "role?": .words(Role.self).unset("user"),
                                 "group?": .identifier.note("The group that they join."),
                             ], isClosed: true)),

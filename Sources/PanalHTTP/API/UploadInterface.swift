@@ -11,7 +11,8 @@ struct UploadInterface: Sendable {
 
     private static let base = "\(Documents.base)/uploads"
     private static let version = "1.0.0"
-    private static let bytesType = "application/offset+octet-stream"
+    /// As tus names bytes, and as clients know them that know nothing of tus.
+    private static let bytesTypes = ["application/offset+octet-stream", "application/octet-stream"]
 
     var routes: [Route] {
         [
@@ -33,7 +34,7 @@ struct UploadInterface: Sendable {
                     .header(
                         "Upload-Metadata", .text.example("filename aW1hZ2UucG5n"),
                         "Names and Base64 values; `filename` and `filetype` are used."),
-                    Self.checksum, .body([(Self.bytesType, .bytes)], isRequired: false),
+                    Self.checksum, .body(Self.bytesTypes.map { ($0, .bytes) }, isRequired: false),
                     .empty(.created, "Send the bytes there", .location, .tusResumable, .uploadOffset, .uploadExpires),
                     .refuses(.checksumMismatch, .preconditionFailed)),
             Route(.get, Self.base + "/{id}", .interface, show)
@@ -49,7 +50,7 @@ struct UploadInterface: Sendable {
                     .guarded,
                     .header(
                         "Upload-Offset", .integer(0 ... .max).example(0), "How many bytes are there before these.",
-                        isRequired: true), Self.checksum, .body([(Self.bytesType, .bytes)]),
+                        isRequired: true), Self.checksum, .body(Self.bytesTypes.map { ($0, .bytes) }),
                     .empty(.noContent, "They are stored", .tusResumable, .uploadOffset, .uploadExpires),
                     .refuses(.conflict, .locked, .checksumMismatch, .preconditionFailed)),
             Route(.delete, Self.base + "/{id}", .interface) { try await tus($0, $1, remove) }
@@ -113,9 +114,7 @@ struct UploadInterface: Sendable {
         let principal = try context.principal
         let length = try Self.number(.uploadLength, in: request)
         let type = request.headers[.contentType]
-        guard type == nil || HeaderValues.mediaType(type) == Self.bytesType else {
-            throw WebError.mediaType(type, takes: Self.bytesType)
-        }
+        if type != nil { try Self.expectBytes(type) }
         let checksum = try request.headers[.uploadChecksum].map { try UploadChecksum($0) }
         var upload = try await panal.beginUpload(
             principal, length: length, metadata: request.headers[.uploadMetadata] ?? "")
@@ -138,9 +137,7 @@ struct UploadInterface: Sendable {
 
     @Sendable private func append(_ request: Request, _ context: WebContext) async throws -> Response {
         let type = request.headers[.contentType]
-        guard HeaderValues.mediaType(type) == Self.bytesType else {
-            throw WebError.mediaType(type, takes: Self.bytesType)
-        }
+        try Self.expectBytes(type)
         let checksum = try request.headers[.uploadChecksum].map { try UploadChecksum($0) }
         let (principal, id) = (try context.principal, try context.identifier("id", of: Upload.self))
         let offset = try Self.number(.uploadOffset, in: request)
@@ -161,6 +158,12 @@ struct UploadInterface: Sendable {
         ) { known in
             try await panal.deleteUpload(principal, id, expecting: known)
             return Response(status: .noContent)
+        }
+    }
+
+    private static func expectBytes(_ type: String?) throws {
+        guard let media = HeaderValues.mediaType(type), bytesTypes.contains(media) else {
+            throw WebError.mediaType(type, takes: bytesTypes.joined(separator: ", "))
         }
     }
 

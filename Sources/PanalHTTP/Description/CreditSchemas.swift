@@ -68,7 +68,7 @@ extension Schema {
     private static let costMembers: KeyValuePairs<String, Schema> = [
         "name": text(1...80).example("database"), "unit": words(CostItem.Unit.self).note("What the price is for."),
         "price": amount, "quantity?": integer(0...1_000_000_000).unset(1),
-        "hoursADay?": integer(1...24).unset(24).note("Hours of a day that are paid, with the unit `hour`."),
+        "hoursADay?": integer(1...24).note("Hours of a day that are paid, with the unit `hour`.").unset(24),
     ]
     static let costItem = component("CostItem", .object(costMembers, isClosed: true))
 

@@ -32,7 +32,7 @@ struct OpenAPIDocument: Sendable {
                 }),
             "paths": .object(paths.mapValues(JSONValue.object)),
             "components": [
-                "schemas": .object(components), "headers": .object(headers),
+                "schemas": .object(components.mapValues(Schema.toldDefaults)), "headers": .object(headers),
                 "responses": .object(
                     Dictionary(
                         refusals.map { ($0.name, text.json(of: $0)) }, uniquingKeysWith: { first, _ in first })),
@@ -51,7 +51,7 @@ struct OpenAPIDocument: Sendable {
                     (route.at(program.program.name), ProgramOperation(program: program).operation(like: operation)))
             }
         }
-        return all
+        return all.map { ($0.0, $0.1.named) }
     }
 
     private static let info: JSONValue = [
@@ -59,7 +59,7 @@ struct OpenAPIDocument: Sendable {
         "summary": "Runs programs in sealed cells with exactly the cores and memory of a hardware profile.",
         "description": """
         Times are RFC 3339 in UTC, sizes bytes, spans seconds. Every refusal is a problem document (RFC 9457) whose \
-        `type` is stable. An answer may get further members with time; clients skip those that they do not know. \
+        `type` is stable. In a request a member that is null counts as missing, unless null is said to mean something. An answer may get further members with time; clients skip those that they do not know. \
         Every GET takes HEAD too. Every answer has an `X-Request-Id`, the client's own where it sent one.
         """,
         "license": ["name": "As the operator of this server says", "identifier": "LicenseRef-operator"],

@@ -75,7 +75,8 @@ struct OperationText: Sendable {
 
     private func json(of parameter: Operation.Parameter) -> JSONValue {
         Documents.object([
-            "name": .string(parameter.name), "in": .string(parameter.place.rawValue), "schema": parameter.schema.json,
+            "name": .string(parameter.name), "in": .string(parameter.place.rawValue),
+            "schema": Schema.toldDefaults(of: parameter.schema.json),
             "required": parameter.isRequired ? true : nil,
             "description": parameter.note.isEmpty ? nil : .string(parameter.note),
         ])
@@ -97,7 +98,7 @@ struct OperationText: Sendable {
         var json: [String: JSONValue] = [:]
         for (type, schema) in content {
             json[type] = Documents.object([
-                "schema": schema.json,
+                "schema": Schema.toldDefaults(of: schema.json),
                 "example": type.contains("json") ? examples.example(of: schema.json) : nil,
             ])
         }

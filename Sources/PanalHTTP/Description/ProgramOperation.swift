@@ -31,23 +31,27 @@ struct ProgramOperation: Sendable {
     /// The manifest's own schema, and what stands beside the fields.
     private func schema(isForm: Bool) -> Schema {
         guard case .object(var json) = program.manifest.jsonSchema(),
-            case .object(var properties)? = json["properties"], case .object(let own) = Schema.orderMembers
+            case .object(var properties)? = json["properties"]
         else { return .anything }
-        if !isForm {
+        let own = isForm ? Schema.formOrderMembers : Schema.orderMembers
+        if isForm {
+            // A text, which not every client writes as JSON does.
+            for input in program.manifest.inputs where input.type == .boolean && !input.isList {
+                guard case .object(var property)? = properties[input.id] else { continue }
+                property["type"] = "string"
+                property["enum"] = ["true", "false"]
+                properties[input.id] = .object(property)
+            }
+        } else {
             // Bytes have no place in JSON: a file is an upload there.
             for input in program.manifest.inputs where input.type == .file {
                 properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
             }
         }
-        properties.merge(own) { field, _ in field }
-        if !isForm {
-            let required = program.manifest.inputs.filter(\.isRequired).map(\.id)
-            for (name, property) in properties where !required.contains(name) {
-                properties[name] = Schema(property).orNull.json
-            }
-        }
+        properties.merge(own.mapValues(\.json)) { field, _ in field }
         json["properties"] = .object(properties)
         json["$schema"] = nil
-        return Schema(.object(json))
+        return Schema(
+            .object(json), components: own.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
     }
 }

@@ -18,15 +18,15 @@ struct Schema: Sendable {
             components: schema.components.merging([name: schema.json]) { _, new in new })
     }
 
-    /// An object. Members whose name ends in `?` may be missing. A closed one has no other members, and null is as if a member were
-    /// missing: what comes in. What goes out may get more with time.
+    /// An object. Members whose name ends in `?` may be missing. A closed one has no other members: what comes in. What goes out may get
+    /// more with time.
     static func object(_ members: KeyValuePairs<String, Schema>, isClosed: Bool = false) -> Schema {
         var properties: [String: JSONValue] = [:]
         var required: [JSONValue] = []
         var components: [String: JSONValue] = [:]
         for (written, schema) in members {
             let name = written.hasSuffix("?") ? String(written.dropLast()) : written
-            properties[name] = isClosed && name != written ? schema.orNull.json : schema.json
+            properties[name] = schema.json
             if name == written { required.append(.string(name)) }
             components.merge(schema.components) { _, new in new }
         }
@@ -44,6 +44,9 @@ struct Schema: Sendable {
         }
         return Schema(.object(json), components: items.components)
     }
+
+    /// Exactly one of several.
+    static func one(of choices: [Schema]) -> Schema { any(of: choices).renamed("anyOf", "oneOf") }
 
     /// Any of several.
     static func any(of choices: [Schema]) -> Schema {
@@ -101,13 +104,16 @@ struct Schema: Sendable {
     /// With what it means, in words.
     func note(_ text: String) -> Schema { with("description", .string(text)) }
 
-    /// Null is as good as nothing.
-    var orNull: Schema { .any(of: [self, .null]) }
-
     func example(_ value: JSONValue) -> Schema { with("examples", [value]) }
 
     /// With what it is when it is left out.
     func unset(_ value: JSONValue) -> Schema { with("default", value) }
+
+    private func renamed(_ old: String, _ new: String) -> Schema {
+        guard case .object(var members) = json else { return self }
+        members[new] = members.removeValue(forKey: old)
+        return Schema(.object(members), components: components)
+    }
 
     func with(_ keyword: String, _ value: JSONValue) -> Schema {
         guard case .object(var members) = json else { return self }
@@ -137,7 +143,7 @@ struct ExampleMaker {
             }
             return .object(whole)
         }
-        if case .array(let choices)? = members["anyOf"], let first = choices.first {
+        if case .array(let choices)? = members["anyOf"] ?? members["oneOf"], let first = choices.first {
             return example(of: first, depth: depth + 1)
         }
         switch members["type"] {

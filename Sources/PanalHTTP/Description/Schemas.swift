@@ -105,27 +105,44 @@ extension Schema {
     static let jobEvent = component("JobEvent", .object(["at": time, "state": jobState, "message?": text]))
 
     /// What stands beside the fields of a submission.
-    static let orderMembers: JSONValue = [
-        "_profile": text(0...128).note("The hardware profile; the manifest's suggestion when it is missing.").json,
-        "_version": integer(1 ... .max).note("The program's version; the newest when it is missing.").json,
-        "_priority": priority.json, "_dryRun": boolean.unset(false).note("As the query's `dryRun`.").json,
+    static let orderMembers: [String: Schema] = [
+        "_profile": text(0...128).example("small").note(
+            "The hardware profile; the manifest's suggestion when it is missing."),
+        "_version": integer(1 ... .max).note("The program's version; the newest when it is missing."),
+        "_priority": priority, "_dryRun": boolean.note("As the query's `dryRun`.").unset(false),
         "_callback": text(1...2_048).example("https://example.com/done").note(
-            "Told when the job ends, signed with the secret of `createCallbackSecret`."
-        ).json,
-        "_callback_events": webhookEvents.json,
+            "Told when the job ends, signed with the secret of `createCallbackSecret`."),
+        "_callback_events": webhookEvents,
     ]
+
+    /// The same in a form, whose parts are texts.
+    static let formOrderMembers = orderMembers.merging([
+        "_dryRun": words(["true", "false"]).note("As the query's `dryRun`; false when it is missing."),
+        "_callback_events": text(pattern: "^[a-z.]+(,[a-z.]+)*$", example: "job.finished,job.failed").note(
+            "Names of events with commas between them. The end of a job in any way when it is missing."),
+    ]) { _, form in form }
 
     /// A file's place in JSON.
     static let uploaded = object(["upload": identifier], isClosed: true).note("A finished upload of one's own.")
 
     /// A submission to any program.
-    static let submission = Schema([
-        "type": "object", "properties": orderMembers, "propertyNames": ["pattern": "^[a-z0-9_]{1,64}$"],
-        "description": """
-        A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
-        each program that one may use has an operation of its own here.
-        """,
-    ])
+    static let submission = component("Submission", submission(beside: orderMembers, fields: true))
+
+    /// The same as a form. A field is a text, or a file with its name.
+    static let formSubmission = submission(
+        beside: formOrderMembers, fields: any(of: [bytes, text, list(of: text)]).json)
+
+    private static func submission(beside members: [String: Schema], fields: JSONValue) -> Schema {
+        Schema(
+            [
+                "type": "object", "properties": .object(members.mapValues(\.json)), "additionalProperties": fields,
+                "propertyNames": ["pattern": "^([a-z0-9_]{1,64}|_dryRun)$"],
+                "description": """
+                A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
+                each program that one may use has an operation of its own here.
+                """,
+            ], components: members.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
+    }
 
     // MARK: Programs
 
@@ -168,7 +185,7 @@ extension Schema {
     // MARK: Queue
 
     static let queueReport = component(
-        "Queue",
+        "QueueReport",
         .object([
             "waiting": count, "running": count,
             "utilisation": number.example(.number(0.5)).note("The part of all cores that is given out."),

@@ -19,8 +19,8 @@ extension Schema {
     static let newGroup = object(
         [
             "name": userName.note("It is never changed."), "label?": text(1...80), "share?": share.unset(1),
-            "runningCores?": any(of: [runningCores, null]).note("Of all members together."),
-            "queuedJobs?": any(of: [queuedJobs, null]).note("Of all members together."),
+            "runningCores?": runningCores.note("Cores of all members' running jobs together; no limit when missing."),
+            "queuedJobs?": queuedJobs.note("Waiting jobs of all members together; no limit when missing."),
         ], isClosed: true)
 
     static let groupChange = object(

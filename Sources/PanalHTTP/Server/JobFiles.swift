@@ -32,12 +32,19 @@ struct JobFiles: Sendable {
     func archive(job: JobID, _ request: Request, as principal: Principal) async throws -> Response {
         let bytes = try await panal.archive(principal, job)
         let headers: HTTPFields = [
-            .contentType: "application/x-tar", .contentSecurityPolicy: Self.policy(.text),
+            .contentType: Self.archiveType(request), .contentSecurityPolicy: Self.policy(.text),
             .contentDisposition: HeaderValues.disposition("attachment", fileName: "\(job).tar"),
             .xContentTypeOptions: "nosniff",
         ]
         // A job has its files when it has ended, and then they stay as they are.
         return try StoredAnswer.make(bytes, request: request, etag: "\"\(job)-tar\"", headers: headers)
+    }
+
+    /// Plain bytes for clients that know nothing else and say so.
+    private static func archiveType(_ request: Request) -> String {
+        let accepted = request.headers[.accept] ?? ""
+        let (tar, bytes) = ("application/x-tar", "application/octet-stream")
+        return accepted.contains(bytes) && !accepted.contains(tar) ? bytes : tar
     }
 
     /// Standard output or standard error, as far as it has come.
