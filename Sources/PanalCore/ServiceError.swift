@@ -5,6 +5,8 @@ package struct ServiceError: Error, Hashable, Sendable {
         case unauthenticated
         /// Known, but not allowed.
         case forbidden
+        /// Their user may, but the key that they sent is not good for it.
+        case outOfScope
         /// Not there, or not there for this principal.
         case notFound
         /// It was there and has been removed.
@@ -45,5 +47,13 @@ package struct ServiceError: Error, Hashable, Sendable {
         self.detail = detail
         self.mistakes = mistakes
         self.retryAfter = retryAfter
+    }
+}
+
+extension ServiceError {
+    package static func outOfScope(_ scope: KeyScope) -> Self {
+        var error = Self(.outOfScope, "this key is not good for ‘\(scope.rawValue)’; make one that is")
+        error.numbers["scope"] = .string(scope.rawValue)
+        return error
     }
 }

@@ -144,7 +144,10 @@ extension Panal {
     }
 
     func requireAdministrator(_ principal: Principal) throws {
-        guard principal.isAdministrator else { throw ServiceError(.forbidden, "only administrators may do this") }
+        guard !principal.isAdministrator else { return }
+        // An administrator with a key for less.
+        if principal.role == .administrator { throw ServiceError.outOfScope(.administration) }
+        throw ServiceError(.forbidden, "only administrators may do this")
     }
 
     func checkNewPassword(_ password: String) throws {

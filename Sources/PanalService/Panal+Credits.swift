@@ -11,6 +11,8 @@ package enum AccountName: Hashable, Sendable {
 package struct NamedStanding: Hashable, Sendable {
     package var name: AccountName
     package var standing: AccountStanding
+    /// Whether an earlier request had made the change already.
+    package var isRepeated = false
 }
 
 extension Panal {
@@ -77,26 +79,30 @@ extension Panal {
     }
 
     /// Gives credit; administrators only. A reason is needed: it stands in the account's list.
+    ///
+    /// With a key the same request is done once: sent again within a day it changes nothing, and `isRepeated` in the answer says so.
+    /// Throws `invalid` when the key was another request's.
     package func grant(
-        _ principal: Principal, _ amount: Credits, to name: AccountName, reason: String
+        _ principal: Principal, _ amount: Credits, to name: AccountName, reason: String, once key: RetryKey? = nil
     ) async throws -> NamedStanding {
-        try await move(principal, amount, name, reason) { account, now in
+        try await move(principal, amount, name, reason, key) { account, now in
             .grant(amount, to: account, by: principal.name, reason: reason.trimmed, at: now)
         }
     }
 
-    /// Takes credit back, as far as it is not set aside; administrators only. Throws `unaffordable` where there is less.
+    /// Takes credit back, as far as it is not set aside; administrators only. Throws `unaffordable` where there is less. For `key` see
+    /// `grant`.
     package func withdraw(
-        _ principal: Principal, _ amount: Credits, from name: AccountName, reason: String
+        _ principal: Principal, _ amount: Credits, from name: AccountName, reason: String, once key: RetryKey? = nil
     ) async throws -> NamedStanding {
-        try await move(principal, amount, name, reason) { account, now in
+        try await move(principal, amount, name, reason, key) { account, now in
             .withdrawal(amount, from: account, by: principal.name, reason: reason.trimmed, at: now)
         }
     }
 
     private func move(
         _ principal: Principal, _ amount: Credits, _ name: AccountName, _ reason: String,
-        _ make: (LedgerAccount, Timestamp) -> LedgerTransaction
+        _ key: RetryKey?, _ make: (LedgerAccount, Timestamp) -> LedgerTransaction
     ) async throws -> NamedStanding {
         try requireAdministrator(principal)
         guard amount > .zero else {
@@ -107,9 +113,17 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "/reason", "1 to 200 characters on one line")
         }
         let (account, name) = try await account(principal, name)
-        let transaction = make(account, clock.now())
+        let now = clock.now()
+        let transaction = make(account, now)
+        let mark = try key?.mark(of: Self.document(of: transaction, account), owner: principal.user, at: now)
+        if let mark, try await earlier(mark) != nil {
+            let standing = try await store.standing(of: account, at: now)
+            return NamedStanding(name: name, standing: standing, isRepeated: true)
+        }
         do {
-            let standing = try await uncancelled { [store] in try await store.post(transaction) }
+            let standing = try await uncancelled { [store] in
+                try await store.post(transaction, mark: mark, marksSince: now + .seconds(-RetryKey.lifetime))
+            }
             logger.notice(
                 "credit moved",
                 metadata: [
@@ -117,11 +131,22 @@ extension Panal {
                     "by": .string(principal.name),
                 ])
             return NamedStanding(name: name, standing: standing)
+        } catch StoreError.repeated(let earlier) {
+            throw Self.repeated(earlier)
         } catch let refusal as LedgerRefusal {
             throw ServiceError(refusal)
         } catch LedgerMistake.tooLarge {
             throw ServiceError(.invalid, mistake: "/amount", "no account may hold more than \(Credits.largest) credits")
         }
+    }
+
+    /// What a request to move credit asks for, as far as its client says it.
+    private static func document(of transaction: LedgerTransaction, _ account: LedgerAccount) -> JSONValue {
+        [
+            "ledger": .string(transaction.kind.rawValue), "reason": .string(transaction.reason ?? ""),
+            "entries": .array(
+                transaction.entries.map { .array([.string($0.account.description), .integer(Int($0.amount.micro))]) }),
+        ]
     }
 
     /// Sets the most that an account may spend in a month, nil for no limit; administrators only. Where the rules say that running
@@ -245,14 +270,18 @@ extension Panal {
         case nil: return (.user(principal.user), .user(principal.name))
         case .user(let text) where text == principal.name: return (.user(principal.user), .user(text))
         case .user(let text):
+            if principal.role == .administrator { try requireAdministrator(principal) }
             guard principal.isAdministrator, let user = try await store.user(named: text) else {
                 throw ServiceError(.notFound, "there is no such user")
             }
             return (.user(user.id), .user(user.name))
         case .group(let text):
-            guard let group = tenancy.groups.first(where: { $0.name == text }),
-                principal.isAdministrator || tenancy.groups(of: principal.user).contains(where: { $0.id == group.id })
-            else { throw ServiceError(.notFound, "there is no such group") }
+            let group = tenancy.groups.first { $0.name == text }
+            let isMember = tenancy.groups(of: principal.user).contains { $0.id == group?.id }
+            if principal.role == .administrator, !isMember { try requireAdministrator(principal) }
+            guard let group, principal.isAdministrator || isMember else {
+                throw ServiceError(.notFound, "there is no such group")
+            }
             return (.group(group.id.text), .group(group.name))
         }
     }

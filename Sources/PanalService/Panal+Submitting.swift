@@ -197,7 +197,7 @@ extension Panal {
     }
 
     /// Somebody was faster with the same key, in this very moment: another process, or a request of another kind.
-    private static func repeated(_ earlier: RetriedRequest) -> ServiceError {
+    static func repeated(_ earlier: RetriedRequest) -> ServiceError {
         var error = ServiceError(
             .conflict, "another request with this Idempotency-Key was stored in this moment; send it again",
             retryAfter: .seconds(1))
@@ -207,7 +207,7 @@ extension Panal {
     }
 
     /// What the same request came to within the last day; nil when it is new.
-    private func earlier(_ mark: RetryMark) async throws -> RetriedRequest? {
+    func earlier(_ mark: RetryMark) async throws -> RetriedRequest? {
         guard let earlier = try await store.request(marked: mark.key, of: mark.owner),
             earlier.mark.at >= mark.at + .seconds(-RetryKey.lifetime)
         else { return nil }

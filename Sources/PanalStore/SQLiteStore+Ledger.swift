@@ -25,8 +25,18 @@ extension SQLiteStore {
         }
     }
 
-    package func post(_ transaction: LedgerTransaction) async throws -> AccountStanding {
+    package func post(
+        _ transaction: LedgerTransaction, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> AccountStanding {
         try await write { database in
+            if let mark {
+                if let earlier = try Self.request(marked: mark.key, of: mark.owner, database),
+                    earlier.mark.at >= marksSince
+                {
+                    throw StoreError.repeated(earlier)
+                }
+                try Self.insert(mark, job: nil, nil, database)
+            }
             guard let account = transaction.entries.first(where: \.account.isSomebodys)?.account else {
                 throw LedgerMistake.nothingMoves
             }

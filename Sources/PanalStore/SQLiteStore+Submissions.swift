@@ -93,7 +93,7 @@ extension SQLiteStore {
     }
 
     /// In place of an older one with the same key.
-    private static func insert(
+    static func insert(
         _ mark: RetryMark, job: JobID?, _ batch: BatchID?, _ database: Database
     ) throws {
         try database.cachedStatement(sql: "INSERT OR REPLACE INTO retry_marks VALUES (?, ?, ?, ?, ?, ?)").execute(
@@ -106,7 +106,7 @@ extension SQLiteStore {
         try await pool.read { try Self.request(marked: key, of: owner, $0) }
     }
 
-    private static func request(
+    static func request(
         marked key: ContentHash, of owner: UserID, _ database: Database
     ) throws -> RetriedRequest? {
         let statement = try database.cachedStatement(

@@ -160,7 +160,11 @@ final class StubbornStore: Store {
         try await store.standing(of: account, at: moment)
     }
     func standings(at moment: Timestamp) async throws -> [AccountStanding] { try await store.standings(at: moment) }
-    func post(_ transaction: LedgerTransaction) async throws -> AccountStanding { try await store.post(transaction) }
+    func post(
+        _ transaction: LedgerTransaction, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> AccountStanding {
+        try await store.post(transaction, mark: mark, marksSince: marksSince)
+    }
     func setBudget(
         of account: LedgerAccount, to amount: Credits?, at moment: Timestamp, expecting expected: AccountStanding?
     ) async throws -> AccountStanding {

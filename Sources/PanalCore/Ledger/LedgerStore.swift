@@ -6,7 +6,11 @@ package protocol LedgerStore: Sendable {
     /// Every account of users and groups that was ever used, by name.
     func standings(at moment: Timestamp) async throws -> [AccountStanding]
     /// Does a grant or a withdrawal. Throws ``LedgerRefusal`` where the account has not enough, ``LedgerMistake`` where it is none.
-    func post(_ transaction: LedgerTransaction) async throws -> AccountStanding
+    ///
+    /// With a mark it is done once: `StoreError.repeated` when there is such a mark from `marksSince` or later.
+    func post(
+        _ transaction: LedgerTransaction, mark: RetryMark?, marksSince: Timestamp
+    ) async throws -> AccountStanding
     /// The most that an account may spend in one month; nil for no limit. Throws `StoreError.changed` where it is not that of
     /// `expected`.
     func setBudget(
@@ -35,6 +39,13 @@ package protocol LedgerStore: Sendable {
     /// Holds the ledger against itself and against the jobs, and puts right what follows from what is written. Doing it twice changes
     /// nothing more.
     func checkLedger(at moment: Timestamp) async throws -> [LedgerFinding]
+}
+
+extension LedgerStore {
+    /// One that nobody may have sent before.
+    package func post(_ transaction: LedgerTransaction) async throws -> AccountStanding {
+        try await post(transaction, mark: nil, marksSince: transaction.at)
+    }
 }
 
 /// What an account has.

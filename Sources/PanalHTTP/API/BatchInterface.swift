@@ -118,7 +118,7 @@ struct BatchInterface: Sendable {
                     ])
             }
             let order = try JobOrder(members: fields)
-            guard order.profile == nil, order.version == nil, order.priority == nil, !order.isDryRun else {
+            guard order.profile == nil, order.version == nil, order.priority == nil, order.isDryRun != true else {
                 throw ServiceError(
                     .invalid, "a submission has members of the batch",
                     mistakes: [

@@ -53,16 +53,16 @@ struct CreditInterface: Sendable {
                     .answer(.ok, .object(["accounts": .list(of: .creditAccount)]), "All of them")),
             Route(.post, "/api/v1/credits/grants", .administratorInterface) { try await move($0, $1, isGrant: true) }
                 .described(
-                    "grantCredit", .credits, "Give credit", Self.movement,
-                    .answer(.created, .creditAccount, Self.after),
+                    "grantCredit", .credits, "Give credit", Self.movement, .retrySafe,
+                    .answer(.created, .creditAccount, Self.after, .replayed),
                     .refuses(.notFound)),
             Route(.post, "/api/v1/credits/withdrawals", .administratorInterface) {
                 try await move($0, $1, isGrant: false)
             }
             .described(
                 "withdrawCredit", .credits, "Take credit back",
-                .note("What is set aside for jobs that have not ended cannot be taken."), Self.movement,
-                .answer(.created, .creditAccount, Self.after), .refuses(.paymentRequired, .notFound)),
+                .note("What is set aside for jobs that have not ended cannot be taken."), Self.movement, .retrySafe,
+                .answer(.created, .creditAccount, Self.after, .replayed), .refuses(.paymentRequired, .notFound)),
             Route(.get, "/api/v1/credits/budget", .administratorInterface, budget)
                 .described(
                     "getBudget", .credits, "The most that an account may spend in one month",
@@ -215,19 +215,28 @@ struct CreditInterface: Sendable {
     }
 
     private func move(_ request: Request, _ context: WebContext, isGrant: Bool) async throws -> Response {
-        let members = try await JSONBody.read(request)
+        let principal = try context.principal
+        let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
+        let standing = try await panal.inTurn(principal, key) {
+            try await move(principal, try await JSONBody.read(request), isGrant: isGrant, once: key)
+        }
+        var response = try Response.json(CreditDocuments.account(standing, rules: panal.credits), status: .created)
+        if standing.isRepeated { response.headers[.idempotencyReplayed] = "true" }
+        return response
+    }
+
+    private func move(
+        _ principal: Principal, _ members: [String: JSONValue], isGrant: Bool, once key: RetryKey?
+    ) async throws -> NamedStanding {
         try JSONBody.expect(["user", "group", "amount", "reason"], in: members)
         guard let name = try Self.name(members) else { throw JSONBody.required("user") }
         guard let reason = try JSONBody.text("reason", in: members) else { throw JSONBody.required("reason") }
         guard let amount = try CreditDocuments.amount("amount", in: members) else {
             throw JSONBody.required("amount")
         }
-        let principal = try context.principal
-        let standing =
-            isGrant
-            ? try await panal.grant(principal, amount, to: name, reason: reason)
-            : try await panal.withdraw(principal, amount, from: name, reason: reason)
-        return try .json(CreditDocuments.account(standing, rules: panal.credits), status: .created)
+        return isGrant
+            ? try await panal.grant(principal, amount, to: name, reason: reason, once: key)
+            : try await panal.withdraw(principal, amount, from: name, reason: reason, once: key)
     }
 
     @Sendable private func setBudget(_ request: Request, _ context: WebContext) async throws -> Response {

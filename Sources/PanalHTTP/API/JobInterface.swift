@@ -168,12 +168,25 @@ struct JobInterface: Sendable {
         } else {
             order = try JobOrder(form: try await FormReader(panal: panal).read(request, as: principal))
         }
+        let version = try Self.agreed("version", try query.integer("version", in: 1...Int.max), order.version)
+        let profile = try Self.agreed("profile", try query.text("profile"), order.profile)
+        let priority = try Self.agreed("priority", try query.text("priority"), order.priority)
+        let isDryRun = try Self.agreed("dryRun", try query.boolean("dryRun"), order.isDryRun)
         let wanted = JobRequest(
-            program: program, version: try query.integer("version", in: 1...Int.max) ?? order.version,
-            profile: try query.text("profile") ?? order.profile,
-            priority: try JobOrder.priority(try query.text("priority") ?? order.priority), submission: order.submission,
-            callback: order.callback)
-        return (wanted, try query.boolean("dryRun") ?? order.isDryRun)
+            program: program, version: version, profile: profile, priority: try JobOrder.priority(priority),
+            submission: order.submission, callback: order.callback)
+        return (wanted, isDryRun ?? false)
+    }
+
+    /// What the query and the body say of the same thing. Where they say different things nobody knows which was meant.
+    private static func agreed<Value: Equatable>(_ name: String, _ query: Value?, _ body: Value?) throws -> Value? {
+        if let query, let body, query != body {
+            let detail = "‘\(body)’ here and ‘\(query)’ in the query: leave one of them out"
+            throw ServiceError(
+                .invalid, "the body and the query say different things",
+                mistakes: [Mistake(pointer: "/_\(name)", detail: detail)])
+        }
+        return query ?? body
     }
 
     /// 202 with the address of the job; 200 with its end when the client wanted to wait and it came in time.
@@ -287,8 +300,8 @@ struct JobOrder: Sendable {
     var profile: String?
     var version: Int?
     var priority: String?
-    /// Whether to say only what would become of it.
-    var isDryRun: Bool
+    /// Whether to say only what would become of it; nil where nothing is said.
+    var isDryRun: Bool?
     /// Where the job's events are told, beside the webhooks of the account.
     var callback: JobCallback?
 
@@ -304,8 +317,9 @@ struct JobOrder: Sendable {
         version = try form.text("_version").flatMap { $0.isEmpty ? nil : try Self.version($0) }
         priority = try form.text("_priority").flatMap { $0.isEmpty ? nil : $0 }
         switch try form.text("_dryRun") {
-        case nil, "", "false", "0": isDryRun = false
-        case "true", "1": isDryRun = true
+        case nil, "": isDryRun = nil
+        case "false", "0", "False": isDryRun = false
+        case "true", "1", "True": isDryRun = true
         case let other?:
             throw ServiceError(
                 .invalid, "a field is wrong",
@@ -324,7 +338,7 @@ struct JobOrder: Sendable {
         profile = try JSONBody.text("_profile", in: members)
         version = try JSONBody.integer("_version", in: members)
         priority = try JSONBody.text("_priority", in: members)
-        isDryRun = try JSONBody.boolean("_dryRun", in: members) ?? false
+        isDryRun = try JSONBody.boolean("_dryRun", in: members)
         if let url = try JSONBody.text("_callback", in: members) {
             callback = JobCallback(
                 url: url, events: try WebhookInterface.events(members["_callback_events"], "/_callback_events"))

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import PanalCore
+import PanalManifest
 
 /// What a route takes and answers, for people and programs: an operation of the OpenAPI document.
 package struct Operation: Sendable {
@@ -67,6 +68,28 @@ extension Operation {
             else { continue }
             throw ServiceError(.malformed, "the query's ‘\(name)’ is empty: leave it out, or give it a value")
         }
+    }
+}
+
+extension Operation {
+    /// What is asked for in a word that the operation does not have is refused before anything is done: a slip of the finger in
+    /// `dryRun` would run the job, and one in a filter would show everything.
+    func refuseUnknownWords(of request: Request) throws {
+        if let query = request.uri.query, !query.isEmpty {
+            let known = parameters.filter { $0.place == .query }.map(\.name)
+            for (name, _) in PercentCoding.pairs(query) ?? [] where !known.contains(name) {
+                let near = Nearest.to(name, among: known).map { "did you mean ‘\($0)’?" }
+                let all = known.isEmpty ? "it takes none" : "known are \(known.joined(separator: ", "))"
+                throw ServiceError(.malformed, "the query's ‘\(name)’ is not known here; \(near ?? all)")
+            }
+        }
+        // Who sends one relies on it. Other methods do nothing twice anyway.
+        let key = HTTPField.Name.idempotencyKey
+        guard request.method == .post, request.headers.contains(key),
+            !parameters.contains(where: { $0.place == .header && $0.name == key.rawName })
+        else { return }
+        throw ServiceError(
+            .malformed, "‘\(key.rawName)’ is not taken here: sent again, this request is carried out again")
     }
 }
 

@@ -45,7 +45,7 @@ struct Gate: Sendable {
             throw ServiceError(.forbidden, "only administrators may do this")
         }
         if let scope = route.scope, let key = caller.principal.key, !key.scopes.contains(scope) {
-            throw WebError.insufficientScope(scope)
+            throw ServiceError.outOfScope(scope)
         }
         return caller
     }

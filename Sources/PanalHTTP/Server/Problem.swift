@@ -20,6 +20,7 @@ struct Problem: Sendable {
         switch code {
         case .unauthenticated: (.unauthorized, "unauthenticated", "Not signed in")
         case .forbidden: (.forbidden, "forbidden", "Not allowed")
+        case .outOfScope: (.forbidden, "insufficient-scope", "Not with this key")
         case .notFound: (.notFound, "not-found", "Not found")
         case .gone: (.gone, "gone", "Gone")
         case .malformed: (.badRequest, "malformed", "The request cannot be understood")
@@ -77,6 +78,10 @@ struct Problem: Sendable {
         mistakes = error.mistakes
         numbers = error.numbers
         if error.code == .unauthenticated { headers[.wwwAuthenticate] = "Bearer realm=\"panal\"" }
+        // RFC 6750, section 3.1.
+        if error.code == .outOfScope, case .string(let scope)? = numbers["scope"] {
+            headers[.wwwAuthenticate] = "Bearer realm=\"panal\", error=\"insufficient_scope\", scope=\"\(scope)\""
+        }
         if let pause = error.retryAfter ?? (error.code == .overloaded ? .seconds(1) : nil) {
             headers[.retryAfter] = String(max(1, Int(pause.inSeconds.rounded(.up))))
         }
@@ -170,16 +175,6 @@ struct WebError: Error, Sendable {
     static let departed = WebError(
         .requestTimeout, "departed", "Nobody waited",
         "the client went away before the answer; what it asked for was not done")
-
-    /// RFC 6750 §3.1.
-    static func insufficientScope(_ scope: KeyScope) -> WebError {
-        WebError(
-            .forbidden, "insufficient-scope", "Not with this key",
-            "this key is not good for ‘\(scope.rawValue)’; make one that is",
-            headers: [
-                .wwwAuthenticate: "Bearer realm=\"panal\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
-            ])
-    }
 
     static let crossSite = WebError(
         .forbidden, "cross-site", "Not allowed",

@@ -121,6 +121,7 @@ package struct Web: Sendable {
         do {
             context.caller = try await gate.caller(for: route, request, context)
             try route.operation?.refuseEmptyParameters(of: request)
+            if route.access.isInterface { try route.operation?.refuseUnknownWords(of: request) }
             let response = try await route.handler(request, context)
             // Whoever has waited for an answer is told nothing when their key was revoked meanwhile. What was changed is told as it is.
             if Gate.isSafe(route.method), HeaderValues.wait(request.headers) != nil, let access = context.access,
