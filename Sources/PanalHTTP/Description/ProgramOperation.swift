@@ -30,24 +30,83 @@ struct ProgramOperation: Sendable {
 
     /// The manifest's own schema, and what stands beside the fields.
     private func schema(isForm: Bool) -> Schema {
-        guard case .object(var json) = program.manifest.jsonSchema(),
-            case .object(var properties)? = json["properties"], case .object(let own) = Schema.orderMembers
+        let manifest = program.manifest
+        guard case .object(var json) = manifest.jsonSchema(), case .object(var properties)? = json["properties"],
+            case .object(let own) = Schema.orderMembers
         else { return .anything }
-        if !isForm {
-            // Bytes have no place in JSON: a file is an upload there.
-            for input in program.manifest.inputs where input.type == .file {
-                properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
-            }
+        if isForm {
+            let names = patterns
+            if !names.isEmpty { json["patternProperties"] = .object(names) }
+        } else {
+            properties = Self.inJSON(properties, manifest.inputs)
+            for block in manifest.repeats { properties[block.id] = properties[block.id].map { inJSON($0, block) } }
         }
         properties.merge(own) { field, _ in field }
         if !isForm {
-            let required = program.manifest.inputs.filter(\.isRequired).map(\.id)
+            let required =
+                manifest.inputs.filter(\.isRequired).map(\.id)
+                + manifest.repeats.filter { $0.minimumItems > 0 }.map(\.id)
             for (name, property) in properties where !required.contains(name) {
                 properties[name] = Schema(property).orNull.json
             }
         }
         json["properties"] = .object(properties)
         json["$schema"] = nil
-        return Schema(.object(json))
+        // A document of its own would have these; here they are the description's.
+        var components: [String: JSONValue] = [:]
+        if case .object(let definitions)? = json.removeValue(forKey: "$defs") {
+            for (name, schema) in definitions { components[component(name)] = hoisted(schema) }
+        }
+        return Schema(hoisted(.object(json)), components: components)
     }
+
+    /// Bytes have no place in JSON: a file is an upload there.
+    private static func inJSON(_ properties: [String: JSONValue], _ inputs: [ManifestInput]) -> [String: JSONValue] {
+        var properties = properties
+        for input in inputs where input.type == .file {
+            properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
+        }
+        return properties
+    }
+
+    private func inJSON(_ schema: JSONValue, _ block: ManifestRepeat) -> JSONValue {
+        guard case .object(var members) = schema, case .object(var item)? = members["items"],
+            case .object(let own)? = item["properties"]
+        else { return schema }
+        var properties = Self.inJSON(own, block.inputs)
+        for input in block.inputs where !input.isRequired {
+            properties[input.id] = properties[input.id].map { Schema($0).orNull.json }
+        }
+        item["properties"] = .object(properties)
+        members["items"] = .object(item)
+        return .object(members)
+    }
+
+    /// In a form a block's fields have names of their own, files among them: `layer.0.picture`.
+    private var patterns: [String: JSONValue] {
+        var patterns: [String: JSONValue] = [:]
+        for block in program.manifest.repeats {
+            for input in block.inputs { patterns["^\(block.id)\\.[0-9]{1,6}\\.\(input.id)$"] = input.jsonSchema() }
+        }
+        return patterns
+    }
+
+    private func component(_ name: String) -> String {
+        "\(Self.prefix)\(program.program.name.replacing("-", with: "_")).\(name)"
+    }
+
+    private func hoisted(_ schema: JSONValue) -> JSONValue {
+        switch schema {
+        case .object(var members):
+            if case .string(let place)? = members["$ref"], place.hasPrefix(Self.definitions) {
+                members["$ref"] = .string(
+                    "#/components/schemas/" + component(String(place.dropFirst(Self.definitions.count))))
+            }
+            return .object(members.mapValues(hoisted))
+        case .array(let elements): return .array(elements.map(hoisted))
+        default: return schema
+        }
+    }
+
+    private static let definitions = "#/$defs/"
 }

@@ -15,6 +15,7 @@ struct Templates: Sendable {
         "message": PackageResources.message_mustache, "programs": PackageResources.programs_mustache,
         "publish": PackageResources.publish_mustache, "mistakes": PackageResources.mistakes_mustache,
         "program": PackageResources.program_mustache, "field": PackageResources.field_mustache,
+        "block": PackageResources.block_mustache, "time": PackageResources.time_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "graphs": PackageResources.graphs_mustache, "sweep": PackageResources.sweep_mustache,
         "batch": PackageResources.batch_mustache,
