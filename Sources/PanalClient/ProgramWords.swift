@@ -5,6 +5,9 @@ package import PanalManifest
 /// Each input is a flag by its id, with `-` for `_`; a box is ticked by its flag and unticked by `--no-` before it; a list is given by
 /// giving its flag several times. Words without a flag are for the inputs that no flag was given for, in the manifest's order: for
 /// those that are needed, and where there are more words also for the others. Behind `--` everything is such a word.
+///
+/// A block of inputs that is given several times has a flag without a value, which begins the next one: the flags of its inputs that follow are
+/// that one's (`--layer --text a --x 1 --layer --text b`). The first need not be begun.
 package struct ProgramWords: Sendable {
     package typealias Pair = (name: String, value: String)
 
@@ -12,6 +15,8 @@ package struct ProgramWords: Sendable {
     /// Paths.
     package private(set) var files: [Pair] = []
     package private(set) var asksForHelp = false
+    /// How often each block was begun.
+    private var counts: [String: Int] = [:]
 
     /// Throws `local` with what is wrong and what would be right.
     package init(_ words: [String], of manifest: Manifest) throws(ClientFailure) {
@@ -33,6 +38,9 @@ package struct ProgramWords: Sendable {
             try take(word, &rest, manifest)
         }
         try place(loose, manifest)
+        for block in manifest.repeats {
+            if let count = counts[block.id] { values.append((block.id, String(count))) }
+        }
     }
 
     private mutating func take(
@@ -40,21 +48,28 @@ package struct ProgramWords: Sendable {
     ) throws(ClientFailure) {
         let halves = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let flag = halves[0]
-        if let input = Self.input(flag, manifest) {
+        if let block = Self.block(flag, manifest) {
+            guard halves.count == 1 else {
+                throw ClientFailure(.local, "\(flag) has no value: it begins one of several, and its inputs follow it")
+            }
+            counts[block.id, default: 0] += 1
+            return
+        }
+        if let input = self.input(flag, manifest) {
             if halves.count == 2 { return add(halves[1], to: input) }
             if input.type == .boolean { return add("true", to: input) }
-            guard let value = rest.first, Self.input(value, manifest) == nil else {
+            guard let value = rest.first, self.input(value, manifest) == nil, Self.block(value, manifest) == nil else {
                 throw ClientFailure(.local, "\(flag) needs a value: \(flag) \(Self.placeholder(of: input))")
             }
             rest = rest.dropFirst()
             return add(value, to: input)
         }
         if flag.hasPrefix("--no-"), halves.count == 1,
-            let input = Self.input("--" + flag.dropFirst(5), manifest), input.type == .boolean
+            let input = self.input("--" + flag.dropFirst(5), manifest), input.type == .boolean
         {
             return add("false", to: input)
         }
-        let flags = manifest.inputs.map { Self.flag(of: $0) }
+        let flags = Self.flags(of: manifest)
         let near = Nearest.to(flag, among: flags).map { "did you mean \($0)?" }
         throw ClientFailure(
             .local,
@@ -63,6 +78,7 @@ package struct ProgramWords: Sendable {
     }
 
     private mutating func add(_ value: String, to input: ManifestInput) {
+        if let place = input.place { counts[place.block] = place.index + 1 }
         if input.type == .file { files.append((input.id, value)) } else { values.append((input.id, value)) }
     }
 
@@ -89,9 +105,31 @@ package struct ProgramWords: Sendable {
 
     package static func flag(of input: ManifestInput) -> String { "--" + input.id.replacing("_", with: "-") }
 
-    private static func input(_ flag: String, _ manifest: Manifest) -> ManifestInput? {
-        guard flag.hasPrefix("--") else { return nil }
-        return manifest.input(id: String(flag.dropFirst(2)).replacing("-", with: "_"))
+    /// The flags of all inputs, and those that begin a block.
+    package static func flags(of manifest: Manifest) -> [String] {
+        manifest.allInputs.map { flag(of: $0) } + manifest.repeats.map { flag(of: $0) }
+    }
+
+    private static func flag(of block: ManifestRepeat) -> String { "--" + block.id.replacing("_", with: "-") }
+
+    private static func id(_ flag: String) -> String? {
+        flag.hasPrefix("--") ? String(flag.dropFirst(2)).replacing("-", with: "_") : nil
+    }
+
+    private static func block(_ flag: String, _ manifest: Manifest) -> ManifestRepeat? {
+        let id = id(flag)
+        return manifest.repeats.first { $0.id == id }
+    }
+
+    /// The input that a flag is of; one of a block as that of the repetition that was begun last.
+    private func input(_ flag: String, _ manifest: Manifest) -> ManifestInput? {
+        guard let id = Self.id(flag) else { return nil }
+        if let input = manifest.input(id: id) { return input }
+        for block in manifest.repeats {
+            let index = max(1, counts[block.id] ?? 0) - 1
+            if let input = block.inputs(at: index).first(where: { $0.fieldID == id }) { return input }
+        }
+        return nil
     }
 
     private static func placeholder(of input: ManifestInput) -> String {
@@ -117,19 +155,38 @@ package struct ProgramWords: Sendable {
     package static func help(of manifest: Manifest, command: String) -> String {
         let needed = manifest.inputs.filter(\.isRequired)
         var usage = needed.map { "\(flag(of: $0)) \(placeholder(of: $0))" + ($0.isList ? " …" : "") }
-        if needed.count < manifest.inputs.count { usage.append("[flags]") }
+        for block in manifest.repeats where block.minimumItems > 0 && block.showIf == nil {
+            usage +=
+                ["\(flag(of: block))"]
+                + block.inputs.filter(\.isRequired).map { "\(flag(of: $0)) \(placeholder(of: $0))" }
+            if block.maximumItems > 1 { usage.append("…") }
+        }
+        let rest =
+            manifest.allInputs.count { !$0.isRequired }
+            + manifest.repeats.count { $0.minimumItems == 0 || $0.showIf != nil }
+        if rest > 0 { usage.append("[flags]") }
         var text = "USAGE: \(([command] + usage).joined(separator: " "))\n\n\(manifest.name)"
         if let description = manifest.description { text += ": \(description)" }
         text += "\n"
-        guard !manifest.inputs.isEmpty else { return text + "\nIt takes no inputs.\n" }
-        text += "\nINPUTS:\n"
-        for input in manifest.inputs {
-            text += "  \(flag(of: input))"
-            let placeholder = placeholder(of: input)
-            if !placeholder.isEmpty { text += " \(placeholder)" }
-            text += "\n      \(about(input))\n"
+        guard !manifest.allInputs.isEmpty else { return text + "\nIt takes no inputs.\n" }
+        if !manifest.inputs.isEmpty {
+            text += "\nINPUTS:\n" + manifest.inputs.map { help(of: $0, indent: "  ") }.joined()
+        }
+        guard !manifest.repeats.isEmpty else { return text }
+        text += "\nGIVEN SEVERAL TIMES (the flag begins the next one; its inputs follow):\n"
+        for block in manifest.repeats {
+            let about = block.description.map { " \($0)" } ?? ""
+            text += "  \(flag(of: block))\n      \(block.name)\(about) "
+            text += "(\(block.minimumItems) to \(block.maximumItems) times)\n"
+            text += block.inputs.map { help(of: $0, indent: "    ") }.joined()
         }
         return text
+    }
+
+    private static func help(of input: ManifestInput, indent: String) -> String {
+        let placeholder = placeholder(of: input)
+        let flag = flag(of: input) + (placeholder.isEmpty ? "" : " \(placeholder)")
+        return "\(indent)\(flag)\n\(indent)    \(about(input))\n"
     }
 
     private static func about(_ input: ManifestInput) -> String {

@@ -9,6 +9,8 @@ package struct SubmissionDraft {
     /// Values by field, in the order in which they were given.
     private var values: [String: [String]] = [:]
     private var files: [String: [String]] = [:]
+    /// Lists of objects, as the document had them.
+    private var objects: [String: JSONValue] = [:]
 
     /// `NAME=VALUE` as it stands on a command line. Throws `local` without a name or `=`.
     package static func pair(_ text: String) throws(ClientFailure) -> Pair {
@@ -27,16 +29,23 @@ package struct SubmissionDraft {
         var members = schema["properties"]?.members ?? [:]
         for (name, value) in document?.members ?? [:] where value != .null {
             values[name] = value.list?.map(\.asSubmitted) ?? [value.asSubmitted]
+            if value.list?.contains(where: { $0.members != nil }) == true { objects[name] = value }
         }
-        for (name, value) in given { values[name, default: []].append(value) }
+        for (name, value) in given {
+            values[name, default: []].append(value)
+            objects[name] = nil
+        }
         for (name, path) in givenFiles {
             files[name, default: []].append(path.hasPrefix("@") ? String(path.dropFirst()) : path)
         }
         for name in Set(values.keys).union(files.keys).sorted() {
-            guard let field = members.removeValue(forKey: name) else {
+            let block = String(name.prefix { $0 != "." })
+            guard let field = members.removeValue(forKey: name) ?? Self.field(ofBlock: name, schema) else {
                 mistakes.append("\(name): \(Self.unknown(name, schema))")
                 continue
             }
+            // Its fields say that the block is there.
+            members[block] = nil
             if let detail = Self.mistake(
                 in: field, values: values[name] ?? [], files: files[name] ?? [], name: name)
             {
@@ -52,6 +61,15 @@ package struct SubmissionDraft {
             let heading = mistakes.count == 1 ? "an input is wrong" : "inputs are wrong"
             throw ClientFailure(.refused(status: 422), ([heading] + mistakes.map { "  \($0)" }).joined(separator: "\n"))
         }
+    }
+
+    /// The schema of `layer.0.text`, a field of a block that is given several times.
+    private static func field(ofBlock name: String, _ schema: JSONValue) -> JSONValue? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 3, Int(parts[1]) != nil else { return nil }
+        // Of one that is not always asked for the rules say what it is.
+        let all = [schema["properties"]] + (schema["allOf"]?.list ?? []).map { $0["then"]?["properties"] }
+        return all.lazy.compactMap { $0?[parts[0]]?["items"]?["properties"]?[parts[2]] }.first
     }
 
     private static func unknown(_ name: String, _ schema: JSONValue) -> String {
@@ -90,12 +108,14 @@ package struct SubmissionDraft {
 
     /// Whether the program takes a file by that name.
     package static func isFile(_ name: String, _ schema: JSONValue) -> Bool {
-        schema["properties"]?[name].map { item(of: $0)["format"]?.text == "binary" } ?? false
+        (schema["properties"]?[name] ?? field(ofBlock: name, schema)).map { item(of: $0)["format"]?.text == "binary" }
+            ?? false
     }
 
     /// As an object, for a submission without files.
     package var document: JSONValue {
-        .object(values.mapValues { $0.count == 1 ? .string($0[0]) : .array($0.map(JSONValue.string)) })
+        let texts = values.mapValues { $0.count == 1 ? JSONValue.string($0[0]) : .array($0.map(JSONValue.string)) }
+        return .object(texts.merging(objects) { _, object in object })
     }
 
     /// The same with files that were uploaded before: `uploads` has the upload's id of each path.

@@ -4,6 +4,7 @@
 /// |---|---|
 /// | `{id}` alone | the whole of that field: flag and value, as many arguments as it has, none when it was left out |
 /// | `{id}` among other text | its value without a flag; the argument is left out when the field was |
+/// | `{id of a block}` alone | what the block's own `command` comes to, once for each time it is given (``ManifestRepeat``) |
 /// | `{@program}` | the program file, `/program/` and its name |
 /// | `{@folder}` | the program's folder, `/program` |
 /// | `{{` and `}}` | a brace itself |
@@ -25,6 +26,8 @@ package struct CommandTemplate: Hashable, Sendable {
         /// Each in pieces; one `.input` alone is the whole field.
         var elements: [[Piece]]
         var isTogether = false
+        /// The block that it is part of, once that is as often there as it was given.
+        var block: String?
 
         /// Ids of the fields that are used.
         var inputIDs: Set<String> {
@@ -39,10 +42,19 @@ package struct CommandTemplate: Hashable, Sendable {
 
     var elements: [[Piece]] { parts.flatMap(\.elements) }
 
-    /// The program, then the fields in order.
-    static func standard(inputs: [ManifestInput]) -> CommandTemplate {
-        let elements: [[Piece]] = [[.program]] + inputs.filter(\.isArgument).map { [.input($0.id)] }
+    /// The program, then the fields in order, each block where its first field stands.
+    static func standard(inputs: [ManifestInput], blocks: [ManifestRepeat]) -> CommandTemplate {
+        var elements: [[Piece]] = [[.program]]
+        for place in 0...inputs.count {
+            for block in blocks where block.place == place && block.hasArguments { elements.append([.input(block.id)]) }
+            if place < inputs.count, inputs[place].isArgument { elements.append([.input(inputs[place].id)]) }
+        }
         return CommandTemplate(parts: elements.map { Part(elements: [$0]) })
+    }
+
+    /// The fields in order.
+    static func fields(_ inputs: [ManifestInput]) -> CommandTemplate {
+        CommandTemplate(parts: inputs.filter(\.isArgument).map { Part(elements: [[.input($0.id)]]) })
     }
 
     /// Ids of the fields that are used.

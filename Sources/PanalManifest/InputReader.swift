@@ -31,7 +31,8 @@ struct InputReader {
         var owners: [String: Int] = [:]
         for (index, reader) in document.objects("inputs", maximum: Manifest.maximumInputs) {
             reader.reportUnknownKeys(known: allKeys, suggested: suggestedKeys, foreign: foreign)
-            guard let input = input(reader, index: index) else { continue }
+            guard var input = input(reader, index: index) else { continue }
+            input.position = index
             if let owner = owners[input.id] {
                 reader.report(reader.has("id") ? "id" : "name", .idTwice, .text(input.id), .number(owner))
             }

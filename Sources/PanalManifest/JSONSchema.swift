@@ -5,20 +5,28 @@ extension Manifest {
     /// them. A file is a text of bytes (`"format": "binary"`), as form data carries it.
     ///
     /// It takes what the rule engine takes of values of these types; that a text such as `"3"` is taken for a number too,
-    /// and what a file has to be, it leaves unsaid.
+    /// and what a file has to be, it leaves unsaid. A block is a list of objects; what its fields say of fields outside of it
+    /// is left unsaid too.
     package func jsonSchema() -> JSONValue {
         var properties: [String: JSONValue] = [:]
         for input in inputs { properties[input.id] = input.jsonSchema() }
         var schema: [String: JSONValue] = [
             "$schema": "https://json-schema.org/draft/2020-12/schema", "title": .string(name), "type": "object",
-            "properties": .object(properties), "additionalProperties": false,
+            "additionalProperties": false,
         ]
         if let description { schema["description"] = .string(description) }
-        let required = inputs.filter { $0.isRequired && $0.showIf == nil }.map { JSONValue.string($0.id) }
+        for block in repeats { properties[block.id] = block.jsonSchema(of: self) }
+        schema["properties"] = .object(properties)
+        let required =
+            inputs.filter { $0.isRequired && $0.showIf == nil }.map { JSONValue.string($0.id) }
+            + repeats.filter { $0.minimumItems > 0 && $0.showIf == nil }.map { JSONValue.string($0.id) }
         if !required.isEmpty { schema["required"] = .array(required) }
-        guard hasRules else { return .object(schema) }
         let rules = RuleSchema(self)
-        if !rules.definitions.isEmpty { schema["$defs"] = .object(rules.definitions) }
+        let definitions = repeats.reduce(into: rules.definitions) { definitions, block in
+            definitions.merge(RuleSchema(block.alone(in: self)).definitions) { own, _ in own }
+        }
+        if !definitions.isEmpty { schema["$defs"] = .object(definitions) }
+        guard hasRules else { return .object(schema) }
         if !rules.dependentRequired.isEmpty { schema["dependentRequired"] = .object(rules.dependentRequired) }
         if !rules.rules.isEmpty { schema["allOf"] = .array(rules.rules) }
         return .object(schema)

@@ -29,6 +29,10 @@ package struct Manifest: Hashable, Sendable {
     package var sections: [ManifestSection]
     /// Fields of which so many have to be given.
     package var groups: [ManifestGroup]
+    /// Blocks of fields that are given several times. Their fields are not among `inputs`.
+    package var repeats: [ManifestRepeat]
+    /// How often each block is there, by its id, where its fields stand among `inputs` as often; nil in a manifest as it was read.
+    package var counts: [String: Int]?
     /// What a run has to do before the program is published.
     package var tests: [ManifestTest]
     /// Places of the inputs, each after those that its `showIf` looks at.

@@ -174,6 +174,19 @@ package struct ManifestInput: Hashable, Sendable {
     /// The same for single values, in their canonical form.
     package var valueRequires: [String: [String]] = [:]
     package var valueDisables: [String: [String]] = [:]
+    /// Where it stands among the document's inputs.
+    var position = 0
+    /// Of a field that is one of several because its block is given several times: which one it is.
+    package var place: BlockPlace?
+
+    /// The label, with the block's where there are several of it.
+    package var label: String { place.map { "\($0.label): \(name)" } ?? name }
+
+    /// The JSON pointer to its value in a submission.
+    package var pointer: String { JSONPointer.text(BlockPlace.pointer(to: id)) }
+
+    /// The id of the manifest's own field, of which there may be several because its block is given several times.
+    package var fieldID: String { place?.field ?? id }
 
     /// A field of which nothing more is known: one text, that is needed, in argv.
     init(id: String, name: String, type: InputType, isList: Bool) {

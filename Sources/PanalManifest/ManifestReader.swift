@@ -33,13 +33,14 @@ extension Manifest {
 
     private static let keys = [
         "name", "id", "description", "version", "author", "url", "tags", "command", "inputs", "outputs", "resources",
-        "rootfs", "environment", "exitCodes", "sections", "groups", "tests",
+        "rootfs", "environment", "exitCodes", "sections", "repeats", "groups", "tests",
     ]
     private static let foreign = [
         "tool-version": "version", "command-line": "command", "output-files": "outputs",
         "environment-variables": "environment",
         "error-codes": "exitCodes", "exit-codes": "exitCodes", "container-image": "rootfs",
         "suggested-resources": "resources", "descriptor-url": "url", "slug": "id", "title": "name",
+        "repeat": "repeats", "blocks": "repeats",
     ]
 
     /// Nil when a member without which there is no manifest is missing or wrong; what is wrong is in the reader's list.
@@ -51,22 +52,25 @@ extension Manifest {
         }
         let slug = Self.slug(reader, name: name)
         let fields = InputReader.inputs(reader)
-        var rules = RuleReader(reader, fields)
-        let (groups, sections) = rules.read(Self.sections(reader, inputs: fields.map(\.input)))
-        let inputs = rules.inputs
-        let command = Self.command(reader, inputs: inputs)
+        let blocks = RepeatReader.repeats(reader, inputs: fields.map(\.input))
+        var rules = RuleReader(reader, fields, blocks: blocks)
+        let (groups, sections) = rules.read(
+            Self.sections(reader, inputs: fields.map(\.input), blocks: blocks.map(\.block)))
+        let (inputs, repeats) = RepeatReader.split(rules, groups, blocks.map(\.reader))
+        let command = CommandReader(reader, inputs: inputs, blocks: repeats).template
         let url = reader.text("url", maximum: 2_000)
         if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
         let rootfs = reader.text("rootfs", maximum: 100) ?? "host"
         if !Self.isRootfsName(rootfs) { reader.report("rootfs", .unknownRootfs, .text(rootfs)) }
-        let environment = Self.environment(reader, inputs: inputs)
+        let environment = Self.environment(reader, inputs: inputs, blocks: repeats)
         self.init(
             name: name ?? "", slug: slug ?? "", description: reader.text("description", maximum: 10_000, lines: true),
             version: reader.text("version", maximum: 100), author: reader.text("author", maximum: 200), url: url,
             tags: reader.texts("tags", maximum: 20, length: 50) ?? [], command: command, inputs: inputs,
             outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: rootfs, environment: environment,
-            exitCodes: Self.exitCodes(reader), sections: sections, groups: groups, tests: [],
-            order: Self.order(of: inputs))
+            exitCodes: Self.exitCodes(reader), sections: sections,
+            groups: groups.filter { group in !repeats.contains { $0.groups.contains(group) } }, repeats: repeats,
+            counts: nil, tests: [], order: Self.order(of: inputs))
         if name == nil || slug == nil { return nil }
         // A test is held against the manifest, which has to be right for that.
         if reader.mistakes.mistakes.isEmpty { tests = ManifestTest.read(reader, of: self) }
@@ -91,83 +95,6 @@ extension Manifest {
         return slug
     }
 
-    private static func command(_ reader: DocumentReader, inputs: [ManifestInput]) -> CommandTemplate {
-        let standard = CommandTemplate.standard(inputs: inputs)
-        guard let value = reader.members["command"] else { return standard }
-        if case .string = value {
-            reader.report("command", .commandIsText)
-            return standard
-        }
-        guard let elements = reader.array("command", maximum: 500) else { return standard }
-        if elements.isEmpty { reader.report("command", .commandIsEmpty) }
-        let byID = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        var template = CommandTemplate(parts: [])
-        for (index, element) in elements.enumerated() {
-            guard !reader.mistakes.isFull else { break }
-            let place = reader.pointer + ["command", String(index)]
-            guard case .array(let together) = element, index > 0 else {
-                let pieces = pieces(element, place, isProgram: index == 0, byID, reader.mistakes)
-                template.parts.append(CommandTemplate.Part(elements: pieces.map { [$0] } ?? []))
-                continue
-            }
-            let part = CommandTemplate.Part(
-                elements: together.prefix(100).enumerated().compactMap { number, element in
-                    pieces(element, place + [String(number)], isProgram: false, byID, reader.mistakes)
-                }, isTogether: true)
-            if together.count > 100 || part.inputIDs.isEmpty { reader.mistakes.add(place, .commandTogether) }
-            template.parts.append(part)
-        }
-        let used = template.inputIDs
-        for input in inputs where input.isArgument && !used.contains(input.id) {
-            reader.report("command", .commandLeavesOut, .text(input.id))
-        }
-        return template
-    }
-
-    /// One element of the command; nil, and a mistake, where it is none.
-    private static func pieces(
-        _ element: JSONValue, _ place: [String], isProgram: Bool, _ inputs: [String: ManifestInput],
-        _ mistakes: MistakeList
-    ) -> [CommandTemplate.Piece]? {
-        guard case .string(let text) = element, text.utf8.count <= 4_096, !text.unicodeScalars.contains("\0") else {
-            mistakes.add(place, .commandElement)
-            return nil
-        }
-        do {
-            let pieces = try CommandTemplate.pieces(of: text)
-            for remark in complaints(pieces, isProgram: isProgram, inputs) { mistakes.add(place, remark) }
-            return pieces
-        } catch {
-            mistakes.add(place, error.remark)
-            return nil
-        }
-    }
-
-    /// What is wrong with one element of the command.
-    private static func complaints(
-        _ pieces: [CommandTemplate.Piece], isProgram: Bool, _ inputs: [String: ManifestInput]
-    ) -> [Remark] {
-        var remarks: [Remark] = []
-        for case .input(let id) in pieces {
-            // One element has room for a thousand wrong names.
-            guard remarks.count < 10 else { break }
-            guard let input = inputs[id] else {
-                let near = Nearest.to(id, among: inputs.keys.sorted())
-                remarks.append(
-                    near.map { Remark(.unknownFieldNear, .text(id), .text("{\($0)}")) }
-                        ?? Remark(.unknownField, .text(id)))
-                continue
-            }
-            if isProgram { remarks.append(Remark(.programFromField)) }
-            if !input.isArgument { remarks.append(Remark(.fieldNotInArguments, .text(id))) }
-            if pieces.count > 1, input.isList, input.listSeparator == nil {
-                remarks.append(Remark(.severalValuesInText, .text(id)))
-            }
-        }
-        if isProgram, pieces == [.literal("")] { remarks.append(Remark(.emptyProgram)) }
-        return remarks
-    }
-
     /// What a name may be made of; whether there is such a file system, the server knows.
     private static func isRootfsName(_ text: String) -> Bool {
         guard let first = text.utf8.first, isLetterOrDigit(first) else { return false }
@@ -178,12 +105,22 @@ extension Manifest {
         (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte)
     }
 
-    private static func environment(_ reader: DocumentReader, inputs: [ManifestInput]) -> [EnvironmentVariable] {
+    private static func environment(
+        _ reader: DocumentReader, inputs: [ManifestInput], blocks: [ManifestRepeat]
+    ) -> [EnvironmentVariable] {
+        // A field of a block has a variable for each time: `COLOUR_1`, `COLOUR_2`.
+        let numbered = blocks.flatMap(\.inputs).compactMap { input -> String? in
+            if case .environment(let variable) = input.route { "\(variable)_" } else { nil }
+        }
+        let isNumbered = { (name: String) in
+            numbered.contains { name.hasPrefix($0) && Int(name.dropFirst($0.utf8.count)) != nil }
+        }
         var taken: Set<String> = []
-        for (index, input) in inputs.enumerated() {
+        let fields = (inputs + blocks.flatMap(\.inputs)).sorted { $0.position < $1.position }
+        for input in fields {
             guard case .environment(let variable) = input.route else { continue }
-            if !taken.insert(variable).inserted {
-                reader.mistakes.add(["inputs", String(index)], .variableTwice, .text(variable))
+            if isNumbered(variable) || !taken.insert(variable).inserted {
+                reader.mistakes.add(["inputs", String(input.position)], .variableTwice, .text(variable))
             }
         }
         guard let value = reader.members["environment"],
@@ -193,7 +130,7 @@ extension Manifest {
         for name in object.members.keys.sorted() {
             if !VariableName.isValid(name) {
                 object.report(name, .variableName)
-            } else if taken.contains(name) {
+            } else if taken.contains(name) || isNumbered(name) {
                 object.report(name, .variableOfField)
             } else if let text = object.text(name, minimum: 0, maximum: 10_000, lines: true) {
                 variables.append(EnvironmentVariable(name: name, value: text))

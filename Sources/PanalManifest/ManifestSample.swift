@@ -3,7 +3,11 @@ import PanalCore
 extension Manifest {
     /// Values that a first try could be made with, in the manifest's order: what is needed, and what is filled in already.
     /// Of a file field the value is a name. A field with a pattern of its own gets a text that may not match it.
+    /// A block is there once at least, so that it is seen how its fields are named.
     package func sample() -> [(input: ManifestInput, values: [String])] {
+        guard repeats.isEmpty || counts != nil else {
+            return unrolled(repeats.reduce(into: [:]) { $0[$1.id] = max(1, $1.minimumItems) }).sample()
+        }
         var values: [String: [String]] = [:]
         for input in inputs where input.isRequired || input.defaultValue != nil { values[input.id] = input.sampleTexts }
         // A rule may want a field more, or one less; each round settles one of them at least.
@@ -12,7 +16,7 @@ extension Manifest {
             let mistakes = engine.judge(submission(values))
             var isSettled = true
             for mistake in mistakes {
-                let id = String(mistake.pointer.dropFirst())
+                let id = String(mistake.pointer.dropFirst().replacing("/", with: "."))
                 guard let input = input(id: id) else { continue }
                 switch ManifestPhrase(rawValue: mistake.code ?? "") {
                 case .isNeeded, .neededWith, .oneOfNeeded, .someNeeded:

@@ -89,18 +89,36 @@ extension ManifestTest {
         guard let object = DocumentReader(member, at: reader.place("inputs"), reader.mistakes) else { return [:] }
         var values: [String: [Value]] = [:]
         for (id, value) in object.members where value != .null {
-            let input = manifest.input(id: id)
-            let elements: [JSONValue]
-            if case .array(let list) = value, input?.type != .json || input?.isList == true {
-                elements = list
-            } else {
-                elements = [value]
+            guard let block = manifest.repeats.first(where: { $0.id == id }) else {
+                values[id] = self.values(value, of: manifest.input(id: id), object, id)
+                continue
             }
-            values[id] = elements.compactMap { element in
-                input?.type == .file ? file(element, object, id) : .text(element.submittedText)
+            guard let list = object.array(id, maximum: block.maximumItems) else { continue }
+            values[id] = [.text(String(list.count))]
+            for (index, element) in list.enumerated() {
+                guard let one = DocumentReader(element, at: object.place(id) + [String(index)], reader.mistakes)
+                else { continue }
+                for (name, value) in one.members where value != .null {
+                    let input = block.inputs.first { $0.id == name }
+                    values[block.fieldID(name, at: index)] = self.values(value, of: input, one, name)
+                }
             }
         }
         return values
+    }
+
+    private static func values(
+        _ value: JSONValue, of input: ManifestInput?, _ reader: DocumentReader, _ id: String
+    ) -> [Value] {
+        let elements: [JSONValue]
+        if case .array(let list) = value, input?.type != .json || input?.isList == true {
+            elements = list
+        } else {
+            elements = [value]
+        }
+        return elements.compactMap { element in
+            input?.type == .file ? file(element, reader, id) : .text(element.submittedText)
+        }
     }
 
     /// `"sample/a.png"`, or `{"name": "a.txt", "text": "…"}`.

@@ -22,17 +22,20 @@ extension Manifest {
     ///
     /// - Parameter entry: The program file, relative to the program's folder.
     package func plan(_ submission: Submission, entry: String) throws(SubmissionError) -> Invocation {
-        let values = try resolve(submission)
+        let laid = laidOut(submission)
+        return try laid.manifest.plan(laid, entry: entry)
+    }
+
+    private func plan(_ laid: LaidOutSubmission, entry: String) throws(SubmissionError) -> Invocation {
+        let (values, hidden) = try resolve(laid)
         let invocation = Invocation(
-            arguments: command.arguments(entry: entry, inputs: inputs, values: values),
+            arguments: command.arguments(entry: entry, inputs: inputs, values: values, hidden: hidden),
             environment: variables(values),
             inputs: inputs.flatMap { values[$0.id]?.files ?? [] },
             standardInput: standardInput.flatMap { values[$0.id]?.files.first?.content },
             texts: inputs.compactMap { values[$0.id]?.written },
             standardInputText: standardInput.flatMap { $0.type == .file ? nil : values[$0.id]?.joined },
-            fields: inputs.compactMap { input in
-                values[input.id].map { input.field($0) }
-            },
+            fields: counted(hidden) + inputs.compactMap { input in values[input.id].map { input.field($0) } },
             secretIDs: Set(inputs.filter { $0.type == .secret }.map(\.id)))
         let size = (invocation.arguments + invocation.environment).reduce(0) { $0 + $1.utf8.count + 1 }
         if size > Self.maximumCommandBytes {
@@ -46,9 +49,20 @@ extension Manifest {
 
     private var standardInput: ManifestInput? { inputs.first { $0.route == .standardInput } }
 
-    /// What each field comes to.
-    private func resolve(_ submission: Submission) throws(SubmissionError) -> [String: FieldValue] {
-        var mistakes = unknownFields(of: submission)
+    /// How often each block was given, so that it can be given so again.
+    private func counted(_ hidden: Set<String>) -> [JobField] {
+        guard let counts else { return [] }
+        return repeats.filter { !hidden.contains($0.id) }.map { block in
+            JobField(id: block.id, label: block.name, value: String(counts[block.id] ?? 0))
+        }
+    }
+
+    /// What each field comes to, and what is not asked for.
+    private func resolve(
+        _ laid: LaidOutSubmission
+    ) throws(SubmissionError) -> (values: [String: FieldValue], hidden: Set<String>) {
+        let submission = laid.submission
+        var mistakes = laid.mistakes + unknownFields(of: submission)
         let texts = submission.values.values.joined().reduce(0) { $0 + $1.textBytes }
         guard texts <= Self.maximumTextsBytes else {
             let most = ByteCount.text(Self.maximumTextsBytes)
@@ -64,15 +78,24 @@ extension Manifest {
             mistakes.append(Mistake([], Remark(.tooManyFiles, .number(files), .number(Self.maximumFiles))))
         }
         guard mistakes.isEmpty else { throw SubmissionError(mistakes: mistakes) }
-        return values
+        return (values, rules.hidden)
     }
 
     private func unknownFields(of submission: Submission) -> [Mistake] {
-        let known = Set(inputs.map(\.id))
+        let known = Set(inputs.map(\.id) + repeats.map(\.id))
         let unknown = submission.values.keys.filter { !known.contains($0) }.sorted()
         // Each costs a comparison with every field, and somebody may send a hundred thousand of them.
         var mistakes = unknown.prefix(Self.namedUnknownFields).map { id in
-            let near = Nearest.to(id, among: inputs.map(\.id))
+            if let block = repeats.first(where: { $0.inputs.contains { $0.id == id } }) {
+                return Mistake([id], Remark(.memberAlone, .text(block.id), .text(id)))
+            }
+            if let parts = BlockPlace.parts(of: id), let block = repeats.first(where: { $0.id == parts.block }) {
+                let near = Nearest.to(String(parts.field), among: block.inputs.map(\.id))
+                return Mistake(
+                    BlockPlace.pointer(to: id).map { Shown.text($0) },
+                    near.map { Remark(.noSuchFieldNear, .text($0)) } ?? Remark(.noSuchField))
+            }
+            let near = Nearest.to(id, among: inputs.map(\.id) + repeats.map(\.id))
             return Mistake(
                 [Shown.text(id)], near.map { Remark(.noSuchFieldNear, .text($0)) } ?? Remark(.noSuchField))
         }
@@ -99,10 +122,13 @@ extension Manifest {
 }
 
 extension CommandTemplate {
-    /// argv for resolved values.
-    func arguments(entry: String, inputs: [ManifestInput], values: [String: FieldValue]) -> [String] {
+    /// argv for resolved values; nothing of a block that is not asked for.
+    func arguments(
+        entry: String, inputs: [ManifestInput], values: [String: FieldValue], hidden: Set<String> = []
+    ) -> [String] {
         let inputs = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         return parts.flatMap { part -> [String] in
+            if let block = part.block, hidden.contains(block) { return [] }
             let isLeftOut = { (id: String) in
                 guard let input = inputs[id], let value = values[id] else { return true }
                 return !input.ruleValue(value).isGiven
@@ -152,7 +178,7 @@ extension ManifestInput {
 
     /// What a job keeps of a field, so that it can be read and filled in again.
     fileprivate func field(_ value: FieldValue) -> JobField {
-        var field = JobField(id: id, label: name, value: value.shown)
+        var field = JobField(id: id, label: label, value: value.shown)
         if !value.files.isEmpty {
             field.files = value.files.map { JobFieldFile(name: $0.name, content: $0.content) }
         } else if type != .secret, value.values != [value.shown],

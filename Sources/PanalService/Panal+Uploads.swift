@@ -224,13 +224,16 @@ extension Panal {
     /// `submission` with the uploads that its file fields name.
     func withUploads(_ submission: Submission, of manifest: Manifest, _ principal: Principal) async throws -> Submission
     {
-        var submission = submission
-        for input in manifest.inputs where input.type == .file {
+        let laid = manifest.laidOut(submission)
+        // Whoever plans it tells what is wrong.
+        guard laid.mistakes.isEmpty else { return submission }
+        var submission = laid.submission
+        for input in laid.manifest.inputs where input.type == .file {
             guard let values = submission.values[input.id] else { continue }
             var found: [SubmittedValue] = []
             for value in values {
                 if case .text(let text) = value, let id = UploadReference.id(in: text) {
-                    found.append(.file(try await finishedUpload(principal, id, at: "/\(input.id)")))
+                    found.append(.file(try await finishedUpload(principal, id, at: input.pointer)))
                 } else {
                     found.append(value)
                 }

@@ -27,7 +27,7 @@ struct ManifestCommand: AsyncParsableCommand {
                 let manifest = try ManifestFile.parse(file)
                 if json { return StandardOutput.write("[]\n") }
                 let counts = [
-                    ManifestFile.count(manifest.inputs.count, "input"),
+                    ManifestFile.count(manifest.allInputs.count, "input"),
                     ManifestFile.count(manifest.outputs.count, "output"),
                     ManifestFile.count(manifest.tests.count, "test"),
                 ]
@@ -218,7 +218,10 @@ enum ManifestFile {
                 throw Mistake(pointer: "", detail: "is no object of values")
             }
             do throws(SubmissionError) {
-                let plan = try manifest.plan(Submission(members, of: manifest), entry: entry)
+                let laid = manifest.laidOut(Submission(members, of: manifest))
+                guard laid.mistakes.isEmpty else { throw SubmissionError(mistakes: laid.mistakes) }
+                let submission = laid.submission.withFiles(of: laid.manifest)
+                let plan = try laid.manifest.plan(submission, entry: entry)
                 return ["arguments": .array(plan.arguments.map(JSONValue.string))]
             } catch {
                 return ["errors": document(of: error.mistakes)]
@@ -230,23 +233,54 @@ enum ManifestFile {
 }
 
 extension Submission {
-    /// Files by name alone: nothing is stored, and nothing is run.
     fileprivate init(_ members: [String: JSONValue], of manifest: Manifest) {
         self.init()
-        let nothing = ContentHash(hex: String(repeating: "0", count: 64))
         for (id, value) in members where value != .null {
-            let input = manifest.input(id: id)
-            var elements = [value]
+            let value = Self.named(value, of: manifest, id)
             if case .array(let list) = value {
-                elements = list
+                values[id] = list.map { .text($0.submittedText) }
                 documents[id] = value
+            } else {
+                values[id] = [.text(value.submittedText)]
             }
-            values[id] = elements.map { element in
-                guard input?.type == .file, case .string(let name) = element, let nothing else {
-                    return .text(element.submittedText)
-                }
+        }
+    }
+
+    /// What is no name, in the place of a file's, becomes something that cannot be taken for one.
+    private static func named(_ value: JSONValue, of manifest: Manifest, _ id: String) -> JSONValue {
+        if let block = manifest.repeats.first(where: { $0.id == id }), case .array(let list) = value {
+            return .array(
+                list.map { element in
+                    guard case .object(let members) = element else { return element }
+                    return .object(
+                        Dictionary(uniqueKeysWithValues: members.map { ($0, named($1, in: block.inputs, $0)) }))
+                })
+        }
+        return named(value, in: manifest.inputs, id)
+    }
+
+    private static func named(_ value: JSONValue, in inputs: [ManifestInput], _ id: String) -> JSONValue {
+        guard inputs.first(where: { $0.id == id })?.type == .file else { return value }
+        switch value {
+        case .string, .null: return value
+        case .array(let list):
+            return .array(list.map { if case .string = $0 { $0 } else { noName } })
+        default: return noName
+        }
+    }
+
+    private static let noName: JSONValue = [:]
+
+    /// Files by name alone: nothing is stored, and nothing is run.
+    fileprivate func withFiles(of manifest: Manifest) -> Submission {
+        guard let nothing = ContentHash(hex: String(repeating: "0", count: 64)) else { return self }
+        var submission = self
+        for input in manifest.inputs where input.type == .file {
+            submission.values[input.id] = values[input.id]?.map { value in
+                guard case .text(let name) = value, name != Self.noName.submittedText else { return value }
                 return .file(SubmittedFile(name: name, content: nothing, bytes: 1, mediaType: nil))
             }
         }
+        return submission
     }
 }

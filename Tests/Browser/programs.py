@@ -90,6 +90,31 @@ SWEEP_SCRIPT = """#!/bin/sh
 echo "$1 $(cat "$2")"
 """
 
+# A block of fields that is given several times.
+BLOCKS = {
+    "name": "blocks",
+    "inputs": [
+        {"name": "Word", "type": "text", "maxLength": 9},
+        {"name": "File", "type": "file", "optional": True, "via": "file"},
+        {"name": "Marked", "type": "boolean", "via": "environment"},
+        {"name": "Mark", "type": "text", "showIf": "marked", "via": "environment"},
+        {"name": "Tint", "type": "colour", "default": "#1e90ff", "via": "environment"},
+        {"name": "Kind", "type": "choice", "choices": [f"k{number:03}" for number in range(300)], "optional": True, "via": "environment"},
+    ],
+    "repeats": [{"name": "Layer", "description": HTML, "inputs": ["word", "file", "marked", "mark", "tint", "kind"], "maxItems": 3,
+                 "command": ["--", "{file}", "{word}"]}],
+}
+BLOCKS_SCRIPT = """#!/bin/sh
+number=-1
+for word in "$@"; do
+    case $word in
+        --) number=$((number + 1));;
+        /input/*) echo "$number: $(cat "$word")";;
+        *) echo "$number: $word";;
+    esac
+done
+"""
+
 # What snippets are tried with: texts that shells and languages read in their own way, and files.
 SNIPPET = {
     "name": "snippet",

@@ -1,7 +1,9 @@
 // Runs the cases of one manifest through the page: by its engine, and by what its fields show when they are filled in.
 async (cases) => {
   const form = document.querySelector("form[data-rules]");
-  const { rules, phrases } = await (await fetch(form.dataset.rules)).json();
+  const { rules: base, phrases } = await (await fetch(form.dataset.rules)).json();
+  const unrolled = (values) => PanalRules.unrolled(base, PanalRules.countsIn(base, values));
+  const repeats = base.repeats ?? [];
   const wrong = [];
   let [judged, filled] = [0, 0];
   const differ = (left, right) => JSON.stringify(left) !== JSON.stringify(right);
@@ -12,7 +14,8 @@ async (cases) => {
   for (const row of cases) {
     const values = { ...row.values };
     for (const [id, files] of Object.entries(row.files ?? {})) values[id] = files.map(asFile);
-    const found = PanalRules.judge(rules, values);
+    const rules = unrolled(values);
+    const found = PanalRules.judge(base, values);
     const codes = Object.fromEntries(Object.entries(found.mistakes).map(([id, all]) => [id, all.map((one) => one.code)]));
     if (differ(sorted(codes), sorted(row.mistakes ?? {}))) wrong.push(`${about(row)}: ${JSON.stringify(codes)}`);
     if (differ([...found.hidden].sort(), (row.hidden ?? []).sort())) wrong.push(`${about(row)}: away are ${[...found.hidden]}`);
@@ -20,7 +23,7 @@ async (cases) => {
       for (const one of all) {
         const text = PanalRules.told(phrases, rules.fields[id], one);
         if (text === one.code || /%[1-9]/.test(text)) wrong.push(`${about(row)}: says ‘${text}’`);
-        if (rules.fields[id].type === "secret" && (row.values[id] ?? []).some((secret) => secret.length > 4 && text.includes(secret))) wrong.push(`told: ${text}`);
+        if (rules.fields[id]?.type === "secret" && (row.values[id] ?? []).some((secret) => secret.length > 4 && text.includes(secret))) wrong.push(`told: ${text}`);
       }
     }
     judged += 1;
@@ -34,7 +37,18 @@ async (cases) => {
     event.preventDefault();
   });
   const controls = (id) => Array.from(form.querySelectorAll(`[name="${id}"]`));
-  const isFull = (id, row) => {
+  // As often as the case has them, by the buttons that people have for it.
+  const timesOf = (id) => Array.from(form.querySelectorAll(`[data-block="${id}"] [data-time]`));
+  const isAsOften = ({ id }, wanted) => {
+    const more = form.querySelector(`[data-block="${id}"] [data-more]`);
+    while (timesOf(id).length < wanted && !more.disabled) more.click();
+    for (let one; timesOf(id).length > wanted; one.click()) {
+      one = timesOf(id)[0].querySelector("[name=_less]");
+      if (one.disabled) break;
+    }
+    return timesOf(id).length === wanted;
+  };
+  const isFull = (id, row, rules) => {
     const field = rules.fields[id];
     const all = controls(id);
     const wanted = row.values[id] ?? [];
@@ -65,15 +79,21 @@ async (cases) => {
   };
   for (const row of cases) {
     // Those that hang on others are enabled again by themselves.
-    if (!rules.inputs.map((id) => isFull(id, row)).every((isRight) => isRight)) continue;
+    const values = { ...row.values, ...row.files };
+    const counts = PanalRules.countsIn(base, values);
+    if (!repeats.map((block) => isAsOften(block, counts[block.id])).every((isRight) => isRight)) continue;
+    const rules = unrolled(values);
+    if (!rules.inputs.map((id) => isFull(id, row, rules)).every((isRight) => isRight)) continue;
     form.requestSubmit();
     const expected = Object.keys(row.mistakes ?? {}).filter((id) => !(row.hidden ?? []).includes(id)).sort();
-    const boxes = Array.from(form.querySelectorAll("[data-field]"));
-    const shown = boxes.filter((box) => !box.hidden && box.querySelector(".mistake")).map((box) => box.dataset.field).sort();
-    const away = boxes.filter((box) => box.hidden).map((box) => box.dataset.field);
+    const boxes = Array.from(form.querySelectorAll("[data-field], [data-block]"));
+    const name = (box) => box.dataset.field ?? box.dataset.block;
+    const isWrong = (box) => box.querySelector(":scope > [data-notes] > .mistake") !== null;
+    const shown = boxes.filter((box) => !box.hidden && isWrong(box)).map(name).sort();
+    const away = boxes.filter((box) => box.hidden).map(name);
     if (differ(shown, expected)) wrong.push(`in the form ${about(row)}: shown at ${shown}`);
     for (const id of row.hidden ?? []) if (!away.includes(id)) wrong.push(`in the form ${about(row)}: ${id} is to be seen`);
-    for (const id of away) if (controls(id).some((control) => !control.disabled)) wrong.push(`in the form ${about(row)}: ${id} is sent`);
+    for (const id of away) if (rules.fields[id] && controls(id).some((control) => !control.disabled)) wrong.push(`in the form ${about(row)}: ${id} is sent`);
     const hasFiles = Array.from(form.querySelectorAll("input[type=file]")).some((input) => input.files.length > 0);
     if (isSent !== (expected.length === 0 && !hasFiles)) wrong.push(`in the form ${about(row)}: sent is ${isSent}`);
     document.querySelector(".upload")?.remove();

@@ -1,5 +1,6 @@
 import Foundation
 import PanalClient
+import PanalCore
 import PanalManifest
 import Testing
 
@@ -73,6 +74,68 @@ import Testing
         #expect(try Self.told(["a", "o"], manifest) == ["in=@a", "out=o"])
         #expect(try Self.told(["--in", "a", "--in", "b", "--out", "o"], manifest) == ["in=@a", "in=@b", "out=o"])
         #expect(try Self.told(["--in", "a", "o", "m"], manifest) == ["in=@a", "more=m", "out=o"])
+    }
+
+    private static let collage = #"""
+        {"name": "collage", "inputs": [{"name": "size", "type": "integer"}, {"name": "picture", "type": "file"},
+          {"name": "the x", "type": "integer", "default": 0}, {"name": "bold", "type": "boolean"}],
+         "repeats": [{"name": "layer", "inputs": ["picture", "the_x", "bold"], "maxItems": 9}]}
+        """#
+
+    /// A block's flag begins the next one; the first need not be begun.
+    @Test(
+        arguments: [
+            (
+                ["--layer", "--picture", "a.png", "--the-x", "3", "--layer", "--picture=b.png", "--bold", "5"],
+                [
+                    "layer.0.picture=@a.png", "layer.0.the_x=3", "layer.1.bold=true", "layer.1.picture=@b.png",
+                    "layer=2", "size=5",
+                ]
+            ),
+            (["--picture", "a", "--layer", "--no-bold"], ["layer.0.picture=@a", "layer.1.bold=false", "layer=2"]),
+            (["--layer", "--layer"], ["layer=2"]), (["7"], ["size=7"]),
+        ] as [([String], [String])])
+    func blocksAreBegun(words: [String], expected: [String]) throws {
+        let manifest = try Manifest(parsing: Data(Self.collage.utf8))
+        #expect(try Self.told(words, manifest) == expected)
+    }
+
+    @Test func whatIsWrongWithABlockIsSaid() throws {
+        let manifest = try Manifest(parsing: Data(Self.collage.utf8))
+        for (words, word) in [
+            (["--layer=2"], "--layer has no value: it begins one of several"), (["--layr"], "did you mean --layer?"),
+            (["--picture", "--layer"], "--picture needs a value"),
+        ] {
+            let failure = #expect(throws: ClientFailure.self) { try ProgramWords(words, of: manifest) }
+            #expect(failure?.description.contains(word) == true, "\(failure?.description ?? "")")
+        }
+        let help = ProgramWords.help(of: manifest, command: "panal program run collage")
+        #expect(
+            help.hasPrefix(
+                "USAGE: panal program run collage --size <whole number> --layer --picture <file> … [flags]\n"))
+        #expect(help.contains("  --layer\n      layer (1 to 9 times)\n    --picture <file>\n"))
+    }
+
+    /// The same as the server's schema has it.
+    @Test func aDraftKnowsTheFieldsOfBlocks() throws {
+        let manifest = try Manifest(parsing: Data(Self.collage.utf8))
+        let draft = try SubmissionDraft(
+            schema: manifest.jsonSchema(), values: [("size", "1"), ("layer.0.the_x", "3")],
+            files: [("layer.0.picture", "a.png")])
+        #expect(draft.paths == ["a.png"])
+        #expect(SubmissionDraft.isFile("layer.4.picture", manifest.jsonSchema()))
+        let document: JSONValue = ["size": 1, "layer": [["the_x": 3], ["bold": true]]]
+        let whole = try SubmissionDraft(schema: manifest.jsonSchema(), values: [], files: [], document: document)
+        #expect(whole.document == ["size": "1", "layer": [["the_x": 3], ["bold": true]]])
+        for (name, value, word) in [
+            ("layer.0.the_y", "1", "the program has no such input"), ("layer.0.the_x", "q", "is not a whole number"),
+            ("layer.0.picture", "a", "give it with --file layer.0.picture=PATH"),
+        ] {
+            let failure = #expect(throws: ClientFailure.self) {
+                try SubmissionDraft(schema: manifest.jsonSchema(), values: [("size", "1"), (name, value)], files: [])
+            }
+            #expect(failure?.description.contains(word) == true, "\(failure?.description ?? "")")
+        }
     }
 
     @Test func helpNamesAll() throws {

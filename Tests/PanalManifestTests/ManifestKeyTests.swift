@@ -10,7 +10,7 @@ import Testing
             inputs: #"{"name": "a", "type": "text"}, {"name": "b", "type": "text"}, {"name": "c", "type": "text"}"#,
             more: #", "sections": [{"name": "Más", "description": "x", "inputs": ["c", "a"]}]"#)
         #expect(read.sectioned.map { $0.section?.name ?? "" } == ["", "Más"])
-        #expect(read.sectioned.map { $0.inputs.map(\.id) } == [["b"], ["c", "a"]])
+        #expect(read.sectioned.map { $0.parts.map(\.id) } == [["b"], ["c", "a"]])
         // argv follows the inputs, whatever a page looks like.
         #expect(try arguments(read, ["a": [.text("1")], "b": [.text("2")], "c": [.text("3")]]) == ["1", "2", "3"])
     }

@@ -30,28 +30,88 @@ struct ProgramOperation: Sendable {
 
     /// The manifest's own schema, and what stands beside the fields.
     private func schema(isForm: Bool) -> Schema {
-        guard case .object(var json) = program.manifest.jsonSchema(),
-            case .object(var properties)? = json["properties"]
-        else { return .anything }
+        let manifest = program.manifest
+        guard case .object(var json) = manifest.jsonSchema(), case .object(var properties)? = json["properties"] else {
+            return .anything
+        }
         let own = isForm ? Schema.formOrderMembers : Schema.orderMembers
         if isForm {
-            // A text, which not every client writes as JSON does.
-            for input in program.manifest.inputs where input.type == .boolean && !input.isList {
-                guard case .object(var property)? = properties[input.id] else { continue }
-                property["type"] = "string"
-                property["enum"] = ["true", "false"]
-                properties[input.id] = .object(property)
-            }
+            properties = Self.inForm(properties, manifest.inputs)
+            let names = patterns
+            if !names.isEmpty { json["patternProperties"] = .object(names) }
         } else {
-            // Bytes have no place in JSON: a file is an upload there.
-            for input in program.manifest.inputs where input.type == .file {
-                properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
-            }
+            properties = Self.inJSON(properties, manifest.inputs)
+            for block in manifest.repeats { properties[block.id] = properties[block.id].map { inJSON($0, block) } }
         }
         properties.merge(own.mapValues(\.json)) { field, _ in field }
         json["properties"] = .object(properties)
         json["$schema"] = nil
-        return Schema(
-            .object(json), components: own.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
+        // A document of its own would have these; here they are the description's.
+        var components = own.values.reduce(into: [String: JSONValue]()) { $0.merge($1.components) { _, new in new } }
+        if case .object(let definitions)? = json.removeValue(forKey: "$defs") {
+            for (name, schema) in definitions { components[component(name)] = hoisted(schema) }
+        }
+        return Schema(hoisted(.object(json)), components: components)
     }
+
+    /// A box is a text there, which not every client writes as JSON does.
+    private static func inForm(_ properties: [String: JSONValue], _ inputs: [ManifestInput]) -> [String: JSONValue] {
+        var properties = properties
+        for input in inputs where input.type == .boolean && !input.isList {
+            guard case .object(var property)? = properties[input.id] else { continue }
+            property["type"] = "string"
+            property["enum"] = ["true", "false"]
+            properties[input.id] = .object(property)
+        }
+        return properties
+    }
+
+    /// Bytes have no place in JSON: a file is an upload there.
+    private static func inJSON(_ properties: [String: JSONValue], _ inputs: [ManifestInput]) -> [String: JSONValue] {
+        var properties = properties
+        for input in inputs where input.type == .file {
+            properties[input.id] = (input.isList ? .list(of: .uploaded) : Schema.uploaded).json
+        }
+        return properties
+    }
+
+    private func inJSON(_ schema: JSONValue, _ block: ManifestRepeat) -> JSONValue {
+        guard case .object(var members) = schema, case .object(var item)? = members["items"],
+            case .object(let own)? = item["properties"]
+        else { return schema }
+        item["properties"] = .object(Self.inJSON(own, block.inputs))
+        members["items"] = .object(item)
+        return .object(members)
+    }
+
+    /// In a form a block's fields have names of their own, files among them: `layer.0.picture`.
+    private var patterns: [String: JSONValue] {
+        var patterns: [String: JSONValue] = [:]
+        for block in program.manifest.repeats {
+            let fields = Dictionary(uniqueKeysWithValues: block.inputs.map { ($0.id, $0.jsonSchema()) })
+            for (id, schema) in Self.inForm(fields, block.inputs) {
+                patterns["^\(block.id)\\.[0-9]{1,6}\\.\(id)$"] = schema
+            }
+        }
+        return patterns
+    }
+
+    private func component(_ name: String) -> String {
+        "\(Self.prefix)\(program.program.name.replacing("-", with: "_")).\(name)"
+    }
+
+    private func hoisted(_ schema: JSONValue) -> JSONValue {
+        switch schema {
+        case .object(var members):
+            if case .string(let place)? = members["$ref"], place.hasPrefix(Self.definitions) {
+                members["$ref"] = .string(
+                    "#/components/schemas/" + component(String(place.dropFirst(Self.definitions.count))))
+            }
+            return .object(members.mapValues(hoisted))
+        case .array(let elements): return .array(elements.map(hoisted))
+        default: return schema
+        }
+    }
+
+    private static let definitions = "#/$defs/"
 }

@@ -7,13 +7,15 @@ struct EarlierJob: Sendable {
     let job: Job
     /// By field, what is still there.
     private(set) var files: [String: [SubmittedFile]] = [:]
-    /// Fields whose files are taken again where no other is chosen.
-    private(set) var kept: Set<String>
+    /// Fields that take files again where no other is chosen, and the field of the job that had them: another one where a block in front of it
+    /// was taken away.
+    var kept: [String: String]
 
     static let formKeys: Set<String> = ["_from", "_keep"]
 
     /// Throws `notFound` for a job of another program, or one that is not to be seen.
-    init(_ id: JobID, of program: String, kept: Set<String>? = nil, _ panal: Panal, _ principal: Principal) async throws
+    init(_ id: JobID, of program: String, kept: [String: String]? = nil, _ panal: Panal, _ principal: Principal)
+        async throws
     {
         job = try await panal.job(principal, id)
         guard job.programName == program else { throw ServiceError(.notFound, "there is no such job") }
@@ -22,14 +24,19 @@ struct EarlierJob: Sendable {
             guard let found = try? await panal.inputFiles(principal, id, of: field.id) else { continue }
             files[field.id] = found
         }
-        self.kept = kept ?? Set(files.keys)
+        self.kept = kept ?? Dictionary(uniqueKeysWithValues: files.keys.map { ($0, $0) })
     }
 
     /// The job that a form names; nil where it names none.
     init?(_ form: Form, of program: String, _ panal: Panal, _ principal: Principal) async throws {
         guard let text = try form.text("_from") else { return nil }
         guard let id = JobID(text) else { throw ServiceError(.malformed, "‘_from’ is no job") }
-        try await self.init(id, of: program, kept: Set(form.words("_keep")), panal, principal)
+        var kept: [String: String] = [:]
+        for word in form.words("_keep") {
+            let halves = word.split(separator: "=", maxSplits: 1).map(String.init)
+            if let target = halves.first { kept[target] = halves.last }
+        }
+        try await self.init(id, of: program, kept: kept, panal, principal)
     }
 
     /// What a form shows for the field; nothing for secrets, and for what the job has kept only in part.
@@ -41,9 +48,19 @@ struct EarlierJob: Sendable {
     /// The submission with the files that are taken again.
     func completing(_ submission: Submission) -> Submission {
         var submission = submission
-        for id in kept where submission.values[id]?.isEmpty ?? true {
-            submission.values[id] = files[id]?.map(SubmittedValue.file)
+        for (id, source) in kept where submission.values[id]?.isEmpty ?? true {
+            submission.values[id] = files[source]?.map(SubmittedValue.file)
         }
         return submission
+    }
+
+    func source(of id: String) -> String { kept[id] ?? id }
+
+    /// How often the job had each block.
+    func counts(_ manifest: Manifest) -> [String: Int] {
+        manifest.repeats.reduce(into: [:]) { counts, block in
+            let count = job.fields.first { $0.id == block.id }.flatMap { Int($0.value) }
+            counts[block.id] = min(count ?? block.minimumItems, block.maximumItems)
+        }
     }
 }

@@ -97,6 +97,8 @@ let englishPhrases: [Phrase: String] = [
     .olderVersion: "This is version %1. The newest is version %2.", .notPublished: "The program was not published.",
 
     .fileTypes: "Files: %1", .atMostBytes: "At most %1", .fileAgain: "Choose the file again.", .from: "from %1",
+    .blockTimes: "%1 to %2 times.", .addBlock: "Add %1", .removeBlock: "Remove %1", .blockAdded: "%1 was added.",
+    .blockRemoved: "%1 was removed.",
     .upTo: "up to %1", .severalLines: "One value on each line.", .secretHint: "It is shown nowhere again.",
     .noChoice: "(none)", .fieldsWrong: "Some fields need another look.", .allChoices: "All %1 choices",
     .dropHere: "or drop it here", .uploading: "Sending", .stopUpload: "Stop",

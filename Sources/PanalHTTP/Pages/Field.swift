@@ -15,6 +15,8 @@ struct Field: Sendable {
     let choicesHref: String?
     /// Files of an earlier job, and whether they are taken again.
     let earlier: [SubmittedFile]
+    /// The field of that job that had them.
+    let source: String
     let isKept: Bool
 
     /// Choices that stand in the page; where there are more, one types, and a script offers what begins to fit.
@@ -22,10 +24,18 @@ struct Field: Sendable {
 
     static func anchor(_ id: String) -> String { "field-\(id)" }
 
-    /// The field that a mistake's pointer names: `/size/0` is `size`.
-    static func id(of pointer: String) -> String {
-        let part = pointer.split(separator: "/").first ?? ""
-        return String(part.replacing("~1", with: "/").replacing("~0", with: "~"))
+    /// The field that a mistake's pointer names: `/size/0` is `size`, and `/layer/0/text` the field `layer.0.text` of a block where it is among
+    /// `ids`.
+    static func id(of pointer: String, among ids: (String) -> Bool = { _ in false }) -> String {
+        let parts = pointer.split(separator: "/").prefix(3)
+        let ofBlock = parts.joined(separator: ".")
+        if parts.count == 3, ids(ofBlock) { return ofBlock }
+        return String((parts.first ?? "").replacing("~1", with: "/").replacing("~0", with: "~"))
+    }
+
+    /// What a template finds where no field is: it would look further out otherwise.
+    static var nothing: Templates.Values {
+        ["block": false, "isField": false]
     }
 
     var isLong: Bool { (input.choices?.count ?? 0) > Self.shownChoices }
@@ -69,7 +79,10 @@ struct Field: Sendable {
             "choicesHref": PageFrame.optional(isLong ? choicesHref : nil),
             "allChoices": isLong ? wording.t(.allChoices, String(input.choices?.count ?? 0)) : "",
             "describedBy": PageFrame.optional(describedBy), "choices": [Templates.Values](),
+            "keep": source == input.id && input.place == nil ? input.id : "\(input.id)=\(source)",
         ]
+        values["isField"] = true
+        values.merge(Self.nothing) { own, _ in own }
         switch control {
         case .check:
             values["control"] = "fieldcheck"
@@ -199,8 +212,15 @@ struct Field: Sendable {
 
 extension Manifest {
     /// What a browser's form means: it sends empty texts where nothing was filled in, nothing for a box that is not
-    /// ticked, the lines of one text for a list, and CR LF at line ends.
+    /// ticked, the lines of one text for a list, and CR LF at line ends. Blocks of fields are laid out.
     func meant(by submission: Submission) -> Submission {
+        let laid = laidOut(submission)
+        // Whoever judges it tells what is wrong.
+        guard laid.mistakes.isEmpty else { return submission }
+        return laid.manifest.meantOfFields(laid.submission)
+    }
+
+    private func meantOfFields(_ submission: Submission) -> Submission {
         var meant = submission
         for input in inputs {
             let sent = submission.values[input.id] ?? []

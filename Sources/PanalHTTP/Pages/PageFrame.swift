@@ -69,7 +69,7 @@ struct PageFrame: Sendable {
         in language: Language
     ) -> Templates.Values {
         let lines = error.mistakes.map { mistake -> Templates.Values in
-            let id = Field.id(of: mistake.pointer)
+            let id = Field.id(of: mistake.pointer) { labels[$0] != nil }
             let label = labels[id]
             return [
                 "pointer": label == nil ? optional(mistake.pointer) : false, "detail": mistake.detail(in: language),

@@ -29,6 +29,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case makePublic, makePrivate, fromCommandLine, schema, run, profile, optional, olderVersion, notPublished
     // Fields.
     case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong, allChoices
+    case blockTimes, addBlock, removeBlock, blockAdded, blockRemoved
     case dropHere, uploading, stopUpload, formNotSent, snippetHint
     case oneCore, cores, coresPart, memory
     // Jobs.

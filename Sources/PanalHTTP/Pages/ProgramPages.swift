@@ -139,11 +139,20 @@ struct ProgramPages: Sendable {
         let form = try await FormReader(panal: panal).read(request, as: principal) {
             try PageFrame.checkToken(of: $0, context)
         }
-        let order = try JobOrder(form: form.without(EarlierJob.formKeys.union(SweepForm.keys)))
+        let order = try JobOrder(form: form.without(EarlierJob.formKeys.union(SweepForm.keys).union(BlockStep.keys)))
         let sweep = try SweepForm(form)
-        let earlier = try await EarlierJob(form, of: name, panal, principal)
+        var earlier = try await EarlierJob(form, of: name, panal, principal)
         let submission = earlier?.completing(order.submission) ?? order.submission
         let entry = try await panal.program(principal, name: name, version: order.version)
+        if let step = try BlockStep(form, of: entry.manifest) {
+            var (order, kept) = (order, earlier?.kept ?? [:])
+            let (changed, fresh) = step.applied(to: entry.manifest.laidOut(order.submission), moved: &kept)
+            order.submission = changed
+            earlier?.kept = kept
+            return try await page(entry, request, context, order: order, earlier: earlier, sweep: sweep) {
+                step.isFresh($0, fresh)
+            }
+        }
         var swept: [Submission] = []
         do {
             if sweep.isWanted {
@@ -168,30 +177,32 @@ struct ProgramPages: Sendable {
 
     private func page(
         _ entry: ProgramEntry, _ request: Request, _ context: WebContext, order: JobOrder? = nil,
-        earlier: EarlierJob? = nil, sweep: SweepForm = SweepForm(), error: ServiceError? = nil
+        earlier: EarlierJob? = nil, sweep: SweepForm = SweepForm(), error: ServiceError? = nil,
+        isFresh: @escaping @Sendable (ManifestInput) -> Bool = { _ in false }
     ) async throws -> Response {
         let wording = Wording(context)
         let t = wording.t
         let name = entry.program.name
+        let laid = order.map { entry.manifest.laidOut($0.submission) }
+        let manifest =
+            laid?.manifest
+            ?? entry.manifest.unrolled(
+                earlier?.counts(entry.manifest)
+                    ?? entry.manifest.repeats.reduce(into: [:]) { $0[$1.id] = $1.minimumItems })
+        var labels: [String: String] = [:]
+        for input in manifest.inputs { labels[input.id] = input.label }
+        for block in manifest.repeats { labels[block.id] = block.name }
         var mistakes: [String: String] = [:]
         for mistake in error?.mistakes ?? [] {
-            mistakes[Field.id(of: mistake.pointer), default: ""] += mistake.detail(in: t.language) + " "
+            let id = Field.id(of: mistake.pointer) { labels[$0] != nil }
+            mistakes[id, default: ""] += mistake.detail(in: t.language) + " "
         }
-        let sections = entry.manifest.sectioned.enumerated().map { place, part -> Templates.Values in
-            let fields = part.inputs.map { input in
-                Field(
-                    input: input,
-                    entered: order.map { Self.entered(input, $0) } ?? earlier?.entered(input) ?? input.defaultTexts,
-                    mistake: mistakes[input.id], isAgain: error != nil, wording: wording,
-                    choicesHref: Self.path(entry, "choices/\(input.id)"), earlier: earlier?.files[input.id] ?? [],
-                    isKept: earlier?.kept.contains(input.id) ?? false
-                ).values
-            }
-            return [
-                "heading": PageFrame.optional(part.section?.name), "sectionID": "section-\(place)",
-                "about": PageFrame.optional(part.section?.description), "fields": fields,
-            ]
-        }
+        let parts = FormParts(
+            entry: entry, manifest: manifest,
+            entered: { input in
+                if isFresh(input) { return input.defaultTexts }
+                return laid.map { Self.entered(input, $0.submission) } ?? earlier?.entered(input) ?? input.defaultTexts
+            }, mistakes: mistakes, isAgain: order != nil, earlier: earlier, wording: wording)
         let profiles = profiles(
             entry, for: try context.principal, chosen: order?.profile ?? earlier?.job.profile, wording)
         let wished = order?.profile ?? earlier?.job.profile ?? entry.manifest.suggestedProfile
@@ -202,7 +213,9 @@ struct ProgramPages: Sendable {
             "isPrivate": !entry.program.isPublic, "action": Self.path(name), "version": String(entry.version.number),
             "older": isOld
                 ? t(.olderVersion, String(entry.version.number), String(entry.program.latest)) : false as Any,
-            "sections": sections, "rulesHref": Self.path(entry, "rules"), "profiles": profiles,
+            "sections": parts.values, "hasBlocks": !manifest.repeats.isEmpty,
+            "from": PageFrame.optional(earlier?.job.id.text), "rulesHref": Self.path(entry, "rules"),
+            "profiles": profiles,
             "failing": entry.version.tests?.hasPassed == false
                 ? t(.testsFail, Wording.moment(entry.version.tests?.at ?? entry.version.published)) : false as Any,
             "failures": (entry.version.tests?.failures ?? []).map {
@@ -224,8 +237,6 @@ struct ProgramPages: Sendable {
         let isFavourite = try await panal.favourites(try context.principal).contains(entry.program.id)
         values.merge(Self.star(entry, isFavourite: isFavourite, back: Self.path(name), t)) { own, _ in own }
         if let error {
-            var labels = Dictionary(
-                entry.manifest.inputs.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
             labels[SweepForm.id] = t(.sweep)
             let told = PageFrame.mistakes(
                 error, notice: t(.fieldsWrong), labels: labels, isGenerated: true, in: t.language)
@@ -238,9 +249,9 @@ struct ProgramPages: Sendable {
     }
 
     /// What was typed, so that a mistake in one field costs nothing in the others. Secrets and files are not sent back.
-    private static func entered(_ input: ManifestInput, _ order: JobOrder) -> [String] {
+    private static func entered(_ input: ManifestInput, _ submission: Submission) -> [String] {
         guard input.type != .secret else { return [] }
-        return (order.submission.values[input.id] ?? []).compactMap {
+        return (submission.values[input.id] ?? []).compactMap {
             if case .text(let text) = $0 { text } else { nil }
         }
     }

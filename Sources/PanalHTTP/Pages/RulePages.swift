@@ -27,7 +27,7 @@ struct RulePages: Sendable {
         let manifest = try await entry(request, context).manifest
         let t = Catalogue(language: context.language)
         let texts = { (table: [String: String]) in JSONValue.object(table.mapValues(JSONValue.string)) }
-        let long = manifest.inputs.filter { ($0.choices?.count ?? 0) > Field.shownChoices }
+        let long = manifest.allInputs.filter { ($0.choices?.count ?? 0) > Field.shownChoices }
         let labels = long.map { ($0.id, JSONValue.array(($0.choices ?? []).map { .string($0.label) })) }
         var response = try Response.json(
             .object([
@@ -37,6 +37,7 @@ struct RulePages: Sendable {
                 "words": texts([
                     "dropHere": t(.dropHere), "uploading": t(.uploading), "stop": t(.stopUpload),
                     "notSent": t(.formNotSent), "wrong": t(.fieldsWrong),
+                    "added": t(.blockAdded, "%1"), "removed": t(.blockRemoved, "%1"),
                 ]),
             ]), unlessKnownTo: request)
         response.headers[.vary] = "Accept-Language"
@@ -46,7 +47,7 @@ struct RulePages: Sendable {
     /// Each value on a line, with its label where that is another.
     @Sendable private func choices(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try context.parameter("field")
-        guard let choices = try await entry(request, context).manifest.input(id: id)?.choices else {
+        guard let choices = try await entry(request, context).manifest.anyInput(id: id)?.choices else {
             throw ServiceError(.notFound, "there is nothing at this address")
         }
         let lines = choices.map { $0.label == $0.value ? "\($0.value)\n" : "\($0.value)\t\($0.label)\n" }

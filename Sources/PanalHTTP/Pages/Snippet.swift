@@ -20,6 +20,11 @@ struct Snippet {
                 if input.type == .file { files.append((input.id, value)) } else { texts.append((input.id, value)) }
             }
         }
+        // One whose fields may all be left out is only seen by how often it is given.
+        for block in entry.manifest.repeats where block.minimumItems > 0 && block.showIf == nil {
+            guard !(texts + files).contains(where: { $0.0.hasPrefix("\(block.id).") }) else { continue }
+            texts.append((block.id, String(block.minimumItems)))
+        }
         (self.texts, self.files) = (texts, files)
     }
 

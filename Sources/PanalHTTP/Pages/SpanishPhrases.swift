@@ -102,6 +102,8 @@ let spanishPhrases: [Phrase: String] = [
     .notPublished: "El programa no se ha publicado.",
 
     .fileTypes: "Archivos: %1", .atMostBytes: "Como mucho %1", .fileAgain: "Elige otra vez el archivo.",
+    .blockTimes: "De %1 a %2 veces.", .addBlock: "Añadir %1", .removeBlock: "Quitar %1",
+    .blockAdded: "Se añadió %1.", .blockRemoved: "Se quitó %1.",
     .from: "desde %1", .upTo: "hasta %1", .severalLines: "Un valor en cada línea.",
     .secretHint: "No se vuelve a mostrar en ningún sitio.", .noChoice: "(ninguno)",
     .fieldsWrong: "Hay campos que revisar.", .allChoices: "Las %1 opciones",

@@ -17,6 +17,7 @@ struct Templates: Sendable {
         "program": PackageResources.program_mustache, "fieldcheck": PackageResources.fieldcheck_mustache,
         "fieldgroup": PackageResources.fieldgroup_mustache, "fieldselect": PackageResources.fieldselect_mustache,
         "fieldarea": PackageResources.fieldarea_mustache, "fieldinput": PackageResources.fieldinput_mustache,
+        "block": PackageResources.block_mustache, "time": PackageResources.time_mustache,
         "fieldnotes": PackageResources.fieldnotes_mustache, "jobs": PackageResources.jobs_mustache,
         "graphs": PackageResources.graphs_mustache, "sweep": PackageResources.sweep_mustache,
         "batch": PackageResources.batch_mustache,

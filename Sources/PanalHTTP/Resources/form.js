@@ -2,7 +2,8 @@
 // tells how far they have gone. Without it the form works as it stands; what it says comes from the server with the rules.
 "use strict";
 (() => {
-  let rules, phrases, words, labels;
+  // As the server tells them; and with the fields of each block as often as it stands in the form.
+  let base, rules, phrases, words, labels;
   let form;
   let touched;
   let isTried;
@@ -36,9 +37,16 @@
     if (field.list) return first.value.split("\n").filter((line) => line !== "");
     return first.value === "" ? [] : [first.value];
   };
-  const values = () => Object.fromEntries(rules.inputs.map((id) => [id, valuesOf(id)]));
+  const blocks = () => rules.repeats ?? [];
+  const values = () => Object.fromEntries(
+    rules.inputs.map((id) => [id, valuesOf(id)]).concat(blocks().map(({ id }) => [id, [String(timesOf(id).length)]])));
 
-  const boxOf = (id) => form.querySelector(`[data-field="${id}"]`);
+  const boxOf = (id) => form.querySelector(`[data-field="${id}"], [data-block="${id}"]`);
+  const timesOf = (id) => Array.from(boxOf(id).querySelectorAll("[data-time]"));
+  const lay = () => {
+    rules = base;
+    rules = PanalRules.unrolled(base, Object.fromEntries(blocks().map(({ id }) => [id, timesOf(id).length])));
+  };
 
   // Fields that are not asked for are put away, and so is a heading of which nothing is left; what was filled in stays for another time.
   const show = (away) => {
@@ -49,8 +57,9 @@
       box.classList.toggle("swept", id === swept());
       for (const control of controls(id)) control.disabled = box.hidden || id === swept();
     }
+    for (const { id } of blocks()) boxOf(id).hidden = away.has(id);
     for (const section of form.querySelectorAll("[data-section]")) {
-      section.hidden = !Array.from(section.querySelectorAll("[data-field]")).some((box) => !box.hidden);
+      section.hidden = !Array.from(section.querySelectorAll("[data-field], [data-block]")).some((box) => !box.hidden);
     }
   };
 
@@ -92,8 +101,77 @@
     for (const id of hidden) delete mistakes[id];
     // Its values are many, and the server's to judge.
     delete mistakes[swept()];
-    for (const id of rules.inputs) if (isTried || touched.has(id)) tell(id, mistakes[id] ?? []);
-    return rules.inputs.filter((id) => mistakes[id]);
+    const all = rules.inputs.concat(blocks().map(({ id }) => id));
+    for (const id of all) if (isTried || touched.has(id)) tell(id, mistakes[id] ?? []);
+    return all.filter((id) => mistakes[id]);
+  };
+
+  // Blocks that are given several times
+
+  const attributes = ["id", "name", "for", "list", "aria-describedby", "data-field", "value"];
+  // Makes one of a block's repetitions the one with this number: names, ids, and what people read.
+  const renumber = (time, id, index) => {
+    const wanted = new RegExp(`(^|\\s|field-)${id}\\.(?:\\d+|N)(?=\\.|$)`, "g");
+    // A file that is taken again is named by where it goes and, behind the sign, by where it was.
+    const target = new RegExp(`^${id}\\.(?:\\d+|N)(?=\\.|$)`);
+    for (const element of time.querySelectorAll("*")) {
+      const isOwn = element.name === "_keep" || element.name === "_less";
+      for (const name of attributes) {
+        const text = element.getAttribute(name);
+        if (text === null || (name === "value") !== (name === "value" && isOwn)) continue;
+        element.setAttribute(name, name === "value" ? text.replace(target, `${id}.${index}`) : text.replace(wanted, `$1${id}.${index}`));
+      }
+      if ("number" in element.dataset) element.textContent = String(index + 1);
+    }
+  };
+  const settle = (id) => {
+    const block = blocks().find((one) => one.id === id);
+    const times = timesOf(id);
+    boxOf(id).querySelector("[data-count]").value = String(times.length);
+    boxOf(id).querySelector("[data-more]").disabled = times.length >= block.maxItems;
+    for (const time of times) time.querySelector("[name=_less]").disabled = times.length <= block.minItems;
+    touched.add(id);
+    lay();
+    look();
+  };
+  const say = (id, text, index) => {
+    const block = blocks().find((one) => one.id === id);
+    boxOf(id).querySelector("[role=status]").textContent = text.replace("%1", `${block.name} ${index + 1}`);
+  };
+  const more = (id) => {
+    const box = boxOf(id);
+    const index = timesOf(id).length;
+    const part = box.querySelector("template").content.cloneNode(true);
+    renumber(part, id, index);
+    box.querySelector("[data-times]").append(part);
+    const time = timesOf(id)[index];
+    lay();
+    equip(time);
+    settle(id);
+    say(id, words.added, index);
+    time.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+  };
+  const less = (id, time) => {
+    const index = timesOf(id).indexOf(time);
+    time.remove();
+    timesOf(id).slice(index).forEach((other, place) => renumber(other, id, index + place));
+    // Who has been at a field has been at it where it stands now.
+    touched = new Set(Array.from(touched).flatMap((name) => {
+      const [block, number, field] = name.split(".");
+      if (block !== id || field === undefined || Number(number) < index) return [name];
+      return Number(number) === index ? [] : [`${block}.${Number(number) - 1}.${field}`];
+    }));
+    settle(id);
+    say(id, words.removed, index);
+    const next = timesOf(id)[Math.min(index, timesOf(id).length - 1)]?.querySelector("[name=_less]");
+    (next && !next.disabled ? next : boxOf(id).querySelector("[data-more]")).focus();
+  };
+  const onClick = (event) => {
+    const button = event.target.closest("[data-more], [name=_less]");
+    if (!button) return;
+    const id = button.closest("[data-block]").dataset.block;
+    if ("more" in button.dataset) more(id);
+    else less(id, button.closest("[data-time]"));
   };
 
   const notice = (text) => {
@@ -176,7 +254,7 @@
 
   const offer = (input) => {
     const id = input.name;
-    const all = rules.fields[id].choices.map((value, place) => ({ value, label: labels[id]?.[place] ?? value }))
+    const all = rules.fields[id].choices.map((value, place) => ({ value, label: labels[id.split(".").at(-1)]?.[place] ?? value }))
       .map((choice) => ({ ...choice, found: `${choice.value}\n${choice.label}`.toLowerCase() }));
     const list = document.getElementById(input.getAttribute("list"));
     const fill = () => {
@@ -198,7 +276,7 @@
   };
 
   const onChange = (event) => {
-    const id = event.target.name === "_keep" ? event.target.value : event.target.name;
+    const id = event.target.name === "_keep" ? event.target.value.split("=")[0] : event.target.name;
     if (id.startsWith("_sweep")) look();
     if (!(id in rules.fields)) return;
     if (event.type === "change") {
@@ -214,8 +292,8 @@
     if (wrong.length > 0) {
       event.preventDefault();
       notice(words.wrong);
-      const first = controls(wrong[0])[0];
-      first?.focus();
+      const block = form.querySelector(`[data-block="${wrong[0]}"]`);
+      (block ? block.querySelector("[data-more]") : controls(wrong[0])[0])?.focus();
       return;
     }
     notice("");
@@ -225,17 +303,25 @@
     }
   };
 
+  // What fields need besides; a button that would ask the server for one more of a block asks this script.
+  const equip = (part) => {
+    for (const input of part.querySelectorAll("input[type=file]")) {
+      takeDrops(input);
+      fileList(input);
+    }
+    for (const input of part.querySelectorAll("input[list]")) offer(input);
+    for (const button of part.querySelectorAll("[data-more], [name=_less]")) button.type = "button";
+  };
+
   const begin = (found) => {
     form = found;
     // Fields that came back with a mistake keep it until somebody has been at them.
     touched = new Set();
     isTried = false;
     form.noValidate = true;
-    for (const input of form.querySelectorAll("input[type=file]")) {
-      takeDrops(input);
-      fileList(input);
-    }
-    for (const input of form.querySelectorAll("input[list]")) offer(input);
+    lay();
+    equip(form);
+    form.addEventListener("click", onClick);
     form.addEventListener("input", onChange);
     form.addEventListener("change", onChange);
     form.addEventListener("submit", onSubmit);
@@ -248,7 +334,7 @@
     if (!found) return;
     const answer = await fetch(found.getAttribute("data-rules"), { credentials: "same-origin" });
     if (!answer.ok) return;
-    ({ rules, phrases, words, labels } = await answer.json());
+    ({ rules: base, phrases, words, labels } = await answer.json());
     begin(found);
   };
   start();

@@ -140,10 +140,11 @@ const PanalRules = (() => {
     }
   };
 
+  // By the list itself, which all fields of a block's repetitions share.
   const sets = new WeakMap();
-  const choices = (field) => {
-    if (!sets.has(field)) sets.set(field, new Set(field.choices.map((value) => value.normalize())));
-    return sets.get(field);
+  const choices = ({ choices: list }) => {
+    if (!sets.has(list)) sets.set(list, new Set(list.map((value) => value.normalize())));
+    return sets.get(list);
   };
 
   // One text as the program will get it. Throws what is wrong with it.
@@ -285,9 +286,60 @@ const PanalRules = (() => {
     }));
   };
 
+  // Blocks that are given several times
+
+  const renamed = (condition, name) => {
+    if (condition.all) return { all: condition.all.map((part) => renamed(part, name)) };
+    if (condition.any) return { any: condition.any.map((part) => renamed(part, name)) };
+    if (condition.not) return { not: renamed(condition.not, name) };
+    return { ...condition, input: name(condition.input) };
+  };
+  const renamedField = (field, block, name) => {
+    const conditions = [block.showIf, field.showIf && renamed(field.showIf, name)].filter((condition) => condition);
+    const lists = (found) => Object.fromEntries(Object.entries(found).map(([value, ids]) => [value, ids.map(name)]));
+    const changed = { ...field };
+    if (conditions.length > 0) changed.showIf = conditions.length === 1 ? conditions[0] : { all: conditions };
+    if (field.requires) changed.requires = field.requires.map(name);
+    if (field.disables) changed.disables = field.disables.map(name);
+    if (field.valueRequires) changed.valueRequires = lists(field.valueRequires);
+    if (field.valueDisables) changed.valueDisables = lists(field.valueDisables);
+    return changed;
+  };
+  // The rules with the fields of each block as often as counts says, under ids such as layer.0.text, and not at all where that is too often.
+  const unrolled = (rules, counts) => {
+    if (!rules.repeats || rules.counts) return rules;
+    const fields = Object.fromEntries(rules.inputs.map((id) => [id, rules.fields[id]]));
+    const [order, groups, inputs] = [[...rules.order], [...rules.groups], []];
+    const add = (block) => {
+      const own = new Set(block.inputs);
+      const count = counts[block.id] ?? 0;
+      for (let index = 0; count <= block.maxItems && index < count; index += 1) {
+        const name = (id) => (own.has(id) ? `${block.id}.${index}.${id}` : id);
+        for (const id of block.inputs) fields[name(id)] = renamedField(rules.fields[id], block, name);
+        inputs.push(...block.inputs.map(name));
+        order.push(...block.order.map(name));
+        groups.push(...block.groups.map((group) => ({ ...group, inputs: group.inputs.map(name) })));
+      }
+    };
+    for (let place = 0; place <= rules.inputs.length; place += 1) {
+      for (const block of rules.repeats) if (block.place === place) add(block);
+      inputs.push(...rules.inputs.slice(place, place + 1));
+    }
+    return { ...rules, counts, fields, order, groups, inputs };
+  };
+  const countsIn = (rules, values) => {
+    const counts = Object.fromEntries((rules.repeats ?? []).map((block) => [block.id, Number(values[block.id]?.[0] ?? 0)]));
+    for (const id of Object.keys(values)) {
+      const parts = /^([^.]+)\.(0|[1-9][0-9]*)\./.exec(id);
+      if (parts && parts[1] in counts) counts[parts[1]] = Math.max(counts[parts[1]], Number(parts[2]) + 1);
+    }
+    return counts;
+  };
+
   // values: by id, a list of texts and files ({name, size, type}). Answers the mistakes by id, the ids that are not asked for, and
   // those of which that hangs on a field with a mistake.
-  const judge = (rules, values) => {
+  const judge = (given, values) => {
+    const rules = unrolled(given, countsIn(given, values));
     const facts = new Map();
     const broken = new Set();
     const hidden = new Set();
@@ -348,6 +400,19 @@ const PanalRules = (() => {
         for (const id of members) if (!isGiven(id)) note(id, new Mistake("neededWith", label(there[0])));
       }
     }
+    for (const block of rules.repeats ?? []) {
+      let least = block.minItems;
+      if (block.showIf) {
+        const isShown = holds(rules, facts, block.showIf);
+        const isUnclear = inputsOf(block.showIf).some((other) => broken.has(other));
+        if (!isShown) (isUnclear ? unclear : hidden).add(block.id);
+        if (!isShown || isUnclear) least = 0;
+      }
+      const count = rules.counts[block.id] ?? 0;
+      if (count < least || count > block.maxItems) {
+        note(block.id, new Mistake("takesBlocks", block.minItems, block.maxItems, count));
+      }
+    }
     return { mistakes, hidden, unclear };
   };
 
@@ -372,5 +437,5 @@ const PanalRules = (() => {
     return (phrases[mistake.code] ?? mistake.code).replace(/%([1-9])/g, (hole, place) => values[place - 1] ?? hole);
   };
 
-  return { judge, told, size };
+  return { judge, told, size, unrolled, countsIn };
 })();

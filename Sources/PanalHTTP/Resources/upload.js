@@ -22,7 +22,7 @@ const PanalUpload = (() => {
     stop.type = "button";
     stop.textContent = words.stop;
     box.append(bar, text, stop);
-    const button = form.querySelector("button[type=submit]");
+    const button = form.querySelector("button.primary, button[type=submit]:not([aria-hidden])");
     button.after(box);
     button.disabled = true;
     const over = (problem) => {

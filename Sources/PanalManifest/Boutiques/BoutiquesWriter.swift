@@ -6,11 +6,13 @@ extension Manifest {
     /// goes along under `custom`, as `document`.
     ///
     /// Throws what would make another command line of it: Boutiques has neither standard input nor files of texts, nor a
-    /// list whose every value has a joined flag, nor text that goes when the field in it or beside it was left out; and it
+    /// list whose every value has a joined flag, nor blocks of fields that are given several times, nor text that goes when the field in it or beside it was left out; and it
     /// needs at least one input.
     package func boutiquesDescriptor(document: JSONValue) throws(ManifestError) -> JSONValue {
         let mistakes = MistakeList()
-        if inputs.isEmpty { mistakes.add(["inputs"], .boutiquesNoInputs) }
+        // A list of Boutiques has one field; several fields that belong together it has no word for.
+        for index in repeats.indices { mistakes.add(["repeats", String(index)], .boutiquesCannotSay) }
+        if allInputs.isEmpty { mistakes.add(["inputs"], .boutiquesNoInputs) }
         for (index, part) in command.parts.enumerated() where part.isTogether {
             mistakes.add(["command", String(index)], .boutiquesCannotSay)
         }

@@ -118,6 +118,17 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
 
     .hasNoName: "has no ‘name’", .sectionOfTwo: "the field ‘%1’ is in the section ‘%2’ already",
     .fieldTwice: "‘%1’ stands twice",
+    .memberOfBlock: "‘%1’ is a field of the block ‘%2’; name the block",
+    .memberOfOtherBlock:
+        "‘%1’ is a field of the block ‘%2’, of which there may be several; only fields of that block can hang on it",
+    .groupAcrossBlocks: "the fields of a group are all in the same block, or all in none",
+    .blockTwice: "gives the id ‘%1’ that a field or another block has already; give one of them another \"id\"",
+    .blocksTooLarge:
+        "come to %1 fields together when each is given as often as it may be; %2 is the most: lower ‘maxItems’",
+    .blockWithoutFields: "is empty; a block has at least one field",
+    .blockOfTwo: "the field ‘%1’ is in the block ‘%2’ already",
+    .blockStandardInput: "‘%1’ goes to standard input, of which a run has one; a field of a block cannot",
+    .blockVariable: "the variable ‘%1’ gets a number for each block; give it at most 60 characters",
     .outputWithoutPath:
         "has no ‘path’; write the file's path below the work folder, or a pattern such as \"*.png\"",
     .outputFromWork: "is relative to the work folder; write ‘%1’",
@@ -168,6 +179,9 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
     .atLeast: "%1 must be at least %2", .atMost: "%1 must be at most %2", .moreThan: "%1 must be more than %2",
     .lessThan: "%1 must be less than %2", .notStep: "%1 must be a whole number of steps of %2 from %3",
     .notPattern: "%1 does not have the form that is wanted here: %2",
+    .takesBlocks: "is given %1 to %2 times, and was given %3 times",
+    .blockForm: "should be a list of objects, one for each time; in a form, the number of times",
+    .memberAlone: "is a field of the block ‘%1’; write {\"%1\": [{\"%2\": …}]}, in a form %1.0.%2",
     .textsTooLarge: "the texts come to %1 together; %2 is the most",
     .typeText: "a text", .typeNumber: "a number", .typeInteger: "a whole number", .typeBoolean: "true or false",
     .typeChoice: "a choice", .typeFile: "a file", .typeDate: "a date", .typeTime: "a time",

@@ -31,6 +31,9 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case patternNothingToRepeat, patternRepetition, patternEscape, patternUnsupported, patternSyntax
     // Sections, outputs, resources, exit codes, tests.
     case hasNoName, sectionOfTwo, fieldTwice, outputWithoutPath, outputFromWork, outputPath, unknownPreview
+    case memberOfBlock, memberOfOtherBlock, groupAcrossBlocks, blockTwice, blocksTooLarge, blockWithoutFields,
+        blockOfTwo
+    case blockStandardInput, blockVariable
     case exitCodeKey, noMessage, networkOutside, amountOf, quantity, testFile, testHash
     // What came of tests.
     case testFailed, testTail, testInBrackets, testSkipped, testFileMissing, testsTakeLong
@@ -44,7 +47,7 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case takesSeveral, takesNotFile, takesFile, fileKind, fileTooLarge, theValue
     case textTooLong, hasNUL, notDate, notTime, notEmail, notURL, notColour, notBoolean, notNumber, notNumberComma
     case notWholeNumber, notOneOf, notSingleLine, tooShort, tooLong, notJSON, atLeast, atMost, moreThan, lessThan
-    case notStep, notPattern, textsTooLarge
+    case notStep, notPattern, textsTooLarge, takesBlocks, blockForm, memberAlone
     case typeText, typeNumber, typeInteger, typeBoolean, typeChoice, typeFile, typeDate, typeTime, typeEmail, typeURL
     case typeColour, typeJSON, typeSecret
     // Rules.

@@ -120,6 +120,21 @@ let spanishManifestPhrases: [ManifestPhrase: String] = [
 
     .hasNoName: "no tiene ‘name’", .sectionOfTwo: "el campo ‘%1’ está ya en la sección ‘%2’",
     .fieldTwice: "‘%1’ está dos veces",
+    .memberOfBlock: "‘%1’ es un campo del bloque ‘%2’; nombra el bloque",
+    .memberOfOtherBlock:
+        "‘%1’ es un campo del bloque ‘%2’, del que puede haber varios; solo campos de ese bloque pueden depender de él",
+    .groupAcrossBlocks: "los campos de un grupo están todos en el mismo bloque, o todos en ninguno",
+    .blockTwice: "da el identificador ‘%1’, que ya tiene un campo u otro bloque; da a uno de ellos otro \"id\"",
+    .blocksTooLarge:
+        "llegan juntos a %1 campos cuando cada uno se da tantas veces como puede; %2 es el máximo: baja ‘maxItems’",
+    .blockWithoutFields: "está vacío; un bloque tiene al menos un campo",
+    .blockOfTwo: "el campo ‘%1’ ya está en el bloque ‘%2’",
+    .blockStandardInput:
+        "‘%1’ va a la entrada estándar, y una ejecución tiene una sola; un campo de un bloque no puede",
+    .blockVariable: "la variable ‘%1’ recibe un número por cada bloque; dale como mucho 60 caracteres",
+    .takesBlocks: "se da de %1 a %2 veces, y se dio %3 veces",
+    .blockForm: "debería ser una lista de objetos, uno por cada vez; en un formulario, el número de veces",
+    .memberAlone: "es un campo del bloque ‘%1’; escribe {\"%1\": [{\"%2\": …}]}, en un formulario %1.0.%2",
     .outputWithoutPath:
         "no tiene ‘path’; escribe la ruta del archivo bajo la carpeta de trabajo, o un patrón como \"*.png\"",
     .outputFromWork: "es relativo a la carpeta de trabajo; escribe ‘%1’",

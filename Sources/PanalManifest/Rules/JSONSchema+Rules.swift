@@ -20,12 +20,15 @@ struct RuleSchema {
         for input in manifest.inputs {
             if let condition = input.showIf { definitions["asked-\(input.id)"] = holds(condition) }
         }
+        for block in manifest.repeats {
+            if let condition = block.showIf { definitions["asked-\(block.id)"] = holds(condition) }
+        }
         return definitions
     }
 
     var rules: [JSONValue] {
-        manifest.inputs.flatMap { showing($0) } + manifest.inputs.flatMap { relations($0) }
-            + manifest.groups.flatMap { group($0) }
+        manifest.inputs.flatMap { showing($0) } + manifest.repeats.flatMap { showing($0) }
+            + manifest.inputs.flatMap { relations($0) } + manifest.groups.flatMap { group($0) }
     }
 
     /// `dependentRequired`, for what it can say.
@@ -112,15 +115,27 @@ struct RuleSchema {
     /// Asked for: needed if it is; else nothing but the default may be there.
     private func showing(_ input: ManifestInput) -> [JSONValue] {
         guard let asked = asked(input) else { return [] }
-        var untouched: [JSONValue] = input.defaultValue.map { [$0] } ?? []
-        if input.takesEmptyText { untouched.append("") }
-        if input.type == .boolean { untouched.append(false) }
-        let allowed: JSONValue = untouched.isEmpty ? .boolean(false) : ["enum": .array(untouched)]
         var rule: [String: JSONValue] = [
-            "if": asked, "else": ["properties": .object([input.id: allowed])],
+            "if": asked, "else": ["properties": .object([input.id: input.untouchedSchema])],
         ]
         if input.isRequired { rule["then"] = ["required": [.string(input.id)]] }
         return [.object(rule)]
+    }
+
+    /// Asked for: as often as it has to be; else with nothing in it but defaults.
+    private func showing(_ block: ManifestRepeat) -> [JSONValue] {
+        guard block.showIf != nil else { return [] }
+        let untouched = Dictionary(
+            block.inputs.map { ($0.id, $0.untouchedSchema) }, uniquingKeysWith: { first, _ in first })
+        let left: JSONValue = ["items": ["properties": .object(untouched), "additionalProperties": false]]
+        var then: [String: JSONValue] = ["properties": .object([block.id: block.itemSchema(of: manifest)])]
+        if block.minimumItems > 0 { then["required"] = [.string(block.id)] }
+        return [
+            .object([
+                "if": ["$ref": .string("#/$defs/asked-\(block.id)")], "then": .object(then),
+                "else": ["properties": .object([block.id: left])],
+            ])
+        ]
     }
 
     private func relations(_ input: ManifestInput) -> [JSONValue] {
@@ -169,6 +184,14 @@ extension ManifestInput {
     /// Whether an empty text is a legal way to leave the field out.
     fileprivate var takesEmptyText: Bool {
         (type == .text || type == .secret) && !isList && choices == nil
+    }
+
+    /// What may be there of a field that is not asked for.
+    fileprivate var untouchedSchema: JSONValue {
+        var untouched: [JSONValue] = defaultValue.map { [$0] } ?? []
+        if takesEmptyText { untouched.append("") }
+        if type == .boolean { untouched.append(false) }
+        return untouched.isEmpty ? .boolean(false) : ["enum": .array(untouched)]
     }
 
     fileprivate var ruleDefaults: [String] {

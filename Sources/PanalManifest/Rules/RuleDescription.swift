@@ -8,6 +8,9 @@ extension Manifest {
     ///   and the rules: `showIf` (`{"input", "given" | "in" | bounds}`, `{"all"}`, `{"any"}`, `{"not"}`), `requires` and
     ///   `disables` (ids), `valueRequires` and `valueDisables` (value → ids).
     /// - `groups`: `{"inputs", "rule"}`.
+    /// - `repeats`: blocks that are given several times: `id`, `name`, `place` (how many of `inputs` stand before it), `minItems`, `maxItems`, `showIf`, and their own `inputs`, `order` and
+    ///   `groups`. Their fields stand in `fields` once, and in none of the other lists; what is given the third time for the field `text` of
+    ///   the block `layer` has the id `layer.2.text`, and how often it is given the id `layer`.
     ///
     /// - `mediaTypes`: what a file's ending says of its kind, where a field has `accept`; `maxTextBytes` of one value.
     ///
@@ -21,19 +24,36 @@ extension Manifest {
             "order": .array(order.map { .string(inputs[$0].id) }),
             "maxTextBytes": .integer(ManifestInput.maximumTextBytes),
             "fields": .object(
-                Dictionary(inputs.map { ($0.id, $0.ruleDescription) }, uniquingKeysWith: { first, _ in first })),
-            "groups": .array(
-                groups.map { group in
-                    var members: [String: JSONValue] = [
-                        "inputs": .array(group.inputs.map(JSONValue.string)), "rule": .string(group.rule.rawValue),
-                    ]
-                    if let name = group.name { members["name"] = .string(name) }
-                    return .object(members)
-                }),
+                Dictionary(allInputs.map { ($0.id, $0.ruleDescription) }, uniquingKeysWith: { first, _ in first })),
+            "groups": .array(groups.map(\.ruleDescription)),
         ]
-        if inputs.contains(where: { !$0.accept.isEmpty }) {
+        if !repeats.isEmpty { members["repeats"] = .array(repeats.map(\.ruleDescription)) }
+        if allInputs.contains(where: { !$0.accept.isEmpty }) {
             members["mediaTypes"] = .object(AcceptedFile.mediaTypes.mapValues(JSONValue.string))
         }
+        return .object(members)
+    }
+}
+
+extension ManifestGroup {
+    fileprivate var ruleDescription: JSONValue {
+        var members: [String: JSONValue] = [
+            "inputs": .array(inputs.map(JSONValue.string)), "rule": .string(rule.rawValue),
+        ]
+        if let name { members["name"] = .string(name) }
+        return .object(members)
+    }
+}
+
+extension ManifestRepeat {
+    fileprivate var ruleDescription: JSONValue {
+        var members: [String: JSONValue] = [
+            "id": .string(id), "name": .string(name), "place": .integer(place),
+            "minItems": .integer(minimumItems), "maxItems": .integer(maximumItems),
+            "inputs": .array(inputs.map { .string($0.id) }),
+            "order": .array(order.map { .string(inputs[$0].id) }), "groups": .array(groups.map(\.ruleDescription)),
+        ]
+        if let showIf { members["showIf"] = showIf.json }
         return .object(members)
     }
 }

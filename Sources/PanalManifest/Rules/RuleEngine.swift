@@ -10,6 +10,8 @@ import PanalCore
 /// 3. `requires`, `disables` and groups hold over what is given then. A default counts as given; a boolean is given when
 ///    it is true; of a group only the fields that are asked for count.
 /// 4. What hangs on a field that has a mistake itself is not judged.
+/// 5. A block that is given several times has its fields among the others as often (``Manifest/unrolled(_:)``); how often it may be is
+///    judged here, the least only where it is asked for.
 struct RuleEngine {
     let manifest: Manifest
     private(set) var values: [String: FieldValue] = [:]
@@ -39,10 +41,28 @@ struct RuleEngine {
             for input in manifest.inputs { hold(input) }
             for group in manifest.groups { hold(group) }
         }
+        for block in manifest.repeats { hold(block) }
         guard !remarks.isEmpty else { return [] }
-        return manifest.inputs.flatMap { input in
-            (remarks[input.id] ?? []).map { Mistake([input.id], $0) }
+        return (manifest.inputs.map(\.id) + manifest.repeats.map(\.id)).flatMap { id in
+            (remarks[id] ?? []).map { Mistake(BlockPlace.pointer(to: id), $0) }
         }
+    }
+
+    private mutating func hold(_ block: ManifestRepeat) {
+        var least = block.minimumItems
+        if let condition = block.showIf {
+            if !condition.inputs.isDisjoint(with: broken) {
+                least = 0
+            } else if !condition.holds({ facts[$0] }) {
+                hidden.insert(block.id)
+                least = 0
+            }
+        }
+        let count = manifest.counts?[block.id] ?? 0
+        guard !(least...block.maximumItems).contains(count) else { return }
+        note(
+            block.id,
+            Remark(.takesBlocks, .number(block.minimumItems), .number(block.maximumItems), .number(count)))
     }
 
     private mutating func note(_ id: String, _ remark: Remark) {
@@ -97,7 +117,7 @@ struct RuleEngine {
         let members = group.inputs.filter { !hidden.contains($0) }
         guard members.allSatisfy({ !broken.contains($0) }), let first = members.first else { return }
         let given = members.filter { isGiven($0) }
-        let names = Remark.Value.list(members.map { manifest.input(id: $0)?.name ?? $0 })
+        var names: Remark.Value { .list(members.map { manifest.input(id: $0)?.name ?? $0 }) }
         if given.count > 1, group.rule == .oneOf || group.rule == .atMostOne {
             for id in given.dropFirst() { note(id, Remark(.onlyOneOf, names)) }
         }
@@ -129,7 +149,7 @@ extension ManifestInput {
 extension Manifest {
     /// Whether fields say anything of each other.
     var hasRules: Bool {
-        !groups.isEmpty || inputs.contains { $0.hasRules }
+        !groups.isEmpty || inputs.contains { $0.hasRules } || repeats.contains { $0.showIf != nil }
     }
 
     /// Places of the inputs, each after those that its `showIf` looks at.

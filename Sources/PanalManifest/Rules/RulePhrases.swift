@@ -14,6 +14,6 @@ extension Manifest {
         .notTime, .notEmail, .notURL, .notColour, .notBoolean, .notNumber, .notNumberComma, .notWholeNumber, .notOneOf,
         .notSingleLine, .tooShort, .tooLong, .notJSON, .atLeast, .atMost, .moreThan, .lessThan, .notStep, .notPattern,
         .notAskedFor, .neededWith, .needsHidden, .notTogether, .onlyOneOf, .oneOfNeeded, .someNeeded,
-        .takesFile,
+        .takesFile, .takesBlocks,
     ]
 }

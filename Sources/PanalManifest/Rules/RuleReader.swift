@@ -15,9 +15,22 @@ struct RuleReader {
     private let readers: [DocumentReader]
     private var places: [String: Int]
     private var ids: [String] { inputs.map(\.id) }
+    private let blockReaders: [DocumentReader]
+    /// With their conditions, once all is read.
+    private(set) var blocks: [ManifestRepeat]
+    /// The block of each field that is in one.
+    private let blockOf: [String: String]
 
-    init(_ document: DocumentReader, _ fields: [(reader: DocumentReader, input: ManifestInput)]) {
+    init(
+        _ document: DocumentReader, _ fields: [(reader: DocumentReader, input: ManifestInput)],
+        blocks read: [(reader: DocumentReader, block: ManifestRepeat)]
+    ) {
         self.document = document
+        blockReaders = read.map(\.reader)
+        blocks = read.map(\.block)
+        var blockOf: [String: String] = [:]
+        for (_, block) in read { for input in block.inputs { blockOf[input.id] = block.id } }
+        self.blockOf = blockOf
         inputs = fields.map(\.input)
         readers = fields.map(\.reader)
         places = Dictionary(inputs.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -32,9 +45,19 @@ struct RuleReader {
         for (index, reader) in read.map(\.reader).enumerated() {
             guard let value = reader.members["showIf"] else { continue }
             sections[index].showIf = condition(value, reader.place("showIf"), reader.mistakes, of: nil, depth: 0)
-            for id in sections[index].inputs where places[id] != nil {
-                guard let condition = sections[index].showIf, let place = places[id] else { continue }
-                inputs[place].showIf = inputs[place].showIf.map { .all([condition, $0]) } ?? condition
+        }
+        for (place, reader) in blockReaders.enumerated() {
+            guard let value = reader.members["showIf"] else { continue }
+            blocks[place].showIf = condition(value, reader.place("showIf"), reader.mistakes, of: nil, depth: 0)
+        }
+        for section in sections {
+            guard let condition = section.showIf else { continue }
+            for id in section.inputs {
+                if let place = places[id] {
+                    inputs[place].showIf = inputs[place].showIf.map { .all([condition, $0]) } ?? condition
+                } else if let place = blocks.firstIndex(where: { $0.id == id }) {
+                    blocks[place].showIf = blocks[place].showIf.map { .all([condition, $0]) } ?? condition
+                }
             }
         }
         let groups = groups()
@@ -64,7 +87,17 @@ struct RuleReader {
         guard reader.has(key) else { return [] }
         let found = reader.fieldIDs(key, among: ids)
         if found.contains(id) { reader.report(key, .ofItself) }
+        for other in found where !isWithinReach(other, of: id) {
+            reader.report(key, .memberOfOtherBlock, .text(other), .text(blockOf[other] ?? ""))
+        }
         return found.filter { $0 != id }
+    }
+
+    /// Whether a rule of `id` (nil: of a section or a block) can be about `other`: of a field in a block there may be several, and only
+    /// those of the same block know which one is meant.
+    private func isWithinReach(_ other: String, of id: String?) -> Bool {
+        guard let block = blockOf[other] else { return true }
+        return id.flatMap { blockOf[$0] } == block
     }
 
     /// `{"value": ["other field"]}`
@@ -196,6 +229,10 @@ struct RuleReader {
             mistakes.add(place, .ofItself)
             return nil
         }
+        guard isWithinReach(other, of: id) else {
+            mistakes.add(place, .memberOfOtherBlock, .text(other), .text(blockOf[other] ?? ""))
+            return nil
+        }
         return inputs[found]
     }
 
@@ -211,6 +248,7 @@ struct RuleReader {
                 ])
             let members = reader.fieldIDs("inputs", among: ids)
             if reader.has("inputs"), members.count < 2 { reader.report("inputs", .groupOfTwo) }
+            if Set(members.map { blockOf[$0] }).count > 1 { reader.report("inputs", .groupAcrossBlocks) }
             let words = ManifestGroup.Rule.allCases.map(\.rawValue)
             guard reader.has("rule") else {
                 reader.report(nil, .noRule, .list(words))

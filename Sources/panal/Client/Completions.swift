@@ -49,7 +49,7 @@ enum Completions {
         guard let choice = try? ServerOptions().choiceForCompletion else { return [] }
         let client = PanalClient(address: choice.address, key: choice.key, patience: .zero)
         guard let manifest = try? await ProgramRunCommand.manifest(of: name, version: nil, client) else { return [] }
-        return manifest.inputs.map { ProgramWords.flag(of: $0) }.filter { $0.hasPrefix(prefix) }
+        return ProgramWords.flags(of: manifest).filter { $0.hasPrefix(prefix) }
     }
 
     private static func names(_ path: String, list: String, member: String, _ prefix: String) async -> [String] {

@@ -8,7 +8,8 @@ struct JobSubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Run a program.",
         discussion: """
-            Prints the job's id. ‘panal program show PROGRAM’ names the inputs; a list is given by naming its input several times.
+            Prints the job's id. ‘panal program show PROGRAM’ names the inputs; a list is given by naming its input several times, an \
+            input of a block by the block, a number from 0 and its name: --input layer.0.text=a --file layer.1.picture=b.png.
 
               panal job submit filter --file imagen=photo.png --input radio=3 --download results
 

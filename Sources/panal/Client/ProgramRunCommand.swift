@@ -13,6 +13,10 @@ struct ProgramRunCommand: AsyncParsableCommand {
               panal program run filter --tamano-de-filtro 3 imagen.png
               panal program run filter --help
 
+            A block of inputs that is given several times has a flag of its own, which begins the next one:
+
+              panal program run collage --layer --picture a.png --x 10 --layer --picture b.png
+
             Its output is shown while it runs, and its exit code is the command's; --download also fetches its files. What stands \
             before the program's name is Panal's, what stands behind it the program's. ‘panal run NAME’ does the same where no command of \
             that name is there.
