@@ -11,6 +11,8 @@ import PanalCore
 
     fileprivate init(_ statement: OpaquePointer) { unsafe self.statement = unsafe statement }
 
+    var count: Int { unsafe Int(sqlite3_column_count(statement)) }
+
     func isNull(_ column: Int) -> Bool { type(of: column) == SQLITE_NULL }
 
     func name(of column: Int) -> String {
