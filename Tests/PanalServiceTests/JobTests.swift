@@ -272,7 +272,10 @@ import Testing
         #expect(try await panal.jobs(fixture.berta).isEmpty)
         #expect(try await panal.job(fixture.admin, job.id) == job)
         #expect(try await panal.jobs(fixture.admin).isEmpty)
-        #expect(try await panal.jobs(fixture.admin, everyone: true) == [job])
+        // A list does not say what a job runs in.
+        var listed = job
+        listed.rootfs = nil
+        #expect(try await panal.jobs(fixture.admin, everyone: true) == [listed])
         await refused(.notFound) { _ = try await panal.file(fixture.ana, job.id, path: "nothing") }
     }
 }
