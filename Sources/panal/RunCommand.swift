@@ -17,7 +17,8 @@ struct RunCommand: AsyncParsableCommand {
             connected; what the command leaves in /work is gone afterwards. An ordinary user needs a control group that was \
             handed over, as the cell's limits are real ones: ‘panal doctor’ says how.
 
-            A name that is no command here, but a program on the server that you are signed in to, is run there, as by ‘panal program run’.
+            A name that is no command here, but a program on the server that you are signed in to, is run there, as by ‘panal program run’; \
+            that is said on standard error. A file of this folder is run by its path in the cell: --program . /program/NAME
 
             \(ExitStatus.explanation)
             """)
@@ -102,16 +103,28 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// The run of a server's program, where the first word is no command that a cell has, nothing was said that is about a cell, and
-    /// somebody is signed in.
+    /// somebody is signed in to a server that has a program of that name. Nothing but the name is sent before that is known.
     private func callOfServer() async throws -> ProgramRunCommand? {
         let isPlain = program == nil && seccomp == nil && network == nil && !explain && !quiet && !report
-        guard isPlain, reportTo == nil, command.first != "--", let name = words.first, !name.contains("/"),
+        guard isPlain, rootfs == AttemptSpec.hostRootfs, reportTo == nil, command.first != "--", let name = words.first,
+            !name.contains("/"),
             !["/usr/local/bin", "/usr/bin", "/bin"].contains(where: { unsafe access("\($0)/\(name)", X_OK) == 0 }),
             let servers = try? ServerListFile(environment: ServerOptions.environment).read(),
             let choice = try? ServerChoice.make(option: nil, environment: ServerOptions.environment, list: servers)
         else { return nil }
+        let client = PanalClient(address: choice.address, key: choice.key, patience: .zero)
+        do {
+            _ = try await client.get(ProgramCommand.path(name, ""))
+        } catch let failure as ClientFailure where failure.kind == .refused(status: 404) {
+            let shown = TextWidth.harmless(name)
+            throw CommandFailure(
+                "‘\(shown)’ is no command here, and no program on \(choice.address). A file of this folder is run by its path in the "
+                    + "cell, ‘panal run --program . /program/\(shown)’; ‘panal program list’ names the server's programs, "
+                    + "‘panal program run NAME’ runs one")
+        }
         StandardError.line(
-            "‘\(name)’ is no command here; running the program of that name on \(choice.address)")
+            "‘\(name)’ is no command here; running the program of that name on \(choice.address), as ‘panal program run \(name)’ does"
+        )
         return try await ProgramRunCommand.asyncParse((profile == "small" ? [] : ["--profile", profile]) + words)
     }
 

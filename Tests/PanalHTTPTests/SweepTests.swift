@@ -72,5 +72,6 @@ import Testing
     func mistakes(pointer: String, sweep: JSONValue) throws {
         let error = #expect(throws: ServiceError.self) { try Self.values(sweep) }
         #expect(error?.mistakes.map(\.pointer) == [pointer])
+        #expect(error?.mistakes.allSatisfy { $0.spanish != nil && $0.spanish != $0.detail } == true)
     }
 }

@@ -36,7 +36,9 @@ struct SweepForm: Sendable {
     /// The submission once for each value. Throws `invalid`, with pointers below `/sweep`.
     func submissions(over submission: Submission, of manifest: Manifest) throws -> [Submission] {
         guard let field = manifest.input(id: input), Self.takes(field) else {
-            throw Self.wrong("/input", "‘\(input)’ is no field that can change from run to run")
+            throw Self.wrong(
+                "/input", "‘\(input)’ is no field that can change from run to run",
+                "‘\(input)’ no es un campo que pueda cambiar de una ejecución a otra")
         }
         let runs = try Sweep.submissions(try document, over: nil)
         let common = submission.values.values.joined().reduce(0) { bytes, value in
@@ -66,7 +68,7 @@ struct SweepForm: Sendable {
             }
             for (name, text) in range {
                 guard let number = Int(text).map(JSONValue.integer) ?? Double(text).map(JSONValue.number) else {
-                    throw Self.wrong("/\(name)", "‘\(text)’ is no number")
+                    throw Self.wrong("/\(name)", "‘\(text)’ is no number", "‘\(text)’ no es un número")
                 }
                 members[name] = number
             }
@@ -74,8 +76,10 @@ struct SweepForm: Sendable {
         }
     }
 
-    private static func wrong(_ pointer: String, _ detail: String) -> ServiceError {
-        ServiceError(.invalid, "the sweep is wrong", mistakes: [Mistake(pointer: "/sweep\(pointer)", detail: detail)])
+    private static func wrong(_ pointer: String, _ detail: String, _ spanish: String) -> ServiceError {
+        ServiceError(
+            .invalid, "the sweep is wrong",
+            mistakes: [Mistake(pointer: "/sweep\(pointer)", detail: detail, spanish: spanish)])
     }
 
     /// A refusal of many submissions as one form shows it: once for each field, and at the sweep what only some of its values have.
