@@ -69,3 +69,7 @@ extension DocumentReader {
         return ids
     }
 }
+
+extension Manifest {
+    static let sectionKeyNames = sectionKeys
+}

@@ -170,3 +170,8 @@ extension ManifestTest {
         }
     }
 }
+
+extension ManifestTest {
+    static let keyNames = keys
+    static let outputKeyNames = outputKeys
+}

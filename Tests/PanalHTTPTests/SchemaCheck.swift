@@ -8,12 +8,13 @@ struct SchemaCheck {
 
     private static let silent: Set<String> = [
         "description", "title", "examples", "example", "default", "writeOnly", "contentMediaType", "x-accept",
-        "x-maxBytes", "x-minimum", "x-maximum", "deprecated",
+        "x-maxBytes", "x-minimum", "x-maximum", "deprecated", "x-events", "contentSchema",
     ]
     private static let known: Set<String> = [
         "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",
         "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format", "enum",
         "anyOf", "oneOf", "allOf", "$ref", "const", "propertyNames",
+        "patternProperties", "maxProperties",
     ]
 
     /// What is wrong with `value`, each with its place.
@@ -64,13 +65,20 @@ struct SchemaCheck {
     private func complaints(
         _ object: [String: JSONValue], _ schema: [String: JSONValue], at place: String
     ) -> [String] {
-        guard let properties = schema["properties"] else { return [] }
-        var found = (schema["required"]?.list ?? []).compactMap(\.text).filter { object[$0] == nil }
+        let isSilent = ["properties", "patternProperties", "additionalProperties"].allSatisfy { schema[$0] == nil }
+        guard !isSilent else { return [] }
+        let properties = schema["properties"] ?? [:]
+        var found = bounds(Double(object.count), nil, schema["maxProperties"], at: place)
+        found += (schema["required"]?.list ?? []).compactMap(\.text).filter { object[$0] == nil }
             .map { "\(place)/\($0): missing" }
         for (name, member) in object {
             if let rule = schema["propertyNames"] { found += complaints(.string(name), rule, at: "\(place)/\(name)") }
             if let property = properties[name] {
                 found += complaints(member, property, at: "\(place)/\(name)")
+            } else if let (_, rule) = schema["patternProperties"]?.members.first(where: {
+                name.range(of: $0.key, options: .regularExpression) != nil
+            }) {
+                found += complaints(member, rule, at: "\(place)/\(name)")
             } else if let others = schema["additionalProperties"], others != false {
                 found += complaints(member, others, at: "\(place)/\(name)")
             } else {

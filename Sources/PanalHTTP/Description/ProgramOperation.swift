@@ -24,6 +24,21 @@ struct ProgramOperation: Sendable {
         return operation
     }
 
+    /// The JSON body of a submission as a document of its own.
+    var bodySchema: JSONValue {
+        let schema = schema(isForm: false)
+        guard case .object(var json) = schema.json, case .object(var properties)? = json["properties"] else {
+            return schema.json
+        }
+        for (name, component) in schema.components {
+            let reference: JSONValue = ["$ref": .string("#/components/schemas/\(name)")]
+            properties = properties.mapValues { $0 == reference ? component : $0 }
+        }
+        json["properties"] = .object(properties)
+        json["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        return .object(json)
+    }
+
     private var body: [(type: String, schema: Schema)] {
         [("application/json", schema(isForm: false)), ("multipart/form-data", schema(isForm: true))]
     }
@@ -51,6 +66,9 @@ struct ProgramOperation: Sendable {
         properties.merge(own.mapValues(\.json)) { field, _ in field }
         json["properties"] = .object(properties)
         json["$schema"] = nil
+        // Generators take it for the name of a class, which may be another's.
+        json["title"] = nil
+        json["examples"] = [program.manifest.exampleSubmission(isForm: isForm)]
         return Schema(
             .object(json), components: own.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
     }
