@@ -16,7 +16,9 @@ import Testing
                 switch value {
                 case .object(let members):
                     for (name, member) in members where name != "example" && name != "examples" {
-                        if name == "default", !place.hasSuffix("/properties") { places.append(place) }
+                        // A field may be called so, and an answer of any other status is.
+                        let isName = place.hasSuffix("/properties") || place.hasSuffix("/responses")
+                        if name == "default", !isName { places.append(place) }
                         look(member, "\(place)/\(name)")
                     }
                 case .array(let list): for (index, item) in list.enumerated() { look(item, "\(place)/\(index)") }

@@ -14,7 +14,7 @@ struct SchemaCheck {
         "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",
         "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format", "enum",
         "anyOf", "oneOf", "allOf", "$ref", "const", "propertyNames",
-        "patternProperties", "maxProperties",
+        "patternProperties", "maxProperties", "not",
     ]
 
     /// What is wrong with `value`, each with its place.
@@ -38,7 +38,12 @@ struct SchemaCheck {
             if fitting == 0 { found += each.flatMap(\.self) }
             if fitting > 1 { found.append("\(place): fits \(fitting) of what it is one of") }
         }
-        if members["allOf"] != nil { return found + complaints(value, merged(schema), at: place) }
+        if let rule = members["not"], complaints(value, rule, at: place) == [] { found.append("\(place): is \(rule)") }
+        if let parts = members["allOf"]?.list, members["type"] == "string" {
+            found += parts.flatMap { complaints(value, $0, at: place) }
+        } else if members["allOf"] != nil {
+            return found + complaints(value, merged(schema), at: place)
+        }
         if let only = members["const"], only != value { found.append("\(place): not \(only)") }
         if let words = members["enum"]?.list, !words.contains(value) { found.append("\(place): none of \(words)") }
         if let type = members["type"], !Self.is(value, type) { return found + ["\(place): \(value.kind), not \(type)"] }
