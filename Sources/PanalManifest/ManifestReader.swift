@@ -153,3 +153,8 @@ enum VariableName {
         }
     }
 }
+
+extension Manifest {
+    /// The keys of a manifest, for its schema.
+    static let knownKeys = keys
+}

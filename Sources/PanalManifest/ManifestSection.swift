@@ -92,3 +92,7 @@ extension DocumentReader {
         return ids
     }
 }
+
+extension Manifest {
+    static let sectionKeyNames = sectionKeys
+}

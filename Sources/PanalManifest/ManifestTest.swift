@@ -188,3 +188,8 @@ extension ManifestTest {
         }
     }
 }
+
+extension ManifestTest {
+    static let keyNames = keys
+    static let outputKeyNames = outputKeys
+}

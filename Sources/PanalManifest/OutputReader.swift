@@ -83,7 +83,7 @@ extension Manifest {
             let object = DocumentReader(value, at: ["resources"], reader.mistakes)
         else { return ManifestResources() }
         object.reportUnknownKeys(
-            known: ["profile", "smallest", "time", "disk", "network"],
+            known: resourceKeys,
             foreign: ["walltime-estimate": "time", "disk-space": "disk", "ram": "profile", "cpu-cores": "profile"])
         var resources = ManifestResources()
         resources.profile = object.text("profile", maximum: 40)
@@ -128,4 +128,9 @@ extension Manifest {
             return nil
         }
     }
+}
+
+extension Manifest {
+    static let outputKeyNames = outputKeys
+    static let resourceKeys = ["profile", "smallest", "time", "disk", "network"]
 }

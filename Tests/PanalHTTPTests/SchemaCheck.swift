@@ -8,12 +8,13 @@ struct SchemaCheck {
 
     private static let silent: Set<String> = [
         "description", "title", "examples", "example", "default", "writeOnly", "contentMediaType", "x-accept",
-        "x-maxBytes", "x-minimum", "x-maximum", "deprecated",
+        "x-maxBytes", "x-minimum", "x-maximum", "deprecated", "x-events", "contentSchema",
     ]
     private static let known: Set<String> = [
         "type", "properties", "required", "additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum",
         "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format", "enum",
         "anyOf", "oneOf", "allOf", "$ref", "const", "propertyNames",
+        "patternProperties", "maxProperties", "not",
     ]
 
     /// What is wrong with `value`, each with its place.
@@ -37,7 +38,12 @@ struct SchemaCheck {
             if fitting == 0 { found += each.flatMap(\.self) }
             if fitting > 1 { found.append("\(place): fits \(fitting) of what it is one of") }
         }
-        if members["allOf"] != nil { return found + complaints(value, merged(schema), at: place) }
+        if let rule = members["not"], complaints(value, rule, at: place) == [] { found.append("\(place): is \(rule)") }
+        if let parts = members["allOf"]?.list, members["type"] == "string" {
+            found += parts.flatMap { complaints(value, $0, at: place) }
+        } else if members["allOf"] != nil {
+            return found + complaints(value, merged(schema), at: place)
+        }
         if let only = members["const"], only != value { found.append("\(place): not \(only)") }
         if let words = members["enum"]?.list, !words.contains(value) { found.append("\(place): none of \(words)") }
         if let type = members["type"], !Self.is(value, type) { return found + ["\(place): \(value.kind), not \(type)"] }
@@ -64,13 +70,20 @@ struct SchemaCheck {
     private func complaints(
         _ object: [String: JSONValue], _ schema: [String: JSONValue], at place: String
     ) -> [String] {
-        guard let properties = schema["properties"] else { return [] }
-        var found = (schema["required"]?.list ?? []).compactMap(\.text).filter { object[$0] == nil }
+        let isSilent = ["properties", "patternProperties", "additionalProperties"].allSatisfy { schema[$0] == nil }
+        guard !isSilent else { return [] }
+        let properties = schema["properties"] ?? [:]
+        var found = bounds(Double(object.count), nil, schema["maxProperties"], at: place)
+        found += (schema["required"]?.list ?? []).compactMap(\.text).filter { object[$0] == nil }
             .map { "\(place)/\($0): missing" }
         for (name, member) in object {
             if let rule = schema["propertyNames"] { found += complaints(.string(name), rule, at: "\(place)/\(name)") }
             if let property = properties[name] {
                 found += complaints(member, property, at: "\(place)/\(name)")
+            } else if let (_, rule) = schema["patternProperties"]?.members.first(where: {
+                name.range(of: $0.key, options: .regularExpression) != nil
+            }) {
+                found += complaints(member, rule, at: "\(place)/\(name)")
             } else if let others = schema["additionalProperties"], others != false {
                 found += complaints(member, others, at: "\(place)/\(name)")
             } else {

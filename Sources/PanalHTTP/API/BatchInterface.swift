@@ -210,11 +210,12 @@ extension Schema {
             "final": boolean.note("Whether all jobs have ended."),
             "states": Schema(["type": "object", "additionalProperties": ["type": "integer"]])
                 .note("How many jobs are in which state."),
-            "url": reference,
+            "url": reference.example("/api/v1/batches/01k8zq4m3rh7x2c5w9ta"),
             "results": list(
                 of: .object([
                     "index": count.note("The submission's place, from 0."), "job": identifier, "state": jobState,
-                    "outcome?": outcome, "message?": text, "url": reference,
+                    "outcome?": outcome, "message?": text,
+                    "url": reference.example("/api/v1/jobs/01k8zq4m3rh7x2c5w9ta"),
                     "values?": Schema(["type": "object", "additionalProperties": ["type": "string"]]).note(
                         "The inputs in which the jobs differ, as text for people."),
                 ])

@@ -117,7 +117,7 @@ struct CreditInterface: Sendable {
 
     private static let usageQuestion: OperationPart = {
         let parts: [OperationPart] = [
-            .query("by", .text.unset("month,program").example("month,user"), keysNote),
+            .query("by", .text.unset("month,program").example("month,user"), CreditInterface.keysNote),
             .query("user", .userName, "Only this user's, by name; of others for administrators."),
             .query("group", .text(1 ... .max), "Only what this group, by name, pays for."),
             .query("program", .text(1 ... .max), "Only of this program."),

@@ -24,14 +24,14 @@ struct JobInterface: Sendable {
                     .waits, .retrySafe, .refuses(.paymentRequired),
                     .body([
                         ("application/json", .submission), ("multipart/form-data", .formSubmission),
-                        ("application/x-www-form-urlencoded", .formSubmission),
+                        ("application/x-www-form-urlencoded", .textSubmission),
                     ]),
                     .answer(.accepted, .job, "The job waits or runs", .location, .retryAfter, .replayed),
                     .answer(
                         .ok, .one(of: [.job, .estimate]),
                         "The job has ended in time, with `Location` as above; or, with `dryRun`, an Estimate: it alone has "
                             + "`dryRun`, which is true, and a Job alone has `id`",
-                        .preferenceApplied, .replayed)),
+                        .location, .preferenceApplied, .replayed)),
             Route(.get, "/api/v1/jobs", .interface, list)
                 .described(
                     "listJobs", .jobs, "One's jobs, the newest first",
@@ -57,7 +57,7 @@ struct JobInterface: Sendable {
                     .marked(
                         [
                             ("application/json", .object(["events": .list(of: .jobEvent)])),
-                            ("text/event-stream", .text),
+                            ("text/event-stream", .events(["state": .jobEvent, "end": .job, "refused": .problem])),
                         ], "The oldest first", [])),
             Route(.get, "/api/v1/jobs/{id}/stdout", .interface) { try await stream(.output, $0, $1) }
                 .described(
@@ -79,7 +79,7 @@ struct JobInterface: Sendable {
             Route(.get, "/api/v1/jobs/{id}/files/**", .interface, file)
                 .described(
                     "getResultFile", .jobs, "A file that a job left",
-                    .path("path", .text(1...4_096).example("result.png"), "Its path; `/` may be sent as `%2F`."),
+                    .path("path", .text(1...1_024).example("result.png"), "Its path; `/` may be sent as `%2F`."),
                     .refuses(.gone), Self.bytes("application/octet-stream", "*/*", .reprDigest)),
         ]
     }
@@ -104,11 +104,12 @@ struct JobInterface: Sendable {
     private static func bytes(_ type: String, _ other: String?, _ more: AnswerHeader...) -> OperationPart {
         // Generators read what is `text` as text, and only other bytes as a file.
         let schema = type.hasPrefix("text/") ? Schema.text : .bytes
-        let other = other.map { [($0, $0 == "text/event-stream" ? Schema.text : .bytes)] } ?? []
+        let other: [(type: String, schema: Schema)] =
+            other.map { [(type: $0, schema: $0 == "text/event-stream" ? .outputEvents : .bytes)] } ?? []
         let parts: [OperationPart] = [
             .marked([(type, schema)] + other, "All of it", [.acceptRanges] + more),
             .content(
-                .partialContent, [(type, schema)] + other.filter { $0.0 != "text/event-stream" },
+                .partialContent, [(type, schema)] + other.filter { $0.type != "text/event-stream" },
                 "The part that was asked for", [.contentRange] + more),
             .header("Range", .text.example("bytes=0-99"), "The part that is wanted (RFC 9110)."),
             .refuses(.rangeNotSatisfiable),

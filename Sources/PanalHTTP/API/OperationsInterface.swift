@@ -115,7 +115,8 @@ extension Schema {
         .object([
             "number": integer(1 ... .max), "at": time, "user?": identifier, "name?": userName, "key?": identifier,
             "address": text.example("192.0.2.7"), "request": text.note("The request's number, as in the log."),
-            "action": text.example("createKey").note("The operation's name."), "target": reference,
+            "action": text.example("createKey").note("The operation's name."),
+            "target": reference.example("/api/v1/keys"),
             "status": integer(100...599), "done": boolean.note("Whether it was not refused."), "detail?": text,
         ]))
 }

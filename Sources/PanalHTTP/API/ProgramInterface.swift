@@ -43,10 +43,11 @@ struct ProgramInterface: Sendable {
             Route(.get, "/api/v1/programs/{name}/manifest", .interface, manifest)
                 .described(
                     "getManifest", .programs, "A program's manifest as it was published", Self.version,
-                    .answer(.ok, Schema(["type": "object"]), "Byte for byte")),
+                    .answer(.ok, .manifest, "Byte for byte")),
             Route(.get, "/api/v1/programs/{name}/schema", .interface, schema)
                 .described(
                     "getSubmissionSchema", .programs, "JSON Schema of a program's submissions", Self.version,
+                    .query("as", .words(["form", "json"]), "The form's fields, or the JSON body of `submitJob`."),
                     .marked([("application/schema+json", Schema(["type": "object"]))], "Draft 2020-12", [])),
             Route(.get, "/api/v1/programs/{name}/boutiques", .interface, boutiques)
                 .described(
@@ -110,8 +111,14 @@ struct ProgramInterface: Sendable {
     }
 
     @Sendable private func schema(_ request: Request, _ context: WebContext) async throws -> Response {
-        var response = try Response.json(
-            try await entry(request, context).manifest.jsonSchema(), unlessKnownTo: request)
+        let entry = try await entry(request, context)
+        let schema: JSONValue
+        switch try Query(request).text("as") {
+        case nil, "form": schema = entry.manifest.jsonSchema()
+        case "json": schema = ProgramOperation(program: entry).bodySchema
+        case let other?: throw ServiceError(.malformed, "the query's ‘as’ is ‘\(other)’; it is form or json")
+        }
+        var response = try Response.json(schema, unlessKnownTo: request)
         response.headers[.contentType] = "application/schema+json"
         return response
     }

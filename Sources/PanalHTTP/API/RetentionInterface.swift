@@ -16,7 +16,7 @@ struct RetentionInterface: Sendable {
                     .note(
                         "They count against one's storage as others do. To keep outputs and let go of them again does not move the date that their owner was told of: where that has passed they go within the hour; where nobody was told yet, their owner is."
                     ),
-                    .body(.object(["kept": .boolean], isClosed: true)), .answer(.ok, .job, "The job"),
+                    .body(.object(["kept": .boolean], isClosed: true)), .answer(.ok, .job, "The job", .eTag),
                     .refuses(.conflict, .gone)),
             Route(.delete, "/api/v1/jobs/{id}/outputs", .interface, remove)
                 .described(
@@ -24,7 +24,7 @@ struct RetentionInterface: Sendable {
                     .note(
                         "Its streams and files then answer 410; its record stays, with the names and hashes of its files. Asking twice is no error."
                     ),
-                    .answer(.ok, .job, "The job"), .refuses(.conflict)),
+                    .answer(.ok, .job, "The job", .eTag), .refuses(.conflict)),
         ]
     }
 

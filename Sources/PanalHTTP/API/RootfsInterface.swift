@@ -32,7 +32,7 @@ struct RootfsInterface: Sendable {
                                 "alias": .text(1...101).example("python:3.*"),
                                 "image?": .identifier.note("None takes the name away."),
                             ], isClosed: true)),
-                    .answer(.ok, .object(["images": .list(of: .rootfs)]), "All images"), .refuses(.conflict)),
+                    .answer(.ok, .object(["images": .list(of: .rootfs)]), "All images"), .refuses(.conflict, .notFound)),
             Route(.get, "/api/v1/rootfs/{id}", .interface, show)
                 .described("getRootfs", .rootfs, "An image and what it holds", .document(.rootfsDetails, "The image")),
             Route(.patch, "/api/v1/rootfs/{id}", .interface, change)
@@ -194,7 +194,7 @@ extension Schema {
         "id": identifier, "name": text, "owner": text, "public": boolean, "state": words(RootfsState.self),
         "sha256?": digest.note("Over paths, modes, links and contents: the same files have the same name."),
         "bytes": count, "environment": list(of: text), "aliases": list(of: text), "created": time, "changed": time,
-        "message?": text, "url": reference,
+        "message?": text, "url": reference.example("/api/v1/rootfs/01k8zq4m3rh7x2c5w9ta"),
     ]
 
     static let rootfs = component("Rootfs", .object(rootfsMembers))

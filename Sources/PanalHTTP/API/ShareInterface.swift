@@ -66,6 +66,7 @@ extension Schema {
         "SharedLink",
         .object([
             "id": identifier, "job": identifier, "by": userName.note("Who made it."), "made": time, "expires": time,
-            "url": reference.note("On the listener that shows the pages."),
+            "url": reference.example("/shared/Vb3xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx").note(
+                "On the listener that shows the pages."),
         ]))
 }

@@ -41,7 +41,7 @@ struct SignUpInterface: Sendable {
                         .invitation.extended(
                             by: [
                                 "token": .text.note("What the invited one needs. It is shown only here."),
-                                "page": .reference.note("The sign-up page with the token."),
+                                "page": .reference.example("/sign-up#q7vTk2").note("The sign-up page with the token."),
                             ], named: "NewInvitation"), "The invitation")),
             Route(.delete, "/api/v1/invitations/{id}", .administratorInterface, revoke)
                 .described(

@@ -206,7 +206,7 @@ extension Schema {
         .object([
             "id": identifier, "length": count, "offset": count.note("Bytes that are there."), "complete": boolean,
             "name?": text.example("image.png"), "mediaType?": text.example("image/png"), "sha256?": digest,
-            "created": time, "expires": time, "url": reference,
+            "created": time, "expires": time, "url": reference.example("/api/v1/uploads/01k8zq4m3rh7x2c5w9ta"),
         ]))
 }
 

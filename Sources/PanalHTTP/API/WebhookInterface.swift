@@ -167,10 +167,14 @@ struct WebhookInterface: Sendable {
 
 extension Schema {
     static let webhookEvents = list(
-        of: words(WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue)), 1...7
+        of: words(
+            WebhookEvent.allCases.filter { $0 != .test }.map(\.rawValue), meaning: WebhookEvent.meanings,
+            "What may be told; `webhooks` of this document has each one's message."), 1...7
     ).note(
-        "Where nothing is said: the end of a job in any way and, of a webhook, that a job's outputs are removed some days later that one's storage is nearly full, and that a program of one's own does not pass its tests any more."
-    )
+        """
+        When it is missing: `job.finished`, `job.failed` and `job.cancelled`, and for a webhook of the account also \
+        `job.expiring`, `storage.filling` and `program.failing`.
+        """)
 
     static let webhook = component(
         "Webhook",

@@ -6,7 +6,8 @@ extension Operation {
     /// its place.
     var named: Operation {
         var operation = self
-        let name = id.prefix(1).uppercased() + id.dropFirst()
+        // A program's own operation is `run_its_name`.
+        let name = id.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         operation.body = body.map { Self.named($0, "\(name)Request") }
         for index in answers.indices where answers[index].status.kind == .successful {
             operation.answers[index].content = Self.named(answers[index].content, Self.answerName(id))

@@ -17,8 +17,10 @@ struct OpenAPIDocument: Sendable {
             for header in operation.answers.flatMap(\.headers) { headers[header.name] = OperationText.header(header) }
             refusals.formUnion(OperationText.refusals(of: route, operation))
         }
-        headers[AnswerHeader.retryAfter.name] = OperationText.header(.retryAfter)
-        headers[AnswerHeader.wwwAuthenticate.name] = OperationText.header(.wwwAuthenticate)
+        for header in AnswerHeader.ofRefusals.values.joined() {
+            headers[header.name] = OperationText.header(header)
+        }
+        for schema in WebhookDescription.schemas { components.merge(schema.components) { old, _ in old } }
         let text = OperationText(examples: ExampleMaker(components: components))
         for (route, operation) in described {
             let path = OperationText.path(of: route)
@@ -30,7 +32,7 @@ struct OpenAPIDocument: Sendable {
                 Operation.Tag.allCases.map {
                     ["name": .string($0.rawValue), "description": .string($0.summary)]
                 }),
-            "paths": .object(paths.mapValues(JSONValue.object)),
+            "paths": .object(paths.mapValues(JSONValue.object)), "webhooks": WebhookDescription.json,
             "components": [
                 "schemas": .object(components.mapValues(Schema.toldDefaults)), "headers": .object(headers),
                 "responses": .object(
@@ -60,7 +62,8 @@ struct OpenAPIDocument: Sendable {
         "description": """
         Times are RFC 3339 in UTC, sizes bytes, spans seconds. Every refusal is a problem document (RFC 9457) whose \
         `type` is stable. In a request a member that is null counts as missing, unless null is said to mean something. An answer may get further members with time; clients skip those that they do not know. \
-        Every GET takes HEAD too. Every answer has an `X-Request-Id`, the client's own where it sent one.
+        Every GET takes HEAD too; with other methods an address answers 405, and `Allow` has those that it takes. Where \
+        requests are counted every answer has `RateLimit` and `RateLimit-Policy`. Every answer has an `X-Request-Id`, the client's own where it sent one.
         """,
         "license": ["name": "As the operator of this server says", "identifier": "LicenseRef-operator"],
     ]

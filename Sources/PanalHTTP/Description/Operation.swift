@@ -185,7 +185,9 @@ struct AnswerHeader: Sendable {
         self.note = note
     }
 
-    static let location = Self("Location", .reference, "Where what was made or asked for is to be found.")
+    static let location = Self(
+        "Location", .reference.example("/api/v1/jobs/01k8zq4m3rh7x2c5w9ta"),
+        "Where what was made or asked for is to be found.")
     static let retryAfter = Self("Retry-After", .count.example(1), "Seconds after which it is worth asking again.")
     static let eTag = Self("ETag", .text.example("\"2f4x9\""), "The strong mark of this very content.")
     static let link = Self(
@@ -199,4 +201,19 @@ struct AnswerHeader: Sendable {
         "Repr-Digest", .text.example("sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"),
         "SHA-256 of the whole content (RFC 9530).")
     static let wwwAuthenticate = Self("WWW-Authenticate", .text.example("Bearer realm=\"panal\""), "How to sign in.")
+
+    static let accept = Self("Accept", .text.example("application/json"), "The media types that are taken here.")
+    static let rateLimitPolicy = Self(
+        "RateLimit-Policy", .text.example("\"key\";q=6000;w=60"),
+        "What this caller may ask on the average: `q` times in `w` seconds, counted by key, session or address.")
+    static let rateLimit = Self(
+        "RateLimit", .text.example("\"key\";r=2999;t=1"),
+        "What is left now: `r` times at once, of a store that holds fewer or more than `q` and is filled evenly; after `t` seconds there is one more."
+    )
+
+    /// What refusals of a status have, as far as it applies.
+    static let ofRefusals: [Int: [AnswerHeader]] = [
+        401: [.wwwAuthenticate], 403: [.wwwAuthenticate], 412: [.eTag], 415: [.accept], 416: [.contentRange],
+        429: [.retryAfter, .rateLimit, .rateLimitPolicy], 507: [.retryAfter],
+    ]
 }

@@ -10,7 +10,7 @@ struct OperationText: Sendable {
 
     /// What the names of addresses stand for where a route does not say it.
     private static let wellKnown: [String: (Schema, String)] = [
-        "id": (.identifier, "Its identifier."),
+        "id": (.identifier, "Its identifier."), "user": (.identifier, "The user's identifier, not their name."),
         "name": (.programName, "The program's name in addresses."),
     ]
 
@@ -20,7 +20,8 @@ struct OperationText: Sendable {
         for part in path(of: route).split(separator: "/") where part.hasPrefix("{") {
             let name = String(part.dropFirst().dropLast())
             guard !all.contains(where: { $0.name == name && $0.place == .path }) else { continue }
-            let (schema, note) = wellKnown[name] ?? (.text(1...1_024), "")
+            var (schema, note) = wellKnown[name] ?? (.text(1...1_024), "")
+            if name == "id" { note = OperationNotes.identifier(in: route.path) }
             all.append(Operation.Parameter(name: name, place: .path, schema: schema, note: note, isRequired: true))
         }
         return all
@@ -52,15 +53,23 @@ struct OperationText: Sendable {
         var json: [String: JSONValue?] = [
             "operationId": .string(operation.id), "summary": .string(operation.summary),
             "tags": [.string(operation.tag.rawValue)], "responses": .object(responses),
-            "description": operation.note.map(JSONValue.string),
+            "description": Self.note(of: route, operation).map(JSONValue.string),
             "security": security(of: route),
         ]
         let parameters = Self.parameters(of: route, operation)
         if !parameters.isEmpty { json["parameters"] = .array(parameters.map(self.json)) }
         if let body = operation.body {
-            json["requestBody"] = ["required": .boolean(operation.isBodyRequired), "content": content(body)]
+            json["requestBody"] = [
+                "required": .boolean(operation.isBodyRequired), "content": content(body, of: operation.id),
+            ]
         }
         return Documents.object(json)
+    }
+
+    private static func note(of route: Route, _ operation: Operation) -> String? {
+        let note = operation.note ?? OperationNotes.texts[operation.id]
+        guard route.access.isForAdministrators else { return note }
+        return [note, "For administrators alone."].compactMap(\.self).joined(separator: " ")
     }
 
     private func security(of route: Route) -> JSONValue {
@@ -78,8 +87,15 @@ struct OperationText: Sendable {
             "name": .string(parameter.name), "in": .string(parameter.place.rawValue),
             "schema": Schema.toldDefaults(of: parameter.schema.json),
             "required": parameter.isRequired ? true : nil,
-            "description": parameter.note.isEmpty ? nil : .string(parameter.note),
+            "description": parameter.note.isEmpty ? nil : .string(Self.note(of: parameter)),
         ])
+    }
+
+    /// Users and groups have an id and a name: which of them is meant.
+    private static func note(of parameter: Operation.Parameter) -> String {
+        guard parameter.place == .query, ["user", "group"].contains(parameter.name) else { return parameter.note }
+        let isID = parameter.schema.json == Schema.identifier.json
+        return parameter.note + (isID ? " By identifier, not by name." : " By name, not by identifier.")
     }
 
     private func json(of answer: Operation.Answer) -> JSONValue {
@@ -94,9 +110,16 @@ struct OperationText: Sendable {
         return .object(json)
     }
 
-    private func content(_ content: [(type: String, schema: Schema)]) -> JSONValue {
+    /// `operation` is the one whose request it is; nil for an answer.
+    private func content(_ content: [(type: String, schema: Schema)], of operation: String? = nil) -> JSONValue {
         var json: [String: JSONValue] = [:]
         for (type, schema) in content {
+            if let operation {
+                var media = RequestExamples.members(of: operation, type, made: examples.example(of: schema.json))
+                media["schema"] = Schema.toldDefaults(of: schema.json)
+                json[type] = .object(media)
+                continue
+            }
             json[type] = Documents.object([
                 "schema": Schema.toldDefaults(of: schema.json),
                 "example": type.contains("json") ? examples.example(of: schema.json) : nil,
@@ -107,15 +130,12 @@ struct OperationText: Sendable {
 
     func json(of refusal: Refusal) -> JSONValue {
         var example: [String: JSONValue] = [
-            "type": .string("urn:panal:problem:\(refusal.kind)"), "title": .string(refusal.name),
+            "type": .string("urn:panal:problem:\(refusal.kind)"), "title": .string(refusal.title),
             "status": .integer(refusal.status), "detail": .string(refusal.note), "instance": "/api/v1/jobs",
         ]
         if refusal.status == 422 { example["errors"] = [["pointer": "/size", "detail": "‘x’ is no whole number"]] }
         var headers: [String: JSONValue] = [:]
-        let named: [Int: AnswerHeader] = [
-            401: .wwwAuthenticate, 412: .eTag, 429: .retryAfter, 507: .retryAfter,
-        ]
-        if let header = named[refusal.status] {
+        for header in AnswerHeader.ofRefusals[refusal.status] ?? [] {
             headers[header.name] = ["$ref": .string("#/components/headers/\(header.name)")]
         }
         return Documents.object([

@@ -24,6 +24,31 @@ struct ProgramOperation: Sendable {
         return operation
     }
 
+    /// The JSON body of a submission as a document of its own, which brings along what it refers to.
+    var bodySchema: JSONValue {
+        let schema = schema(isForm: false)
+        guard case .object(var json) = Self.relocated(schema.json) else { return schema.json }
+        if !schema.components.isEmpty { json["$defs"] = .object(schema.components.mapValues(Self.relocated)) }
+        json["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+        return .object(json)
+    }
+
+    private static func relocated(_ schema: JSONValue) -> JSONValue {
+        renaming(schema) { place in
+            place.hasPrefix(components) ? definitions + place.dropFirst(components.count) : place
+        }
+    }
+
+    private static func renaming(_ schema: JSONValue, _ name: (String) -> String) -> JSONValue {
+        switch schema {
+        case .object(var members):
+            if case .string(let place)? = members["$ref"] { members["$ref"] = .string(name(place)) }
+            return .object(members.mapValues { renaming($0, name) })
+        case .array(let elements): return .array(elements.map { renaming($0, name) })
+        default: return schema
+        }
+    }
+
     private var body: [(type: String, schema: Schema)] {
         [("application/json", schema(isForm: false)), ("multipart/form-data", schema(isForm: true))]
     }
@@ -46,6 +71,9 @@ struct ProgramOperation: Sendable {
         properties.merge(own.mapValues(\.json)) { field, _ in field }
         json["properties"] = .object(properties)
         json["$schema"] = nil
+        // Generators take it for the name of a class, which may be another's.
+        json["title"] = nil
+        json["examples"] = [program.manifest.exampleSubmission(isForm: isForm)]
         // A document of its own would have these; here they are the description's.
         var components = own.values.reduce(into: [String: JSONValue]()) { $0.merge($1.components) { _, new in new } }
         if case .object(let definitions)? = json.removeValue(forKey: "$defs") {
@@ -101,17 +129,12 @@ struct ProgramOperation: Sendable {
     }
 
     private func hoisted(_ schema: JSONValue) -> JSONValue {
-        switch schema {
-        case .object(var members):
-            if case .string(let place)? = members["$ref"], place.hasPrefix(Self.definitions) {
-                members["$ref"] = .string(
-                    "#/components/schemas/" + component(String(place.dropFirst(Self.definitions.count))))
-            }
-            return .object(members.mapValues(hoisted))
-        case .array(let elements): return .array(elements.map(hoisted))
-        default: return schema
+        Self.renaming(schema) { place in
+            place.hasPrefix(Self.definitions)
+                ? Self.components + component(String(place.dropFirst(Self.definitions.count))) : place
         }
     }
 
+    private static let components = "#/components/schemas/"
     private static let definitions = "#/$defs/"
 }

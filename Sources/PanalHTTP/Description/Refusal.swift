@@ -16,6 +16,19 @@ struct Refusal: Hashable, Sendable {
         (name, kind, note) = row
     }
 
+    /// As answers of this kind have it.
+    var title: String {
+        if let code = ServiceError.Code.allCases.first(where: { Problem.status(of: $0).kind == kind }) {
+            return Problem.status(of: code).title
+        }
+        return Self.titles[kind] ?? name
+    }
+
+    private static let titles = [
+        "method-not-allowed": "Not with this method", "range-not-satisfiable": "No such range",
+        "storage-full": "No room",
+    ]
+
     static let known = Set(table.keys)
 
     private static let table: [Int: (name: String, kind: String, note: String)] = [
@@ -25,7 +38,10 @@ struct Refusal: Hashable, Sendable {
             "Unaffordable", "unaffordable",
             "Not enough credit, or not enough left of a budget: `needed` and `available` have the numbers."
         ),
-        403: ("Forbidden", "forbidden", "Known, but not allowed: by role, by the key's scopes, or for a foreign form."),
+        403: (
+            "Forbidden", "forbidden",
+            "Known, but not allowed: by role (`forbidden`), by the key's scopes (`insufficient-scope`), or for a foreign form (`cross-site`)."
+        ),
         404: ("NotFound", "not-found", "Not there, or not there for this caller."),
         405: ("MethodNotAllowed", "method-not-allowed", "Not with this method; `Allow` says with which."),
         406: ("NotAcceptable", "not-acceptable", "None of the kinds that `Accept` asks for."),
@@ -37,7 +53,10 @@ struct Refusal: Hashable, Sendable {
         416: ("RangeNotSatisfiable", "range-not-satisfiable", "Nothing of the range is there."),
         422: ("Invalid", "invalid", "Members or fields are wrong; `errors` has each with its place."),
         423: ("Locked", "locked", "Somebody else is writing to it at this moment."),
-        429: ("Overloaded", "overloaded", "Too many for now; `Retry-After` says when to come back."),
+        429: (
+            "Overloaded", "overloaded",
+            "Too many requests of this caller (`rate-limited`), or too much at once for the server (`overloaded`); `Retry-After` says when to come back."
+        ),
         460: ("ChecksumMismatch", "checksum-mismatch", "The bytes do not have the checksum that was sent with them."),
         500: ("Internal", "internal", "Panal failed; the log has the reason under this request's number."),
         507: ("StorageFull", "storage-full", "The server's disk is full; nothing of the request was stored."),

@@ -75,6 +75,17 @@ struct Schema: Sendable {
         "type": "string", "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63,
     ]).example("filter")
 
+    /// Server-sent events: the schema of what stands behind `data:`, by the event's name. JSON Schema has no word for it.
+    static func events(_ kinds: KeyValuePairs<String, Schema>) -> Schema {
+        var json: [String: JSONValue] = [:]
+        for (name, schema) in kinds { json[name] = schema.json }
+        return Schema(
+            [
+                "type": "string", "x-events": .object(json),
+                "description": "Server-sent events; `x-events` has the schema of each one's data, by its name.",
+            ], components: kinds.reduce(into: [:]) { $0.merge($1.value.components) { _, new in new } })
+    }
+
     /// A text of that many characters.
     static func text(_ lengths: ClosedRange<Int>) -> Schema {
         let json: JSONValue = ["type": "string", "minLength": .integer(lengths.lowerBound)]

@@ -7,7 +7,8 @@ extension Schema {
         "Group",
         .object([
             "id": identifier, "name": userName, "label": text.example("Image processing"), "created": time,
-            "share": share, "runningCores?": runningCores, "queuedJobs?": queuedJobs, "url": reference,
+            "share": share, "runningCores?": runningCores, "queuedJobs?": queuedJobs,
+            "url": reference.example("/api/v1/groups/01k8zq4m3rh7x2c5w9ta"),
         ]))
 
     private static let share = Schema(["type": "number", "minimum": .number(0.001), "maximum": 1000]).example(1)
