@@ -121,7 +121,8 @@ import Testing
             try await Self.publish(site)
             let document = try await client.send(.get, "/openapi.json", site.owner.bearer).json
             let body = document["paths"]?["/api/v1/programs/blocks/jobs"]?["post"]?["requestBody"]?["content"]
-            let json = body?["application/json"]?["schema"]
+            let named = body?["application/json"]?["schema"]?["$ref"]?.text?.split(separator: "/").last ?? ""
+            let json = document["components"]?["schemas"]?[String(named)]
             #expect(json?["properties"]?["layer"]?["items"]?["required"] == ["word"])
             let file = json?["properties"]?["layer"]?["items"]?["properties"]?["file"]
             #expect(String(describing: file).contains("upload"))

@@ -53,7 +53,7 @@ import Testing
     @Test func streamsRunSideBySide() async throws {
         try await Self.listen { site, port, files, _ in
             let job = try await site.job(Script(isEndless: true))
-            let urls = (0..<40).flatMap { ["-o", "/dev/null", "https://127.0.0.1:\(port)/api/v1/jobs/\(job)?n=\($0)"] }
+            let urls = (0..<40).flatMap { ["-o", "/dev/null", "https://127.0.0.1:\(port)/api/v1/jobs/\(job)#\($0)"] }
             let answer = try await Tool.run(
                 [
                     "curl", "-sS", "--no-progress-meter", "--parallel", "--parallel-immediate", "--http2", "--cacert",

@@ -73,6 +73,8 @@ struct CreditInterface: Sendable {
                 .described(
                     "setBudget", .credits, "Set the most that an account may spend in one month", .guarded,
                     .note("`If-Match` takes the mark of this account's `getBudget`."),
+                    .query("user", .userName, "The body's once more, as in the address at which it was read."),
+                    .query("group", .text(1 ... .max), "The body's once more, likewise."),
                     .body(
                         .object(
                             [
@@ -95,6 +97,7 @@ struct CreditInterface: Sendable {
                     .note(
                         "Of several groups that pay the one that was joined first does. Jobs that wait or run stay as they are. `If-Match` takes the mark of this group's `getPayer`."
                     ),
+                    .query("group", .text(1 ... .max), "The body's once more, as in the address at which it was read."),
                     .body(.payer),
                     .answer(.ok, .creditAccount, Self.after), .refuses(.notFound)),
             Route(.get, "/api/v1/costs", .administratorInterface, costs)
@@ -243,6 +246,7 @@ struct CreditInterface: Sendable {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["user", "group", "amount"], in: members)
         guard let name = try Self.name(members) else { throw JSONBody.required("user") }
+        try Self.check(try Query(request), names: name)
         guard members["amount"] != nil else { throw JSONBody.required("amount") }
         let amount = try CreditDocuments.amount("amount", in: members)
         let principal = try context.principal
@@ -275,6 +279,7 @@ struct CreditInterface: Sendable {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["group", "pays"], in: members)
         guard let group = try JSONBody.text("group", in: members) else { throw JSONBody.required("group") }
+        try Self.check(try Query(request), names: .group(group))
         guard let pays = try JSONBody.boolean("pays", in: members) else { throw JSONBody.required("pays") }
         let principal = try context.principal
         return try await Preconditions.guarded(
@@ -318,6 +323,14 @@ struct CreditInterface: Sendable {
 
     private static func name(_ query: Query) throws -> AccountName? {
         try name(user: try query.text("user"), group: try query.text("group"), wrong: .malformed)
+    }
+
+    /// A change may go to the address at which the account was read; it is the body's that is changed.
+    private static func check(_ query: Query, names account: AccountName) throws {
+        guard let other = try name(query), other != account else { return }
+        throw ServiceError(
+            .invalid, "the body and the query name different accounts",
+            mistakes: [Mistake(pointer: "", detail: "leave out what the query names, or name the same in the body")])
     }
 
     private static func name(_ members: [String: JSONValue]) throws -> AccountName? {
