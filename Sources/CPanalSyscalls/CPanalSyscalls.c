@@ -314,11 +314,6 @@ int panal_memfd(const char *name) { return result(memfd_create(name, MFD_CLOEXEC
 int panal_eventfd(void) { return result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 int panal_lock(int descriptor, int exclusive) { return result(flock(descriptor, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB)); }
 int panal_unlock(int descriptor) { return result(flock(descriptor, LOCK_UN)); }
-int panal_poll(struct pollfd *polled, unsigned count, int64_t nanoseconds) {
-    struct timespec time = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-    return result(ppoll(polled, count, nanoseconds < 0 ? NULL : &time, NULL));
-}
-int panal_end_sending(int socket) { return result(shutdown(socket, SHUT_WR)); }
 int panal_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     return flags < 0 ? -errno : result(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));

@@ -188,9 +188,7 @@ struct CellInit {
         // What makes no sense is refused by who reads the report; here it must not be the end of init.
         let cellTime = panal_process_cpu_ns() &+ (reaped[0] &+ reaped[1]) &* 1_000
         CellReport.ended(status: status, usage: usage, at: moment, cellTime: cellTime).send(to: line)
-        // With its own end the kernel ends what the program has left, and the launcher kills it where there is something. Else its end is
-        // for time that nobody wants: until then it waits here, and has nothing to take down in the middle of what the end of a run is
-        // waited for (`Leaving`).
-        while let word = try? line.read(atMost: 16), !word.isEmpty {}
+        // With its own end the kernel ends what the program has left. Until the launcher sees that there is nothing, it has to get its
+        // turn among those: only then is its end for time that no cell wants (`Slot.rest`).
     }
 }

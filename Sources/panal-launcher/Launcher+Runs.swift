@@ -100,7 +100,6 @@ extension Launcher {
             return false
         }
         run.memoryMissedSince = nil
-        if !pool.hasCell(for: run) { takeCells(unwatched) }
         guard pool.hasCell(for: run) else {
             try pool.makeWay(for: run)
             return false
@@ -156,7 +155,7 @@ extension Launcher {
     // MARK: Its end
 
     /// The program's process, or init, has said something. When the program has ended and nobody but init is left in the cell,
-    /// which is the rule, the run is over: init has nothing left to do but to end, for which the server does not wait.
+    /// which is the rule, the run is over: init has nothing left to do but to end, for which the server need not wait.
     func takeReports(of run: RunningCell) {
         run.readReports()
         guard let ended = run.ended else { return }
@@ -165,8 +164,20 @@ extension Launcher {
         guard let end = conclude(run, storage: ended.usage[5...6], cellTime: ended.cellTime) else {
             return pool.giveUp(run.slot)
         }
-        leaving.append(Leaving(run.slot, end, run.cell, isLast: cells.isEmpty))
+        leaving.append((run.slot, end, run.cell))
         tell(end)
+        run.slot.rest()
+    }
+
+    /// Init is gone too.
+    func leave(_ slot: Slot, _ end: RunEnd, _ cell: PreparedCell) {
+        _ = cell.reap()
+        do throws(StepFailure) {
+            try cell.group.waitUntilEmpty()
+            vacate(slot, after: end)
+        } catch {
+            pool.giveUp(slot)
+        }
     }
 
     /// Init is gone and with it every process of the cell.

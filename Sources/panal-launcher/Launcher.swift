@@ -16,8 +16,8 @@ final class Launcher {
     let cores: CoreLocks
     /// Slots whose runs have been told of: their next cells are made once the server has heard.
     var vacated: [(slot: Slot, request: RunRequest)] = []
-    /// Runs that have been told of, and of whose cells only init is left.
-    var leaving: [Leaving] = []
+    /// Slots whose runs have been told of, and in which only init is left, which is about to end.
+    var leaving: [(slot: Slot, end: RunEnd, cell: PreparedCell)] = []
     /// Runs whose results are being looked for, of which the server is told afterwards.
     var collecting: [CollectorProcess] = []
     /// What takes down large scratches.
@@ -52,15 +52,14 @@ final class Launcher {
         sendReady()
         while true {
             server.flush()
-            dismissLeaving()
             takeBackVacated()
             followTeardowns()
             if isStopping, cells.isEmpty, leaving.isEmpty { break }
             let idleRuns = parked.count { $0.kind == .idle }
             isOrderDue =
                 !isStopping
-                && !pool.order(waiting: parked.count - idleRuns, idleRuns: idleRuns, isIdle: isIdle)
-            if isStopping || !parked.isEmpty { hurryLeaving() }
+                && !pool.order(waiting: parked.count - idleRuns, idleRuns: idleRuns, isIdle: cells.isEmpty)
+            if isStopping || !parked.isEmpty { for run in leaving { run.slot.hurry() } }
             wait()
             let now = panal_monotonic_ns()
             for cell in cells.values { cell.checkDeadlines(now: now) }
@@ -106,7 +105,7 @@ final class Launcher {
     /// Waits until something happens or the next deadline, and deals with it.
     private func wait() {
         let running = Array(cells.values)
-        let slots = pool.watched(isIdle: isIdle)
+        let slots = pool.watched(isIdle: cells.isEmpty)
         var polled: [pollfd] = [
             pollfd(
                 fd: isStopping ? -1 : server.serverEnd,
@@ -138,9 +137,12 @@ final class Launcher {
         let last = polled.count
         let left = leaving
         for run in left { polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0)) }
-        let count = unsafe panal_poll(&polled, UInt32(polled.count), timeout(running, now: now))
+        let count = unsafe poll(&polled, nfds_t(polled.count), timeout(running, now: now))
         guard count > 0 || panal_monotonic_ns() >= server.deadline else { return }
-        let gone = left.indices.filter { polled[last + $0].revents != 0 }.map { left[$0] }
+        leaving = []
+        for (index, run) in left.enumerated() {
+            if polled[last + index].revents != 0 { leave(run.slot, run.end, run.cell) } else { leaving.append(run) }
+        }
         for (index, run) in running.enumerated() {
             let start = polled[first + index * 4].revents
             let ended = polled[first + 1 + index * 4].revents
@@ -156,10 +158,13 @@ final class Launcher {
         for (index, collector) in collectors.enumerated() where polled[firstCollector + index].revents != 0 {
             takeResults(from: collector)
         }
-        takeCells(slots.indices.filter { polled[firstSlot + $0].revents != 0 }.map { slots[$0].slot })
-        if !gone.isEmpty {
-            for run in gone { leave(run) }
-            takeCells(unwatched)
+        for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
+            if let failure = pool.take(from: watched.slot) {
+                refuseOne(failure, watched.slot.kind, watched.slot.plan.image)
+            }
+        }
+        for slot in pool.unwatched(isIdle: cells.isEmpty) {
+            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind, slot.plan.image) }
         }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands() }
@@ -181,7 +186,7 @@ final class Launcher {
 
     /// A cell that could not be made is told to the run that has waited longest for one of its kind with its root, if one waits; or
     /// without, where the root had no part in it.
-    func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind, _ image: ImageTree? = nil) {
+    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind, _ image: ImageTree? = nil) {
         let waiting = parked.indices.filter { parked[$0].kind == kind }
         let own = waiting.first { parked[$0].image == image }
         guard let index = own ?? (failure.isOfImage ? nil : waiting.first) else { return }
@@ -199,19 +204,18 @@ final class Launcher {
         if !hasEnded, isHeard(id) { server.send(.started(id: id, at: moment)) }
     }
 
-    /// In nanoseconds, or -1 for ever. `now` is the moment by which was chosen what is watched: a start that is not watched yet is
-    /// then waited for.
-    private func timeout(_ running: [RunningCell], now: Int64) -> Int64 {
+    /// `now` is the moment by which was chosen what is watched: a start that is not watched yet is then waited for.
+    private func timeout(_ running: [RunningCell], now: Int64) -> Int32 {
         var next = min(
-            pool.nextTidying(forMemory: parked.contains(where: \.waitsForMemory)), server.deadline, nextUnasked,
-            nextDismissal)
+            pool.nextTidying(forMemory: parked.contains(where: \.waitsForMemory)), server.deadline, nextUnasked)
         for run in running {
             next = min(next, run.deadline, run.hasStartEnded || now >= run.startWatch ? .max : run.startWatch)
         }
         if running.contains(where: \.isStopping) { next = min(next, now + 1_000_000) }
         if isOrderDue || parked.contains(where: \.waitsForCores) { next = min(next, now + ParkedRun.pause) }
         guard next < .max / 4 else { return -1 }
-        return max(0, next - panal_monotonic_ns())
+        let left = next - panal_monotonic_ns()
+        return Int32(clamping: max(0, (left + 999_999) / 1_000_000))
     }
 
     /// A moment's worth at a time: a server that never pauses must not keep its own cells' deadlines from being looked at.

@@ -85,8 +85,8 @@ internal import PanalLinux
 /// | 49 | P | none | *not ahead:* the filter | PR_GET_SECCOMP |
 /// | 50 | P | none | `execve`; the pipe of the start, which closes by it, tells L | |
 /// | | | | **the end** (`Launcher.takeReports`, `finish`) | |
-/// | 51 | I | none | has reaped P, tells of it, and waits to be let go; with its end the kernel ends all that is left | |
-/// | 52 | L | all | nobody but I is in the group, or I is killed, again each second; the usage; I is let go (`Leaving`) | pids, cgroup.events |
+/// | 51 | I | none | has reaped P, tells of it, ends; with it the kernel ends all that is left | |
+/// | 52 | L | all | nobody but I is in the group, or I is killed, again each second; the usage | pids, cgroup.events |
 /// | 53 | L | all | result files, opened below the scratch without links (`Collector`); many: in a process of its own, with the launcher's rights, which has 0 to 2, the scratch and a line (`CollectorProcess`) | fstat: regular, one link |
 /// | 54 | L | all | v2: the group is removed when its memory is back (`Leftovers`); v1: 21 | memory.current |
 ///
@@ -132,15 +132,14 @@ internal import PanalLinux
 /// anew, since what failed may be the spawner's. When the program has executed, a pipe ends that only its process held; the launcher
 /// looks at it after 2 ms, since only the server wants to know.
 ///
-/// When the program has ended, init says so and waits. Nobody but init may be left in the group then; if somebody is, the
+/// When the program has ended, init says so and ends too. Nobody but init may be left in the group then; if somebody is, the
 /// launcher ends init as at a deadline (`RunningCell.endRest`): with it the kernel ends everything in the cell. For that init has to
-/// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone. Either way
-/// the usage is read, the result files are opened (`Collector`) and the server is told. An init that is alone is let go then, at the
-/// idle policy; half a millisecond later where nothing else runs or waits (`Leaving`). When init is gone the slot's spawner takes down
-/// what is left of the cell and makes the next. Deadlines (wall, processor time), the memory event and the server's kills all act by
-/// killing init. When the server says so, or has gone and nothing is to be kept, every cell is killed, every group removed, and the
-/// launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and init, and the next launcher on
-/// this host sweeps.
+/// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone; only an
+/// init that is alone goes on at the idle policy. Either way the usage is read, the result files are opened (`Collector`) and the
+/// server is told. When init is gone the slot's spawner takes down what is left of the cell and makes the next. Deadlines (wall,
+/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is
+/// to be kept, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
+/// init, and the next launcher on this host sweeps.
 ///
 /// Kernel threads give some memory back only after the last process is gone, and results take some until they are stored. Until it is
 /// back it is promised to nobody: with v1 controllers the spawner waits for it, ten seconds at most, and all that the run was promised is
@@ -234,12 +233,6 @@ internal import PanalLinux
 /// whatever its policy. Where ids and filter come before the order, init is awake between the order and the program's process: a switch on
 /// the same core. `Scripts/bench cell` measures; the README has its figures.
 ///
-/// Who runs one after the other has the caller, the launcher and the cell on one core, since each is woken where the last one ran, and
-/// the other core has the next cell to make. So nothing may be done there that is not for the run. Traced, back to back, of 1,130 µs from
-/// order to order: 77 the launcher saw to the end of the last cell while the next one's init, which had its order, waited for that core;
-/// 129 the server had been woken and waited, first for the launcher, which took the next cell, then for init, which took its own memory
-/// down (the idle policy counts only within init's group). Both are put off now until the next program is on its way.
-///
 /// What a cell costs of processor time with two workers, sampled 5,000 times a second over 2,020 cells, in µs: 580 the program from
 /// `execve` on · 180 the program's process before, 61 of it the filter and 50 the first half of `execve` · 380 init, 82 of it its own
 /// end, 37 the mounts, 22 their reading back · 320 the spawner, 140 of it `clone3`, 47 the scratch · 235 the launcher, 41 of it
@@ -249,16 +242,12 @@ internal import PanalLinux
 ///
 /// So two workers do not reach 45% of bare starts here: those would leave 1,200 µs to a cell, and 760 are gone when the program's
 /// process has done what is its own. What would be left to gain is the copy of the memory: an init that shared the spawner's would
-/// save about 110 (a model of the spawner forks, writes 20 pages and ends in 190, an almost empty process in 80; 45 of the difference are
-/// the pages that the child writes, 25 those of the file, 30 the others). Not done: processes of one memory have one rank when memory
-/// runs out (`__set_oom_adj` sets it for all of them), so a spawner that gives the first rank back would take it from the program, and
-/// one that keeps it would be ended in its place; with v2 the end of a group at its limit ends whoever shares memory with somebody in it,
-/// the spawner too; and spawner, init and program would have to take turns in one heap and leave nothing in it.
+/// save about 180. Not done: spawner and cell would take turns in one heap, each cell that is killed while it has the turn would take
+/// the slot with it, and what a run leaves in that memory would be there for the next.
 ///
 /// Looked at and left: the ipc namespace could only be the slot's under policies without any System V call, which `default` has. That the
 /// end of a mount namespace asks for an expedited grace period, which stops whoever runs on the other core for a moment, is the
-/// kernel's; when it comes, a run is always on its way. A tenth of what a spawner has mapped are constants that the linkers put among
-/// the variables, where each fork copies their entries; the spawner itself reads half of them. Taking the oldest of the cells that stand ready, rather than any, showed no
+/// kernel's; when it comes, a run is always on its way. Taking the oldest of the cells that stand ready, rather than any, showed no
 /// gain on a quiet machine; beside other work a fresh one's init is often still waiting for a core. To inline the naming of steps
 /// everywhere made no difference.
 ///

@@ -105,14 +105,10 @@ final class Slot {
         plan.image == run.image && (plan.ahead == nil || plan.ahead == run.request.seccomp)
     }
 
-    /// Nothing is left of a run but its cell's init, which waits: lets it end, on any core, since the run's own may have another run,
-    /// and in time that no cell wants.
-    func dismiss() {
-        guard let cell, !cell.isReaped else { return }
-        // What fails here fails when the slot is taken back, too.
-        try? kept?.relax()
-        if spareTime, kind == .ordinary { SpareTime.set(cell.process, true) }
-        cell.dismiss()
+    /// Nothing is left of a run but its cell's init, whose end nobody waits for: it is for time that no cell wants.
+    func rest() {
+        guard spareTime, kind == .ordinary, let cell, !cell.isReaped else { return }
+        SpareTime.set(cell.process, true)
     }
 
     /// A run waits: what is being made, or ends, is like everything else.
@@ -235,9 +231,6 @@ final class PreparedCell {
         Processes.kill(pidfd: pidfd.raw)
         _ = reap()
     }
-
-    /// Lets init end, which has reported and waits for that.
-    func dismiss() { _ = panal_end_sending(line.raw) }
 
     /// Waits for the end of init, which is at hand. Answers what it and all that it has reaped used: the seven figures of
     /// `panal_wait_with_usage`.

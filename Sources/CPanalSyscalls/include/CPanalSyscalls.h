@@ -4,7 +4,6 @@
 #define C_PANAL_SYSCALLS_H
 
 #include <stddef.h>
-#include <poll.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -91,8 +90,6 @@ int panal_eventfd(void);
 int panal_lock(int descriptor, int exclusive);
 int panal_unlock(int descriptor);
 int panal_set_nonblocking(int descriptor);
-/// poll(2) with a time in nanoseconds; below 0: for ever.
-int panal_poll(struct pollfd *polled, unsigned count, int64_t nanoseconds);
 /// Moves up to `length` bytes from the pipe `from` to the end of `to`'s offset, without waiting for the pipe.
 int64_t panal_splice(int from, int to, size_t length);
 int panal_make_device(int folder, const char *name, unsigned mode, unsigned major, unsigned minor);
@@ -110,9 +107,6 @@ int panal_peer_user(int socket, uint32_t *user);
 int64_t panal_send(int socket, const void *bytes, size_t length, const int *descriptors, int count, int flags);
 /// Receives one message; up to 8 descriptors, close-on-exec. -EMSGSIZE when it or its descriptors were cut.
 int64_t panal_receive(int socket, void *bytes, size_t room, int *descriptors, int *count, int flags);
-
-/// Whoever reads at the other end of a socket finds its end there, behind what has been sent.
-int panal_end_sending(int socket);
 
 /// IFF_* flags of a network interface of the caller's namespace.
 int panal_interface_flags(const char *name);
