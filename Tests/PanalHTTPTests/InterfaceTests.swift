@@ -101,7 +101,9 @@ import Testing
         let kinds = ServiceError.Code.allCases.map { Problem.status(of: $0).kind }
         #expect(Set(kinds).count == kinds.count)
         // HTTP has one word for what somebody may not, and for what their key is not good for.
-        let statuses = ServiceError.Code.allCases.filter { $0 != .outOfScope }.map { Problem.status(of: $0).status.code }
+        let statuses = ServiceError.Code.allCases.filter { $0 != .outOfScope }.map {
+            Problem.status(of: $0).status.code
+        }
         #expect(Set(statuses).count == statuses.count)
     }
 
