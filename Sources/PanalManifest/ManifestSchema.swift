@@ -21,7 +21,7 @@ extension Manifest {
         "tags": list(text(50, nil), most: 20, "Words to find it by."),
         "command": [
             "type": "array", "minItems": 1, "maxItems": 500,
-            "items": ["anyOf": [["type": "string"], ["type": "array", "items": ["type": "string"], "maxItems": 100]]],
+            "items": argumentSchema,
             "description": """
             The arguments, the program first; never a shell. `{id}` stands for a field's value, `{@program}` for the program file; a \
             list inside the list is left out as a whole where its field has no value. When it is missing: the program, then every field \
@@ -91,9 +91,15 @@ extension Manifest {
                     "name": text(200, "The heading."), "id": fieldID, "description": text(4_000, nil),
                     "inputs": fieldIDs("The fields of one block, by id."), "minItems": integer(0...1_000, nil),
                     "maxItems": integer(1...1_000, nil), "showIf": condition("When it is asked for."),
-                    "command": ["type": "array", "description": "The arguments of one block."],
+                    "command": [
+                        "type": "array", "items": argumentSchema, "description": "The arguments of one block.",
+                    ],
                 ], required: ["name", "inputs"]), most: 20, "Blocks of fields that are given several times."),
         "tests": list(testSchema, most: 50, "Runs that the author vouches for. Where one fails nothing is published."),
+    ]
+
+    private static let argumentSchema: JSONValue = [
+        "anyOf": [["type": "string"], ["type": "array", "items": ["type": "string"], "maxItems": 100]]
     ]
 
     private static let inputSchema = object(
