@@ -58,6 +58,7 @@ extension Manifest {
             Self.sections(reader, inputs: fields.map(\.input), blocks: blocks.map(\.block)))
         let (inputs, repeats) = RepeatReader.split(rules, groups, blocks.map(\.reader))
         let command = CommandReader(reader, inputs: inputs, blocks: repeats).template
+        RepeatReader.checkSize(of: repeats, in: command, reader)
         let url = reader.text("url", maximum: 2_000)
         if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
         let rootfs = reader.text("rootfs", maximum: 100) ?? "host"

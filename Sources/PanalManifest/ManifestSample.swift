@@ -11,20 +11,25 @@ extension Manifest {
         var values: [String: [String]] = [:]
         for input in inputs where input.isRequired || input.defaultValue != nil { values[input.id] = input.sampleTexts }
         // A rule may want a field more, or one less; each round settles one of them at least.
-        for _ in 0...inputs.count {
+        let byID = Dictionary(inputs.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        // Where two rules contradict each other a field would come and go for ever.
+        var turns: [String: Int] = [:]
+        for _ in 0...min(inputs.count, Self.mostRounds) {
             var engine = RuleEngine(self)
             let mistakes = engine.judge(submission(values))
             var isSettled = true
             for mistake in mistakes {
                 let id = String(mistake.pointer.dropFirst().replacing("/", with: "."))
-                guard let input = input(id: id) else { continue }
+                guard let input = byID[id], turns[id] ?? 0 < 2 else { continue }
                 switch ManifestPhrase(rawValue: mistake.code ?? "") {
                 case .isNeeded, .neededWith, .oneOfNeeded, .someNeeded:
-                    if values.updateValue(input.sampleTexts, forKey: id) == nil { isSettled = false }
+                    guard values.updateValue(input.sampleTexts, forKey: id) == nil else { continue }
                 case .notAskedFor, .onlyOneOf, .notTogether:
-                    if values.removeValue(forKey: id) != nil { isSettled = false }
-                default: break
+                    guard values.removeValue(forKey: id) != nil else { continue }
+                default: continue
                 }
+                turns[id, default: 0] += 1
+                isSettled = false
             }
             if isSettled {
                 return inputs.filter { !engine.hidden.contains($0.id) }.compactMap { input in
@@ -34,6 +39,8 @@ extension Manifest {
         }
         return inputs.compactMap { input in values[input.id].map { (input, $0) } }
     }
+
+    private static var mostRounds: Int { 200 }
 
     private func submission(_ values: [String: [String]]) -> Submission {
         var submission = Submission()

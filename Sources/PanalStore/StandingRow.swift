@@ -50,7 +50,7 @@ extension Database {
         try statement.setArguments(arguments)
         let raw = unsafe statement.sqliteStatement
         // Or it would keep what it sees from being written over.
-        defer { unsafe sqlite3_reset(raw) }
+        defer { withExtendedLifetime(statement) { _ = unsafe sqlite3_reset(raw) } }
         while true {
             switch unsafe sqlite3_step(raw) {
             case SQLITE_ROW: try body(unsafe StandingRow(raw))

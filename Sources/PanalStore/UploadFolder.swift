@@ -94,12 +94,33 @@ actor FileUploadWriter: UploadWriter {
         /// Nil where what came before is not known.
         var hashed: HashedUpload?
         var behind: WriteBehind
+        /// Why bytes that were taken have not come to the disk. The kernel tells it once for a descriptor: whoever asks this one again would
+        /// be told that all is well.
+        var failure: (any Error)?
 
         mutating func append(_ piece: [UInt8]) throws {
+            if let failure { throw failure }
             hashed?.update(piece)
             try file.write(piece)
             size += piece.count
-            try behind.note(size, in: file)
+            do {
+                try behind.note(size, in: file)
+            } catch {
+                failure = error
+                throw error
+            }
+        }
+
+        /// Answers how many bytes are on the disk.
+        mutating func synchronize() throws -> Int {
+            if let failure { throw failure }
+            do {
+                try file.synchronize()
+            } catch {
+                failure = error
+                throw error
+            }
+            return try file.size()
         }
     }
 
@@ -132,8 +153,7 @@ actor FileUploadWriter: UploadWriter {
         try await flush()
         return try await disk.run { [box, onSynchronized] in
             try box.state.withLock { state in
-                try state.file.synchronize()
-                let size = try state.file.size()
+                let size = try state.synchronize()
                 if let hashed = state.hashed, hashed.bytes == size { onSynchronized(hashed) }
                 return size
             }

@@ -51,8 +51,9 @@ final class RunEnd {
         return min(request.memory, request.scratchBytes.addingReportingOverflow(names).partialValue)
     }
 
-    /// An inode of a tmpfs takes 752 bytes and its name 192, in pages that hold 21 of either.
-    private static let bytesForName: UInt64 = 1_024
+    /// An inode of a tmpfs takes 752 bytes and its name 192, in pages that hold 21 of either; a long name 512 more, and so does a link's
+    /// target.
+    private static let bytesForName: UInt64 = 2_048
 
     init(_ request: RunRequest, _ report: FinishReport, started: Int64? = nil) {
         self.request = request

@@ -31,7 +31,7 @@ struct BlockStep: Sendable {
             submission.values[block.id] = [.text(String(more))]
             return (submission, more > count ? count : nil)
         }
-        guard removed < count else { return (submission, nil) }
+        guard removed < count, count <= block.maximumItems else { return (submission, nil) }
         submission.values[block.id] = [.text(String(count - 1))]
         for index in removed..<count {
             for input in block.inputs {

@@ -60,7 +60,8 @@ struct EarlierJob: Sendable {
     func counts(_ manifest: Manifest) -> [String: Int] {
         manifest.repeats.reduce(into: [:]) { counts, block in
             let count = job.fields.first { $0.id == block.id }.flatMap { Int($0.value) }
-            counts[block.id] = min(count ?? block.minimumItems, block.maximumItems)
+            // The job may be of another version, in which the id was a field's.
+            counts[block.id] = min(max(count ?? block.minimumItems, 0), block.maximumItems)
         }
     }
 }

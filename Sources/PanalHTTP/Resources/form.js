@@ -184,7 +184,7 @@
     const line = document.createElement("p");
     line.textContent = text;
     box.append(line);
-    form.prepend(box);
+    Element.prototype.prepend.call(form, box);
   };
 
   // Files

@@ -123,6 +123,8 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
         "‘%1’ is a field of the block ‘%2’, of which there may be several; only fields of that block can hang on it",
     .groupAcrossBlocks: "the fields of a group are all in the same block, or all in none",
     .blockTwice: "gives the id ‘%1’ that a field or another block has already; give one of them another \"id\"",
+    .blocksTooLong:
+        "arguments, conditions and rules of these blocks come to %1 when each is given as often as it may be; %2 are the most",
     .blocksTooLarge:
         "come to %1 fields together when each is given as often as it may be; %2 is the most: lower ‘maxItems’",
     .blockWithoutFields: "is empty; a block has at least one field",

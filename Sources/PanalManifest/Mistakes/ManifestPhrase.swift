@@ -31,7 +31,8 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case patternNothingToRepeat, patternRepetition, patternEscape, patternUnsupported, patternSyntax
     // Sections, outputs, resources, exit codes, tests.
     case hasNoName, sectionOfTwo, fieldTwice, outputWithoutPath, outputFromWork, outputPath, unknownPreview
-    case memberOfBlock, memberOfOtherBlock, groupAcrossBlocks, blockTwice, blocksTooLarge, blockWithoutFields,
+    case memberOfBlock, memberOfOtherBlock, groupAcrossBlocks, blockTwice, blocksTooLarge, blocksTooLong,
+        blockWithoutFields,
         blockOfTwo
     case blockStandardInput, blockVariable
     case exitCodeKey, noMessage, networkOutside, amountOf, quantity, testFile, testHash

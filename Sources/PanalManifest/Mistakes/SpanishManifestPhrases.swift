@@ -125,6 +125,8 @@ let spanishManifestPhrases: [ManifestPhrase: String] = [
         "‘%1’ es un campo del bloque ‘%2’, del que puede haber varios; solo campos de ese bloque pueden depender de él",
     .groupAcrossBlocks: "los campos de un grupo están todos en el mismo bloque, o todos en ninguno",
     .blockTwice: "da el identificador ‘%1’, que ya tiene un campo u otro bloque; da a uno de ellos otro \"id\"",
+    .blocksTooLong:
+        "los argumentos, condiciones y reglas de estos bloques llegan a %1 cuando cada uno se da tantas veces como puede; como mucho, %2",
     .blocksTooLarge:
         "llegan juntos a %1 campos cuando cada uno se da tantas veces como puede; %2 es el máximo: baja ‘maxItems’",
     .blockWithoutFields: "está vacío; un bloque tiene al menos un campo",

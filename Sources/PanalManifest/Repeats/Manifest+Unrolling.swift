@@ -31,8 +31,7 @@ extension Manifest {
         for place in 0...inputs.count {
             while let block = rest.first, block.place <= place {
                 rest.removeFirst()
-                let count = counts[block.id] ?? 0
-                for index in 0..<(count <= block.maximumItems ? count : 0) {
+                for index in 0..<block.times(counts) {
                     all += block.inputs(at: index)
                     unrolled.groups += block.groups(at: index)
                     commands[block.id, default: []] += block.command(at: index).parts
@@ -53,8 +52,7 @@ extension Manifest {
         let places = Dictionary(all.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         for block in repeats {
             let order = block.order
-            let count = counts[block.id] ?? 0
-            for index in 0..<(count <= block.maximumItems ? count : 0) {
+            for index in 0..<block.times(counts) {
                 unrolled.order += order.compactMap { places[block.fieldID(block.inputs[$0].id, at: index)] }
             }
         }
@@ -163,6 +161,12 @@ extension ManifestRepeat {
     private func renaming(at index: Int) -> (String) -> String {
         let own = Set(inputs.map(\.id))
         return { id in own.contains(id) ? fieldID(id, at: index) : id }
+    }
+
+    /// How often its fields stand among the others: not at all where that is more than may be, or nothing that can be.
+    fileprivate func times(_ counts: [String: Int]) -> Int {
+        let count = counts[id] ?? 0
+        return (0...maximumItems).contains(count) ? count : 0
     }
 
     /// The fields of the repetition `index`, counted from 0.

@@ -48,6 +48,20 @@ enum RepeatReader {
         return blocks
     }
 
+    /// Arguments, conditions and rules of blocks, each as often as it may be there. A command of more arguments could not be started.
+    static let maximumParts = 100_000
+
+    static func checkSize(of blocks: [ManifestRepeat], in command: CommandTemplate, _ document: DocumentReader) {
+        let parts = blocks.reduce(0) { sum, block in
+            let uses = command.parts.count { $0.inputIDs.contains(block.id) }
+            let arguments = block.command.parts.reduce(0) { $0 + $1.elements.reduce(0) { $0 + $1.count } }
+            let rules =
+                block.inputs.reduce(0) { $0 + $1.rulesSize } + block.groups.reduce(0) { $0 + $1.inputs.count }
+            return sum + (arguments * max(1, uses) + rules) * block.maximumItems
+        }
+        if parts > maximumParts { document.report("repeats", .blocksTooLong, .number(parts), .number(maximumParts)) }
+    }
+
     private static func id(_ reader: DocumentReader, name: String?, index: Int) -> String {
         if reader.has("id") {
             guard let id = reader.text("id", maximum: 64) else { return "block_\(index + 1)" }
@@ -108,4 +122,23 @@ enum RepeatReader {
 
 extension ManifestRepeat {
     fileprivate var firstPosition: Int { inputs.map(\.position).min() ?? 0 }
+}
+
+extension ManifestInput {
+    fileprivate var rulesSize: Int {
+        (showIf?.size ?? 0) + requires.count + disables.count + valueRequires.values.reduce(0) { $0 + $1.count }
+            + valueDisables.values.reduce(0) { $0 + $1.count }
+    }
+}
+
+extension Condition {
+    /// How much there is to copy and to judge.
+    fileprivate var size: Int {
+        switch self {
+        case .given, .between: 1
+        case .isOneOf(_, let values): 1 + values.count
+        case .all(let parts), .any(let parts): parts.reduce(1) { $0 + $1.size }
+        case .not(let part): 1 + part.size
+        }
+    }
 }

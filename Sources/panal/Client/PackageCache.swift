@@ -6,7 +6,9 @@ struct PackageCache {
     private let next: String
 
     /// Where the recipe has no folder yet, it begins with what the others have, as further names of the same files.
-    init(_ folder: String, recipe: String) throws {
+    init(_ place: String, recipe: String) throws {
+        // Below a name of its own: what is found there is copied and thrown away.
+        let folder = "\(place)/panal-packages"
         path = "\(folder)/\(recipe)"
         next = "\(folder)/\(recipe).next"
         let files = FileManager.default
