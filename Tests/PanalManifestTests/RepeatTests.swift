@@ -35,6 +35,41 @@ import Testing
         return submission
     }
 
+    /// Counts that no submission may have, whoever says them.
+    @Test(arguments: [-5, Int.min, 5, 999_999_999]) func countsThatCannotBeAreNone(count: Int) throws {
+        let read = try manifest(Self.layers)
+        let unrolled = read.unrolled(["capa": count])
+        #expect(unrolled.inputs.map(\.id) == ["title"])
+        #expect(read.unrolled(["capa": 4]).inputs.count == 25)
+    }
+
+    /// A small manifest that would come to hundreds of millions of arguments.
+    @Test func whatABlockMultipliesIsBounded() throws {
+        let command = Array(repeating: "\"-x\"", count: 400).joined(separator: ",")
+        let uses = Array(repeating: "\"{b}\"", count: 400).joined(separator: ",")
+        let text = """
+            {"name": "many", "command": ["{@program}", \(uses)], "inputs": [{"name": "x", "type": "text", "optional": true}],
+             "repeats": [{"name": "b", "inputs": ["x"], "maxItems": 1000, "command": [\(command), "{x}"]}]}
+            """
+        #expect {
+            try manifest(text)
+        } throws: { error in
+            (error as? ManifestError)?.mistakes.map(\.pointer) == ["/repeats"]
+        }
+    }
+
+    /// Rules that can never both hold.
+    @Test func aSampleOfContradictionsComesToAnEnd() throws {
+        let read = try manifest(
+            #"""
+            {"name": "never", "inputs": [
+              {"name": "x", "type": "text", "requires": ["y"]}, {"name": "z", "type": "text", "disables": ["y"]},
+              {"name": "y", "type": "text", "optional": true}],
+             "repeats": [{"name": "b", "inputs": ["x", "y", "z"], "minItems": 600, "maxItems": 600}]}
+            """#)
+        #expect(read.sample().count >= 1_200)
+    }
+
     @Test func eachRepetitionGoesToTheProgramInOrder() throws {
         let read = try manifest(Self.layers)
         var given = try submission(
