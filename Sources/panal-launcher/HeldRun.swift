@@ -48,7 +48,9 @@ final class RunEnd {
     /// Bytes that the results can take: those of the files, and what the kernel keeps for each of their names.
     static func mostBytes(of request: RunRequest) -> UInt64 {
         let names = UInt64(request.scratchFiles) * bytesForName
-        return min(request.memory, request.scratchBytes.addingReportingOverflow(names).partialValue)
+        // Not their sum, which may be more than a number holds.
+        return request.scratchBytes >= request.memory
+            ? request.memory : min(request.memory, request.scratchBytes + names)
     }
 
     /// An inode of a tmpfs takes 752 bytes and its name 192, in pages that hold 21 of either; a long name 512 more, and so does a link's

@@ -23,7 +23,8 @@ struct RootfsBuildCommand: AsyncParsableCommand {
     var recipes: String?
     @Option(
         help: ArgumentHelp(
-            "Where packages are kept; a folder of your cache when it is not given.", valueName: "folder"),
+            "Packages are kept in its panal-packages; a folder of your cache when it is not given.", valueName: "folder"
+        ),
         completion: .directory)
     var cache: String?
     @Option(help: "unshare: in a user namespace; root: as the root that one is.")
