@@ -17,6 +17,9 @@ package struct AttemptSpec: Hashable, Sendable {
     package var id: AttemptID
     /// What the cell sees as its root: ``hostRootfs``, or the digest of an image in 64 hexadecimal digits.
     package var rootfs: String
+    /// Whether the program may write to its root, which must then be an image: what it writes lies in its scratch, counts there,
+    /// and goes with it unless it is copied (`Executor.copyRoot`).
+    package var hasWritableRoot: Bool
     package var seccomp: String
     package var network: CellNetwork
     /// Whether refused system calls are to be told in the result. It costs time, a process of the profile's count, and an
@@ -44,10 +47,12 @@ package struct AttemptSpec: Hashable, Sendable {
     package init(
         id: AttemptID, rootfs: String, seccomp: String, network: CellNetwork = .none, limits: CellLimits, cores: [Int],
         program: ContentHash?, arguments: [String], environment: [String], inputs: [InputFile],
-        standardInput: ContentHash?, explain: Bool = false, graded: Bool = false, isIdle: Bool = false
+        standardInput: ContentHash?, explain: Bool = false, graded: Bool = false, isIdle: Bool = false,
+        hasWritableRoot: Bool = false
     ) {
         self.id = id
         self.rootfs = rootfs
+        self.hasWritableRoot = hasWritableRoot
         self.seccomp = seccomp
         self.network = network
         self.explain = explain
@@ -175,6 +180,32 @@ package protocol Executor: Sendable {
 
     /// Lets a frozen program go on. Throws, and leaves it frozen, while others are on its cores.
     func thaw(_ attempt: AttemptID) async throws(SystemError)
+
+    // MARK: Copies of a root
+
+    /// Whether this executor can run programs with a writable root, and copy what they have written.
+    var canCopyRoots: Bool { get }
+
+    /// Writes all that a frozen program has changed in its writable root into `file`, from its offset on: a layer of an OCI image as a
+    /// plain tar archive, its deletions as `.wh.` marks, owners as the image has them. `/work` is part of it, what is mounted elsewhere
+    /// is not. `file` stays the caller's and is open for writing. At most `maximumBytes` are written: more is an error. Throws where the
+    /// program is not frozen, has no writable root, has ended, or a second copy is asked for before the first is done.
+    func copyRoot(
+        of attempt: AttemptID, into file: Int32, maximumBytes: Int
+    ) async throws(SystemError) -> CopiedRoot
+}
+
+/// What a copy of a root came to.
+package struct CopiedRoot: Hashable, Sendable {
+    /// Of the archive.
+    package var bytes: Int
+    /// What of the root could not be taken, and why (`var/run/x: it is a socket`), at most 20 lines.
+    package var skipped: [String]
+
+    package init(bytes: Int, skipped: [String] = []) {
+        self.bytes = bytes
+        self.skipped = skipped
+    }
 }
 
 /// Executors whose attempts end with this process, and go through without a halt.
@@ -198,6 +229,14 @@ extension Executor {
 
     package func thaw(_ attempt: AttemptID) async throws(SystemError) {
         throw SystemError(step: "cell.freeze", detail: "this executor cannot freeze programs")
+    }
+
+    package var canCopyRoots: Bool { false }
+
+    package func copyRoot(
+        of attempt: AttemptID, into file: Int32, maximumBytes: Int
+    ) async throws(SystemError) -> CopiedRoot {
+        throw SystemError(step: "cell.copy", detail: "this executor cannot copy what programs write")
     }
 }
 
