@@ -31,6 +31,7 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -283,10 +284,41 @@ int panal_statfs(const char *path, uint64_t out[4]) {
     return 0;
 }
 
+int panal_fstatfs(int descriptor, uint64_t out[4]) {
+    struct statfs found;
+    if (fstatfs(descriptor, &found) < 0) return -errno;
+    out[0] = (uint64_t)found.f_blocks * (uint64_t)found.f_bsize;
+    out[1] = found.f_files;
+    out[2] = (uint64_t)found.f_flags;
+    out[3] = (uint64_t)found.f_type;
+    return 0;
+}
+
 int64_t panal_used_inodes(int descriptor) {
     struct statfs found;
     if (fstatfs(descriptor, &found) < 0) return -errno;
     return (int64_t)(found.f_files - found.f_ffree);
+}
+
+int panal_entry_status(int folder, const char *name, uint64_t out[6]) {
+    struct stat found;
+    if (fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    out[0] = found.st_mode;
+    out[1] = found.st_nlink;
+    out[2] = (uint64_t)found.st_size;
+    out[3] = found.st_ino;
+    out[4] = found.st_rdev;
+    out[5] = (uint64_t)found.st_mtime;
+    return 0;
+}
+int64_t panal_read_link(int folder, const char *name, char *target, size_t room) {
+    ssize_t length = readlinkat(folder, name, target, room);
+    return length < 0 ? -errno : length;
+}
+
+int64_t panal_get_attribute(int descriptor, const char *name, void *value, size_t room) {
+    ssize_t length = fgetxattr(descriptor, name, value, room);
+    return length < 0 ? -errno : length;
 }
 
 int panal_open_beneath(int folder, const char *path, int flags) {

@@ -1,7 +1,7 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 6
+    package static let version: UInt16 = 7
 
     /// A seccomp filter.
     package struct Filter: Hashable, Sendable {

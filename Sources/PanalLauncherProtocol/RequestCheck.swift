@@ -6,6 +6,7 @@ package enum RequestCheck {
     /// Nil when the request may be carried out.
     package static func refusal(of request: RunRequest, by table: LauncherTable) -> String? {
         if request.rootfs != .host, table.imageFolder.isEmpty { return "rootfs" }
+        if request.hasWritableRoot, request.rootfs == .host { return "writable root" }
         if Int(request.seccomp) >= table.seccomp.count { return "seccomp" }
         if request.network != .none, !table.seccomp[Int(request.seccomp)].makesSockets { return "network" }
         let cores = Set(request.cores)

@@ -6,6 +6,8 @@ package struct RunRequest: Hashable, Sendable {
     /// Tells a later server whose run this is, at most `maximumLabel` bytes that mean nothing to the launcher.
     package var label: [UInt8]
     package var rootfs: Rootfs
+    /// Whether the program may write to its root, which must be an image: what it writes lies in its scratch.
+    package var hasWritableRoot: Bool
     package var seccomp: UInt16
     package var network: Network
     /// Cores to run on, ascending. With `exclusive` no other cell of this launcher, and no other Panal on this host, may be
@@ -57,8 +59,8 @@ package struct RunRequest: Hashable, Sendable {
     }
 
     package init(
-        id: UInt64, label: [UInt8] = [], rootfs: Rootfs, seccomp: UInt16, network: Network = .none, cores: [UInt16],
-        exclusive: Bool, isIdle: Bool = false,
+        id: UInt64, label: [UInt8] = [], rootfs: Rootfs, hasWritableRoot: Bool = false, seccomp: UInt16,
+        network: Network = .none, cores: [UInt16], exclusive: Bool, isIdle: Bool = false,
         quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
         cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
@@ -68,6 +70,7 @@ package struct RunRequest: Hashable, Sendable {
         self.id = id
         self.label = label
         self.rootfs = rootfs
+        self.hasWritableRoot = hasWritableRoot
         self.seccomp = seccomp
         self.network = network
         self.cores = cores
@@ -103,6 +106,7 @@ package struct RunRequest: Hashable, Sendable {
         writer.put(id)
         writer.put(label)
         rootfs.write(to: &writer)
+        writer.put(UInt8(hasWritableRoot ? 1 : 0))
         writer.put(seccomp)
         writer.put(network.rawValue)
         writer.put(UInt32(cores.count))
@@ -136,6 +140,7 @@ package struct RunRequest: Hashable, Sendable {
         id = try reader.number()
         label = try reader.raw(limit: Self.maximumLabel)
         rootfs = try Rootfs(from: &reader)
+        hasWritableRoot = try reader.number(UInt8.self) == 1
         seccomp = try reader.number()
         guard let network = Network(rawValue: try reader.number()) else { throw .outOfRange("network") }
         self.network = network

@@ -16,6 +16,10 @@ struct CellPlanner {
     ) throws(SystemError) -> RunRequest {
         let limits = attempt.limits
         let rootfs = try rootfs(attempt.rootfs)
+        if attempt.hasWritableRoot, rootfs == .host {
+            throw SystemError(
+                step: "plan.rootfs", detail: "the host's own files cannot be written to: a writable root is an image's")
+        }
         guard let seccomp = seccomp.firstIndex(where: { $0.name == attempt.seccomp }) else {
             throw SystemError(step: "plan.seccomp", detail: "there is no seccomp policy ‘\(attempt.seccomp)’")
         }
@@ -38,7 +42,8 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, label: label, rootfs: rootfs, seccomp: UInt16(try filter(for: attempt, seccomp)),
+            id: id, label: label, rootfs: rootfs, hasWritableRoot: attempt.hasWritableRoot,
+            seccomp: UInt16(try filter(for: attempt, seccomp)),
             network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive, isIdle: attempt.isIdle,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),

@@ -77,6 +77,10 @@ extension Launcher {
         }
         switch request.rootfs {
         case .host: break
+        case .image where request.hasWritableRoot && !writesRoots:
+            throw .mismatch(
+                WritableRoot.step,
+                "on this host no root can be writable: its kernel, or where the images lie, cannot do it")
         // Each time, since it may have been removed, or have come, since a cell was made of it.
         case .image(let digest): run.image = try images.find(digest)
         }
@@ -199,6 +203,7 @@ extension Launcher {
         _ run: RunningCell, storage: ArraySlice<Int64>, cellTime: Int64, isGone: Bool = false
     ) -> RunEnd? {
         cells[run.request.id] = nil
+        if !copies.isEmpty { endCopy(of: run.request.id, "the program ended while it was copied") }
         if run.hasCores { cores.giveBack(run.request) }
         run.noteEnd()
         do throws(StepFailure) {
@@ -224,7 +229,7 @@ extension Launcher {
         var found: [(String, UInt64, Int32)] = []
         var skipped: [(String, String)] = []
         var collector = Collector(
-            files: Int(request.collectedFiles), bytes: request.collectedBytes,
+            request,
             take: { found.append(($0, $1, $2)) }, skip: { skipped.append(($0, $1)) })
         do throws(StepFailure) {
             try collector.collect(scratch: scratch)

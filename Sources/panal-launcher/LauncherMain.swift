@@ -152,7 +152,7 @@ internal import PanalLinux
 /// by the kernel to be gone already, for which no process of the program's is needed (the kernel releases every process of a pid namespace
 /// before its init ends, and counts it out of its groups before that: `CellGroup.waitUntilEmpty` finds so at its first look); for cells that
 /// no run was given to, and spawners, which it ends itself (`PreparedCell.end`, `Slot.remove`). Whatever takes its time is others' work:
-/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own, and the same
+/// making slots the maker's, a copy a process's of its own, cells, memory and inputs the spawners', the looking through many results a process of its own, and the same
 /// for taking them down with v2 controllers (`ScratchTeardown`): there the launcher would be the last to hold a run's scratch, and by
 /// closing it the kernel takes down what lies there. For the server it waits no more: one that asks and does not read is not read.
 ///
@@ -204,6 +204,29 @@ internal import PanalLinux
 ///
 /// Only the kernel's word counts for owners: ext4, xfs and btrfs can be shifted, an overlay cannot; then files show the number of the
 /// server's user. The launcher's own look at a tree waits for the disk where the kernel has forgotten the folder.
+///
+/// ## Roots that can be written
+///
+/// Where a run asks for it, its image's root is an overlay that can be written, of this cell alone (`WritableRoot`): what the program writes
+/// lies in its scratch, below `root/upper`, and counts there. Such a cell is never made before a run waits for it.
+///
+/// | process | step | read back |
+/// |---|---|---|
+/// | launcher, at start | such a root is tried out with the folder of images; where it cannot be had, the server is told, and no run has one | an opaque folder |
+/// | spawner, each cell | a namespace of its own, from the stage · the image's tree as above, its owners shifted to the slot's user · a skeleton of that user's · the overlay · `/tmp` of the scratch · all that it is made of taken away · `/dev` · pivot; left when the cell is born | as above; the places' owner; writable, nosuid, nodev |
+/// | init | proc | all mounts: `/`, `/dev`, `/proc`, `/tmp` |
+/// | init, spawner, each run | as for all, the scratch at `/tmp` | and `/`: kind, flags, the scratch's size |
+/// | launcher, the end | results are what the upper folder's `work` holds | as for all |
+///
+/// All that is in sight there may be changed but what is mounted: the program owns its root as it owns its work folder, and with the same effect on others,
+/// none. No step reads what a program has written but the collector and the copy.
+///
+/// A copy (`RootCopy`) is made of a frozen program on the server's order, once at a time, by a process beside the launcher with the
+/// launcher's rights, since the files may be readable to nobody; it has the scratch, a line, and the file that came with the order:
+/// a regular one, open for writing, in a file system that has room, since the kernel's own files would look at this process's rights.
+/// It opens nothing but folders and regular files, one component at a time below the scratch, and writes no name but as bytes of an archive
+/// (`ChangesCopier`, `LayerArchive`). It ends with the run, a thaw, the server and the launcher; nobody waits for it, and a later
+/// server can ask again. What it wrote is the server's to judge: an image is made of it as of any archive.
 ///
 /// ## Standing still
 ///
@@ -347,7 +370,7 @@ struct LauncherMain {
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, server: try ServerLine(table: table, folder: locks.folder), locks: locks, users: users,
-            groups: groups, images: images,
+            groups: groups, images: images, writesRoots: stage.writesRoots,
             pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 

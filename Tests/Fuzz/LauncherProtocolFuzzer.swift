@@ -61,6 +61,7 @@ private func holdAgainst(_ table: LauncherTable, _ request: RunRequest) {
     precondition(request.wallMicroseconds <= table.wallMicroseconds && request.wallMicroseconds > 0)
     precondition(request.cpuMicroseconds / UInt64(request.cores.count) <= table.wallMicroseconds)
     precondition(request.exclusive == (request.quota == 0))
+    precondition(!request.hasWritableRoot || request.rootfs != .host)
     precondition(request.scratchBytes > 0 && request.scratchFiles > 0 && request.openFiles > 2)
     precondition(request.arguments.first?.isEmpty == false)
     for path in [request.program] + request.inputs.map(\.source) where !path.isEmpty {
@@ -125,9 +126,15 @@ enum Seeds {
         upwards.program = "../etc"
         var imaged = request
         if let digest = ImageDigest(hex: String(repeating: "0f", count: 32)) { imaged.rootfs = .image(digest) }
+        var writable = imaged
+        writable.hasWritableRoot = true
+        var hosts = request
+        hosts.hasWritableRoot = true
         let commands: [Command] = [
-            .run(request), .run(shared), .run(upwards), .run(imaged), .kill(id: 7, cause: .cancelled), .stop, .claim,
+            .run(request), .run(shared), .run(upwards), .run(imaged), .run(writable), .run(hosts),
+            .kill(id: 7, cause: .cancelled), .stop, .claim,
             .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7), .sample(id: 7),
+            .copyChanges(id: 7, maximumBytes: 1 << 30),
         ]
         let step = StepReport(step: "mount.proc", errno: 1, detail: "mount(proc): Operation not permitted")
         let endings: [FinishReport.Ending] = [
@@ -135,12 +142,14 @@ enum Seeds {
         ]
         let reports: [Report] =
             [
-                .ready(cores: [0, 1], memory: 1 << 30, freezes: true), .unusable(step), .started(id: 1, at: 5),
+                .ready(cores: [0, 1], memory: 1 << 30, freezes: true, writesRoots: true), .unusable(step),
+                .started(id: 1, at: 5),
                 .held(
                     HeldReport(
                         id: 1, label: [1, 2], cores: [0], memory: 1 << 20, started: 5, isFinished: true,
                         isFrozen: false)), .taken, .otherTable, .freezing(id: 1, isFrozen: false, step),
                 .sampled(id: 1, SampleReport(wallTime: 5, cpuTime: 4, memory: 3, processes: 2)),
+                .copied(id: 1, .done(bytes: 1_024, skipped: ["a: it is a socket"])), .copied(id: 1, .failed(step)),
                 .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "c", reason: "it is a symbolic link"),
             ] + endings.map { .finished(id: 1, FinishReport(ending: $0, cause: .memory, userTime: -1)) }
         let known = table.encoded()

@@ -137,7 +137,7 @@ final class CellHarness: Sendable {
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
         cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, isIdle: Bool = false,
-        rootfs: String = AttemptSpec.hostRootfs, input: StandardInput = .empty,
+        rootfs: String = AttemptSpec.hostRootfs, isWritable: Bool = false, input: StandardInput = .empty,
         sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
@@ -145,7 +145,7 @@ final class CellHarness: Sendable {
             id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: rootfs,
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
-            explain: explain, graded: graded, isIdle: isIdle)
+            explain: explain, graded: graded, isIdle: isIdle, hasWritableRoot: isWritable)
         let result = await executor.run(
             attempt, programFolder: program.map(ContentLayout.program), input: input, sink: sink,
             started: { sink.noteStart() })

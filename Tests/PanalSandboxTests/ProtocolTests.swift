@@ -29,19 +29,23 @@ import Testing
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
         var imaged = Self.request
-        imaged.rootfs = .image(Self.digest)
+        (imaged.rootfs, imaged.hasWritableRoot) = (.image(Self.digest), true)
         let commands: [Command] = [
             .run(Self.request), .run(imaged), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1),
             .forget(id: 2), .freeze(id: 3), .thaw(id: .max), .sample(id: 5),
+            .copyChanges(id: 6, maximumBytes: .max),
         ]
         for command in commands {
             #expect(try Command(decoding: command.encoded()) == command)
         }
         let reports: [Report] = [
-            .ready(cores: [0, 3], memory: 5, freezes: true), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
+            .ready(cores: [0, 3], memory: 5, freezes: true, writesRoots: false),
+            .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
             .started(id: 1, at: 77), .explaining(id: 3), .taken, .otherTable,
             .freezing(id: 4, isFrozen: true, nil), .sampled(id: 5, nil),
             .sampled(id: 5, SampleReport(wallTime: 1, cpuTime: -2, memory: .max, processes: 4)),
+            .copied(id: 6, .done(bytes: 1_024, skipped: ["run/x: it is a socket", ""])),
+            .copied(id: 6, .failed(StepReport(step: "copy.write", errno: 28, detail: "no room"))),
             .freezing(id: 4, isFrozen: false, StepReport(step: "s", errno: 1, detail: "")),
             .held(
                 HeldReport(
@@ -134,6 +138,7 @@ import Testing
 
     static let abuses: [Abuse] = [
         Abuse("rootfs") { $0.rootfs = .image(digest) },
+        Abuse("writable root") { $0.hasWritableRoot = true },
         Abuse("seccomp") { $0.seccomp = 9 },
         Abuse("network") { $0.network = .loopback },
         Abuse("cores") { $0.cores = [2] },
