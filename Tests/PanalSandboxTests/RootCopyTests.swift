@@ -127,7 +127,7 @@ extension LiveCells {
         }
 
         @Test func aCopyHasTheChangesAndNothingElse() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 guard Self.isPossible(harness) else { return }
                 let image = try harness.ownImage("copied")
                 let before = try image.listing()
@@ -170,7 +170,7 @@ extension LiveCells {
         }
 
         @Test func whatCannotBeCopiedIsRefused() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 guard Self.isPossible(harness) else { return }
                 let image = try harness.ownImage("refused")
                 let script = "echo x > /work/x 2>/dev/null; echo ready; read line; exit 3"
@@ -216,7 +216,7 @@ extension LiveCells {
 
         /// A file system of 1 MiB for the copy: that it is full is told, and which.
         @Test func aFullDiskIsNamed() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 let small = harness.folder.appending(path: "small").path
                 try Folders.make(small, mode: 0o700)
                 try #require(mount("small", small, "tmpfs", 0, "size=1m") == 0)
@@ -239,7 +239,7 @@ extension LiveCells {
 
         /// Names that a program may choose: told or copied as they are, and nothing else comes of them.
         @Test func hostileNames() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 guard Self.isPossible(harness) else { return }
                 let image = try harness.ownImage("names") { tree in
                     let python = "/usr/bin/perl"
@@ -286,7 +286,7 @@ extension LiveCells {
 
         /// Sizes and numbers: a file with a hole of a tebibyte, a hundred thousand files.
         @Test func manyAndLarge() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 let image = try harness.ownImage("many")
                 var limits = CellLimits.test.with(\.scratchFiles, 120_000).with(\.memory, 512 << 20)
                 limits = limits.with(\.fileBytes, 1 << 40).with(\.wallTime, .seconds(600)).with(
@@ -316,7 +316,7 @@ extension LiveCells {
 
         /// A copy that takes long, by a file of 150 MB: no deadline waits for it, and what ends it is told.
         @Test func aCopyEndsWithItsRunAndWithItsThaw() async throws {
-            try await CellHarness.with { harness in
+            try await CellHarness.withWritableRoots { harness in
                 let image = try harness.ownImage("long")
                 let limits = CellLimits.test.with(\.scratchBytes, 200 << 20).with(\.memory, 300 << 20)
                     .with(\.fileBytes, 180 << 20)

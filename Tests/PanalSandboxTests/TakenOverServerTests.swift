@@ -174,7 +174,7 @@ extension LiveCells {
             defer { try? FileManager.default.removeItem(at: folder) }
             let digits = String(repeating: "cd", count: 32)
             let hash = try #require(ContentHash(hex: digits))
-            _ = try TestImage(folder, hash) { _ in }
+            if try TestImage(folder, hash, { _ in }).isUnfit { return }
             try with(dataFolder: folder.path) { socket in
                 let null = open("/dev/null", O_RDWR)
                 let ends = try Descriptor.pipe()
