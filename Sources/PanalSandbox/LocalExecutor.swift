@@ -165,6 +165,9 @@ package final class LocalExecutor: Executor, Sendable {
         await withCheckedContinuation { continuation in loop.sample(attempt) { continuation.resume(returning: $0) } }
     }
 
+    /// Steps of errors: `cell.copy` where no copy can be made, or the run ended or went on meanwhile; `copy.file` for a file that is none
+    /// to write to; `copy.size` and `copy.entries` for more than fits; `copy.write`, with the kernel's number, where the file could not be
+    /// written; `copy.read`.
     package func copyRoot(
         of attempt: AttemptID, into file: Int32, maximumBytes: Int
     ) async throws(SystemError) -> CopiedRoot {
