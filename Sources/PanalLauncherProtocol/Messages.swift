@@ -86,8 +86,8 @@ package enum KillCause: UInt8, Hashable, Sendable {
 /// From the launcher to the server.
 package enum Report: Hashable, Sendable {
     /// The first message, after those of runs that are held: cores and bytes of memory that this launcher may give to cells, and
-    /// whether it can freeze them.
-    case ready(cores: [UInt16], memory: UInt64, freezes: Bool)
+    /// whether it can freeze them; and why it cannot hold runs to a rate of reading though its table says so, empty where it can.
+    case ready(cores: [UInt16], memory: UInt64, freezes: Bool, readingRefusal: String)
     /// The launcher could not start, and exits.
     case unusable(StepReport)
     /// The program of this run has been started, at this moment of the monotonic clock, in nanoseconds.
@@ -115,13 +115,14 @@ package enum Report: Hashable, Sendable {
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
-        case .ready(let cores, let memory, let freezes):
+        case .ready(let cores, let memory, let freezes, let readingRefusal):
             writer.put(UInt8(1))
             writer.put(LauncherTable.version)
             writer.put(UInt32(cores.count))
             for core in cores { writer.put(core) }
             writer.put(memory)
             writer.put(UInt8(freezes ? 1 : 0))
+            writer.put(readingRefusal)
         case .unusable(let step):
             writer.put(UInt8(2))
             step.write(to: &writer)
@@ -176,7 +177,8 @@ package enum Report: Hashable, Sendable {
             var cores: [UInt16] = []
             for _ in 0..<count { cores.append(try reader.number()) }
             self = .ready(
-                cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1)
+                cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1,
+                readingRefusal: try reader.text(limit: 4_096))
         case 2: self = .unusable(try StepReport(from: &reader))
         case 3: self = .started(id: try reader.number(), at: try reader.number())
         case 4:

@@ -86,8 +86,10 @@ enum LauncherClaim: ~Copyable {
                         continue
                     }
                     held.append(cell)
-                case .ready(let cores, let memory, let freezes):
-                    let capacity = HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory))
+                case .ready(let cores, let memory, let freezes, let refusal):
+                    let capacity = HostCapacity(
+                        cores: cores.map(Int.init), memory: Int(clamping: memory),
+                        readingRefusal: refusal.isEmpty ? nil : refusal)
                     return .taken(socket: socket, capacity, freezes: freezes, held)
                 case .taken: return Optional.none
                 case .otherTable: return .replaced(try stop(socket, held))

@@ -10,6 +10,8 @@ final class Launcher {
     let users: UserBlock
     let groups: any CgroupDriver
     let images: ImageStore
+    /// Nil where no run may be held to a rate of reading.
+    let reading: ReadPlaces?
 
     let server: ServerLine
     let pool: SlotPool
@@ -34,7 +36,7 @@ final class Launcher {
 
     init(
         table: LauncherTable, server: ServerLine, locks: HostLocks, users: UserBlock, groups: any CgroupDriver,
-        images: consuming ImageStore, pool: SlotPool
+        images: consuming ImageStore, reading: ReadPlaces?, pool: SlotPool
     ) {
         self.table = table
         self.server = server
@@ -42,6 +44,7 @@ final class Launcher {
         self.users = users
         self.groups = groups
         self.images = images
+        self.reading = reading
         self.pool = pool
         cores = CoreLocks(locks)
     }
@@ -76,7 +79,11 @@ final class Launcher {
     }
 
     func sendReady() {
-        server.send(.ready(cores: table.cores, memory: table.memory, freezes: groups.freezes))
+        let refusal = table.limitsReading ? groups.readingRefusal?.detail : nil
+        server.send(
+            .ready(
+                cores: table.cores, memory: table.memory, freezes: groups.freezes,
+                readingRefusal: String(refusal?.prefix(1_000) ?? "")))
     }
 
     private func takeBackVacated() {
