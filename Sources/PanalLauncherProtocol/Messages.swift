@@ -93,8 +93,9 @@ package enum KillCause: UInt8, Hashable, Sendable {
 /// From the launcher to the server.
 package enum Report: Hashable, Sendable {
     /// The first message, after those of runs that are held: cores and bytes of memory that this launcher may give to cells,
-    /// whether it can freeze them, and whether their roots can be writable.
-    case ready(cores: [UInt16], memory: UInt64, freezes: Bool, writesRoots: Bool)
+    /// whether it can freeze them, and whether their roots can be writable; and why it cannot hold runs to a rate of reading though
+    /// its table says so, empty where it can.
+    case ready(cores: [UInt16], memory: UInt64, freezes: Bool, writesRoots: Bool, readingRefusal: String)
     /// The launcher could not start, and exits.
     case unusable(StepReport)
     /// The program of this run has been started, at this moment of the monotonic clock, in nanoseconds.
@@ -124,7 +125,7 @@ package enum Report: Hashable, Sendable {
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
-        case .ready(let cores, let memory, let freezes, let writesRoots):
+        case .ready(let cores, let memory, let freezes, let writesRoots, let readingRefusal):
             writer.put(UInt8(1))
             writer.put(LauncherTable.version)
             writer.put(UInt32(cores.count))
@@ -132,6 +133,7 @@ package enum Report: Hashable, Sendable {
             writer.put(memory)
             writer.put(UInt8(freezes ? 1 : 0))
             writer.put(UInt8(writesRoots ? 1 : 0))
+            writer.put(readingRefusal)
         case .unusable(let step):
             writer.put(UInt8(2))
             step.write(to: &writer)
@@ -191,7 +193,7 @@ package enum Report: Hashable, Sendable {
             for _ in 0..<count { cores.append(try reader.number()) }
             self = .ready(
                 cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1,
-                writesRoots: try reader.number(UInt8.self) == 1)
+                writesRoots: try reader.number(UInt8.self) == 1, readingRefusal: try reader.text(limit: 4_096))
         case 2: self = .unusable(try StepReport(from: &reader))
         case 3: self = .started(id: try reader.number(), at: try reader.number())
         case 4:

@@ -35,6 +35,9 @@ package struct RunRequest: Hashable, Sendable {
     package var inputs: [Input]
     package var arguments: [String]
     package var environment: [String]
+    /// Bytes that all of the run together reads from each disk in a second; 0: as fast as the disk is. Takes a table that
+    /// allows it.
+    package var diskRead: UInt64
 
     /// What of a network the run has. One with a way to the outside would be an index into a list of the table's, like the
     /// filter; nothing that the server writes may name an address or an interface.
@@ -65,7 +68,7 @@ package struct RunRequest: Hashable, Sendable {
         cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
         collectedFiles: UInt32, collectedBytes: UInt64, openFiles: UInt32, fileBytes: UInt64, program: String,
-        inputs: [Input], arguments: [String], environment: [String]
+        inputs: [Input], arguments: [String], environment: [String], diskRead: UInt64 = 0
     ) {
         self.id = id
         self.label = label
@@ -92,6 +95,7 @@ package struct RunRequest: Hashable, Sendable {
         self.inputs = inputs
         self.arguments = arguments
         self.environment = environment
+        self.diskRead = diskRead
     }
 
     /// Largest number of each; more is refused before anything is made.
@@ -134,6 +138,7 @@ package struct RunRequest: Hashable, Sendable {
         }
         writer.put(arguments)
         writer.put(environment)
+        writer.put(diskRead)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
@@ -174,5 +179,6 @@ package struct RunRequest: Hashable, Sendable {
         }
         arguments = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
         environment = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
+        diskRead = try reader.number()
     }
 }

@@ -10,6 +10,8 @@ struct CellPlanner {
     let seccomp: [SeccompProgram]
     /// Names of those that follow in the launcher's table, which explain.
     let explained: [String]
+    /// Whether runs may be held to a rate of reading.
+    let limitsReading: Bool
 
     func request(
         for attempt: AttemptSpec, id: UInt64, program: String?, label: [UInt8] = []
@@ -28,6 +30,13 @@ struct CellPlanner {
                 step: "plan.network",
                 detail: "the policy ‘\(attempt.seccomp)’ lets no socket be made; a run with the network "
                     + "‘\(attempt.network.rawValue)’ needs one that does, such as ‘loopback’")
+        }
+        if limits.diskRead != nil, !limitsReading {
+            throw SystemError(
+                step: "plan.disk-read",
+                detail:
+                    "no profile had disk-read when this executor was started, so nothing can hold a run to it; submit it again"
+            )
         }
         let isExclusive: Bool
         let quota: Int
@@ -58,7 +67,8 @@ struct CellPlanner {
             inputs: attempt.inputs.map {
                 .init(field: $0.field, name: $0.name, source: ContentLayout.blob($0.content))
             },
-            arguments: attempt.arguments, environment: attempt.environment)
+            arguments: attempt.arguments, environment: attempt.environment,
+            diskRead: UInt64(clamping: limits.diskRead ?? 0))
         let bytes = Command.run(request).encoded().count
         guard bytes <= Command.maximumBytes else {
             throw SystemError(

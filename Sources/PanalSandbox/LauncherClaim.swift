@@ -86,8 +86,10 @@ enum LauncherClaim: ~Copyable {
                         continue
                     }
                     held.append(cell)
-                case .ready(let cores, let memory, let freezes, let writesRoots):
-                    let capacity = HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory))
+                case .ready(let cores, let memory, let freezes, let writesRoots, let refusal):
+                    let capacity = HostCapacity(
+                        cores: cores.map(Int.init), memory: Int(clamping: memory),
+                        readingRefusal: refusal.isEmpty ? nil : refusal)
                     let abilities = LauncherAbilities(freezes: freezes, writesRoots: writesRoots)
                     return .taken(socket: socket, capacity, abilities, held)
                 case .taken: return Optional.none

@@ -84,7 +84,8 @@ struct LauncherProcess: ~Copyable {
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
             processes: UInt32(LauncherSettings.mostProcesses),
             prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)),
-            keepSeconds: UInt32(clamping: settings.keepsCells.wholeMicroseconds / 1_000_000))
+            keepSeconds: UInt32(clamping: settings.keepsCells.wholeMicroseconds / 1_000_000),
+            limitsReading: settings.limitsReading)
     }
 
     /// The filters, and after them those that explain.
@@ -147,11 +148,11 @@ struct LauncherProcess: ~Copyable {
             let message = try MessageSocket.receive(socket)
             if let message, !message.bytes.isEmpty {
                 switch try Report(decoding: message.bytes) {
-                case .ready(let cores, let memory, let freezes, let writesRoots):
-                    return (
-                        HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory)),
-                        LauncherAbilities(freezes: freezes, writesRoots: writesRoots)
-                    )
+                case .ready(let cores, let memory, let freezes, let writesRoots, let refusal):
+                    let capacity = HostCapacity(
+                        cores: cores.map(Int.init), memory: Int(clamping: memory),
+                        readingRefusal: refusal.isEmpty ? nil : refusal)
+                    return (capacity, LauncherAbilities(freezes: freezes, writesRoots: writesRoots))
                 case .unusable(let step):
                     throw StepFailure(step: step.step, detail: step.detail, errno: step.errno)
                 default: break

@@ -48,7 +48,7 @@ package final class LocalExecutor: Executor, Sendable {
         keepsCells = settings.keepsCells > .zero
         planner = CellPlanner(
             hasImages: settings.imageFolder != nil, seccomp: settings.seccomp,
-            explained: settings.explained.map(\.name))
+            explained: settings.explained.map(\.name), limitsReading: settings.limitsReading)
         dataFolder = settings.dataFolder
         do throws(SeccompMistake) {
             var judges: [String: SeccompJudge] = [:]

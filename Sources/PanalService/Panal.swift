@@ -181,7 +181,9 @@ package final class Panal: Sendable {
     /// What this host can give to cells: a core with several threads counts once.
     var capacity: HostCapacity {
         guard let host = configuration.host else { return executor.capacity }
-        return HostCapacity(cores: host.cores.compactMap(\.threads.first), memory: host.memory)
+        return HostCapacity(
+            cores: host.cores.compactMap(\.threads.first), memory: host.memory,
+            readingRefusal: executor.capacity.readingRefusal)
     }
 
     /// The profiles in the operator's order, and which of them this host is too small for, or `principal` may not use.

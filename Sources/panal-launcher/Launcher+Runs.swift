@@ -84,6 +84,7 @@ extension Launcher {
         // Each time, since it may have been removed, or have come, since a cell was made of it.
         case .image(let digest): run.image = try images.find(digest)
         }
+        let reading = try readingRate(of: request)
         let given = cells.values.reduce(0) { $0 + $1.request.memory }
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
@@ -113,7 +114,8 @@ extension Launcher {
         do throws(StepFailure) {
             let start = CellStart(
                 request: request, streams: run.streams,
-                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index))
+                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index),
+                reading: reading)
             cells[request.id] = try start.run(in: slot)
         } catch {
             cores.giveBack(request)

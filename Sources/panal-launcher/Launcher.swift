@@ -12,6 +12,8 @@ final class Launcher {
     let images: ImageStore
     /// Whether roots can be writable here.
     let writesRoots: Bool
+    /// Nil where no run may be held to a rate of reading.
+    let reading: ReadPlaces?
 
     let server: ServerLine
     let pool: SlotPool
@@ -39,7 +41,7 @@ final class Launcher {
 
     init(
         table: LauncherTable, server: ServerLine, locks: HostLocks, users: UserBlock, groups: any CgroupDriver,
-        images: consuming ImageStore, writesRoots: Bool, pool: SlotPool
+        images: consuming ImageStore, writesRoots: Bool, reading: ReadPlaces?, pool: SlotPool
     ) {
         self.table = table
         self.server = server
@@ -48,6 +50,7 @@ final class Launcher {
         self.groups = groups
         self.images = images
         self.writesRoots = writesRoots
+        self.reading = reading
         self.pool = pool
         cores = CoreLocks(locks)
     }
@@ -82,9 +85,11 @@ final class Launcher {
     }
 
     func sendReady() {
+        let refusal = table.limitsReading ? groups.readingRefusal?.detail : nil
         server.send(
             .ready(
-                cores: table.cores, memory: table.memory, freezes: groups.freezes, writesRoots: writesRoots))
+                cores: table.cores, memory: table.memory, freezes: groups.freezes, writesRoots: writesRoots,
+                readingRefusal: String(refusal?.prefix(1_000) ?? "")))
     }
 
     private func takeBackVacated() {

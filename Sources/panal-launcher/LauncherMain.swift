@@ -38,10 +38,10 @@ internal import PanalLinux
 /// | 6 | L | all | locks: the instance's name, a block of user ids (`HostLocks`, `UserBlock`) | inode at the path |
 /// | 7 | L | all | a mount namespace, private; the stage, a small tmpfs in it (`HostRootfs`) | 27: no peers |
 /// | 8 | L | all | the root `host`: `/usr`, an `/etc` of our own, device nodes, all sealed; the data folder and the folder of images, sealed; what images need | stat of nodes; 27, 44 |
-/// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`) | controllers, cores |
+/// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`); where the table says that runs are held to a rate of reading, the controller for it, and the disks of `/usr`, data and images (`ReadPlaces`) | controllers, cores; /sys |
 /// | 10 | L | all | the socket for the next server, 0600 in a folder of 0700 (`ServerLine`); fork of M (`SlotMaker`) | answer |
 /// | | | | **a slot** (`SlotMaker.make`, `Spawner.setUp`) | |
-/// | 11 | M | all | v1: the slot's group; no swap, its period, no balancing, idle or not | each file |
+/// | 11 | M | all | v1: the slot's group, in blkio only where the table says so; no swap, its period, no balancing, idle or not | each file |
 /// | 12 | M | all | fork of S, a child of L's; v1: S is moved into the group | cgroup.procs |
 /// | 13 | S | all | all descriptors but 0 to 2, its line and the owners' namespace are closed; it dies with L | answer |
 /// | 14 | S | all | every signal as programs expect it | /proc/self/status |
@@ -66,10 +66,10 @@ internal import PanalLinux
 /// | 32 | P | none | *ahead:* the filter; P waits with nothing left that a program has not | PR_GET_SECCOMP |
 /// | | | | **a run** (`Launcher.start`, `CellStart`) | |
 /// | 33 | L | all | the request is held against the table, streams against their kind (`RequestCheck`) | fstat |
-/// | 34 | L | all | memory that no run, no result and no run that is over has; the cores' locks (`CoreLocks`) | flock |
+/// | 34 | L | all | memory that no run, no result and no run that is over has; the cores' locks (`CoreLocks`); for a rate of reading, the disks of all that the run can read | flock |
 /// | 35 | L | all | the group's cores (`CellGroup.place`); counters, `begin` | cpuset, v2 effective too |
 /// | 36 | L | all | the order goes out with the streams; pipes are given to the program's user | answer |
-/// | 37 | L | all | weight, memory, swap, processes, quota, burst (`CellGroup.limit`) | each file |
+/// | 37 | L | all | weight, memory, swap, processes, quota, burst, rate of reading (`CellGroup.limit`) | each file |
 /// | 38 | L | all | the word to go, without which nothing is executed | |
 /// | | | | **meanwhile in the cell** | |
 /// | 39 | I, P | none, kept | the order is taken, streams become 0 to 2, all else is closed (`takeStreams`) | *ahead* the filter's number |
@@ -311,8 +311,11 @@ internal import PanalLinux
 ///
 /// All cells share the host's kernel: a hole in a system call that the policy permits is a way out, and nothing here would hold it up.
 /// What a program may use of the kernel that no group counts is bounded by the policy alone. With v1 controllers a run that has been at its
-/// memory limit, and is ended when the host runs out, is taken for the cause of that. Cells write to no disk, but read the host's files without
-/// a limit.
+/// memory limit, and is ended when the host runs out, is taken for the cause of that. Cells write to no disk, and read as fast as it goes
+/// unless their profile has a rate. With one, pages that the kernel holds back for a run are held back from whoever else wants the same
+/// pages of the same file; that may be as much as the run's memory, for as long as its rate takes, and no longer than it runs: the limit is
+/// taken away before its end (`CellGroup.hasten`, `relax`). What the server feeds to standard input is read by the server. Of a
+/// btrfs that is given another disk later, that disk is not limited before the launcher is started anew.
 ///
 /// Runs at the same time can signal: by futexes on pages of files that both map, which the
 /// kernel finds by the file below every view, and wakes at also when a thread ends (the policy `strict` has neither shared
@@ -362,7 +365,9 @@ struct LauncherMain {
         let stage = try HostRootfs.build(
             users: users, dataFolder: table.dataFolder, imageFolder: table.imageFolder, folder: locks.folder)
         let images = try ImageStore(stage.images.map { "\(stage.folder)/\($0)" })
-        let groups = try CgroupLayout.driver(instance: table.instance, mounts: mounts)
+        let reading = ReadPlaces(table)
+        let groups = try CgroupLayout.driver(
+            instance: table.instance, mounts: mounts, limitsReading: table.limitsReading)
         try groups.prepare()
         locks.sweepDead { (name) throws(StepFailure) in
             try CgroupLayout.driver(instance: name, mounts: mounts).sweep()
@@ -370,7 +375,7 @@ struct LauncherMain {
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, server: try ServerLine(table: table, folder: locks.folder), locks: locks, users: users,
-            groups: groups, images: images, writesRoots: stage.writesRoots,
+            groups: groups, images: images, writesRoots: stage.writesRoots, reading: reading,
             pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 

@@ -178,6 +178,8 @@ final class Slot {
         }
         if let fresh {
             self.fresh = nil
+            // It goes; what it waits for should not hold that up.
+            try? fresh.group.relax()
             try leftovers.remove(fresh.name, results: ended, of: request)
         }
         try kept?.relax()

@@ -149,7 +149,8 @@ struct RunCommand: AsyncParsableCommand {
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
                 dataFolder: try programFolder(),
                 seccomp: filters, preparedCells: 0, explained: explained,
-                imageFolder: rootfs == AttemptSpec.hostRootfs ? nil : try Self.folder(images)))
+                imageFolder: rootfs == AttemptSpec.hostRootfs ? nil : try Self.folder(images),
+                limitsReading: profile.limits.diskRead != nil))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")

@@ -64,6 +64,7 @@ private func holdAgainst(_ table: LauncherTable, _ request: RunRequest) {
     precondition(!request.hasWritableRoot || request.rootfs != .host)
     precondition(request.scratchBytes > 0 && request.scratchFiles > 0 && request.openFiles > 2)
     precondition(request.arguments.first?.isEmpty == false)
+    precondition(request.diskRead == 0 || table.limitsReading && request.diskRead >= 1 << 20)
     for path in [request.program] + request.inputs.map(\.source) where !path.isEmpty {
         precondition(!table.dataFolder.isEmpty, "there is no data folder for \(path)")
         precondition(isInside(path), "\(path) leads elsewhere")
@@ -108,7 +109,7 @@ enum Seeds {
         instance: "fuzz", dataFolder: "/data", imageFolder: "/data",
         seccomp: [LauncherTable.Filter(instructions: [UInt8](repeating: 6, count: 8), makesSockets: false)],
         firstUser: 2_000_000_000, lastUser: 2_000_000_128, cores: [0, 1, 2, 3], memory: 1 << 32,
-        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600)
+        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600, limitsReading: true)
 
     static let request = RunRequest(
         id: 7, label: [1, 2, 3], rootfs: .host, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30,
@@ -130,8 +131,10 @@ enum Seeds {
         writable.hasWritableRoot = true
         var hosts = request
         hosts.hasWritableRoot = true
+        var slow = request
+        slow.diskRead = 50 << 20
         let commands: [Command] = [
-            .run(request), .run(shared), .run(upwards), .run(imaged), .run(writable), .run(hosts),
+            .run(request), .run(shared), .run(upwards), .run(imaged), .run(writable), .run(hosts), .run(slow),
             .kill(id: 7, cause: .cancelled), .stop, .claim,
             .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7), .sample(id: 7),
             .copyChanges(id: 7, maximumBytes: 1 << 30),
@@ -142,8 +145,10 @@ enum Seeds {
         ]
         let reports: [Report] =
             [
-                .ready(cores: [0, 1], memory: 1 << 30, freezes: true, writesRoots: true), .unusable(step),
-                .started(id: 1, at: 5),
+                .ready(
+                    cores: [0, 1], memory: 1 << 30, freezes: true, writesRoots: true,
+                    readingRefusal: "the controller io"),
+                .unusable(step), .started(id: 1, at: 5),
                 .held(
                     HeldReport(
                         id: 1, label: [1, 2], cores: [0], memory: 1 << 20, started: 5, isFinished: true,

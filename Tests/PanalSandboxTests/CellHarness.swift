@@ -34,11 +34,12 @@ final class CellHarness: Sendable {
 
     init(
         instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        launcher: String = CellHarness.launcher, prepared: Int? = nil, owner: uid_t? = nil
+        launcher: String = CellHarness.launcher, prepared: Int? = nil, owner: uid_t? = nil,
+        limitsReading: Bool = false, parent: URL = FileManager.default.temporaryDirectory
     ) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
-        folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
+        folder = parent.appending(path: "panal-\(instance)")
         for part in ["blobs", "programs"] {
             try FileManager.default.createDirectory(
                 at: folder.appending(path: part), withIntermediateDirectories: true)
@@ -48,16 +49,18 @@ final class CellHarness: Sendable {
         executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: instance, dataFolder: folder.path, seccomp: filters,
-                preparedCells: prepared, explained: explained))
+                preparedCells: prepared, explained: explained, limitsReading: limitsReading))
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
     static func with(
         instance: String? = nil, filters: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        owner: uid_t? = nil, _ body: (CellHarness) async throws -> Void
+        owner: uid_t? = nil, limitsReading: Bool = false, parent: URL = FileManager.default.temporaryDirectory,
+        _ body: (CellHarness) async throws -> Void
     ) async throws {
         let harness = try CellHarness(
-            instance: instance, filters: filters, explained: explained, owner: owner)
+            instance: instance, filters: filters, explained: explained, owner: owner, limitsReading: limitsReading,
+            parent: parent)
         do {
             try await body(harness)
         } catch {

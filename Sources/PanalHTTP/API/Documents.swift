@@ -135,6 +135,7 @@ enum Documents {
             "outputBytes": .integer(limits.outputBytes), "collectedFiles": .integer(limits.collectedFiles),
             "collectedBytes": .integer(limits.collectedBytes), "seccomp": .string(availability.profile.seccomp),
             "network": .string(availability.profile.network.rawValue),
+            "diskReadBytesPerSecond": limits.diskRead.map(JSONValue.integer),
             "price": CreditDocuments.price(availability.profile),
         ]
         switch limits.cpu {

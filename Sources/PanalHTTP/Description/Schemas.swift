@@ -208,6 +208,7 @@ extension Schema {
             "outputBytes": count.note("What is kept of standard output and of standard error, each."),
             "collectedFiles": count.note("Result files that are kept, at most."),
             "collectedBytes": count.note("Bytes of these together, at most."),
+            "diskReadBytesPerSecond?": count.note("What it may read in a second from each disk; missing: no limit."),
             "seccomp": text.example("default").note("The policy of what it may ask the kernel for."),
             "network": words(["none", "loopback"]).note("`loopback` reaches itself alone."), "price": profilePrice,
         ]))

@@ -116,7 +116,9 @@ let englishPhrases: [Phrase: String] = [
     .oneWaits: "1 job waits",
     .nobodyWaits: "No job waits", .cancelledBy: "Cancelled by %1.",
     .tooFewCores: "Needs %1 cores; this machine has %2.",
-    .tooLittleMemory: "Needs %1 of memory; this machine has %2.", .profileNotAllowed: "You may not use this profile.",
+    .tooLittleMemory: "Needs %1 of memory; this machine has %2.",
+    .noReadingLimit: "This machine cannot limit how fast its disks are read.",
+    .profileNotAllowed: "You may not use this profile.",
 
     .queuePlace: "Place", .queueReason: "Waits for", .queueStart: "Expected start",
     .queueDecisions: "The scheduler’s last decisions", .auditLog: "Audit log", .auditAction: "What",

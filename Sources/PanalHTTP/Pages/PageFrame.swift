@@ -182,6 +182,7 @@ struct Wording: Sendable {
         switch shortage {
         case .cores(let needed, let there): t(.tooFewCores, String(needed), String(there))
         case .memory(let needed, let there): t(.tooLittleMemory, bytes(needed), bytes(there))
+        case .reading: t(.noReadingLimit)
         }
     }
 

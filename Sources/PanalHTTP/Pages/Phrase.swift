@@ -53,7 +53,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
-    case cancelledBy, tooFewCores, tooLittleMemory, profileNotAllowed
+    case cancelledBy, tooFewCores, tooLittleMemory, noReadingLimit, profileNotAllowed
     case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
     // What becomes of outputs.

@@ -124,6 +124,7 @@ let spanishPhrases: [Phrase: String] = [
     .oneWaits: "Espera 1 trabajo", .nobodyWaits: "No espera ningún trabajo", .cancelledBy: "Lo canceló %1.",
     .tooFewCores: "Necesita %1 núcleos; esta máquina tiene %2.",
     .tooLittleMemory: "Necesita %1 de memoria; esta máquina tiene %2.",
+    .noReadingLimit: "Esta máquina no puede limitar la velocidad con que se leen sus discos.",
     .profileNotAllowed: "No puedes usar este perfil.",
     .waitingJobs: "%1 trabajos esperan", .queuePlace: "Puesto", .queueReason: "Espera por",
     .queueStart: "Inicio previsto",
