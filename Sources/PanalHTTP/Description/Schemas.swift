@@ -134,7 +134,7 @@ extension Schema {
         "_version": integer(1 ... .max).note("The program's version; the newest when it is missing."),
         "_priority": priority, "_dryRun": boolean.note("As the query's `dryRun`.").unset(false),
         "_callback": text(1...2_048).example("https://example.com/done").note(
-            "Told when the job ends, signed with the secret of `createCallbackSecret`."),
+            "Told when the job ends, signed with the secret of `createCallbackSecret`. \(WebhookInterface.reach)"),
         "_callback_events": webhookEvents,
     ]
 
