@@ -23,6 +23,7 @@ extension Schema {
             "limit?": words(["balance", "budget"]).note("With 402: what there is not enough of."),
             "account?": text.note("With 402: whose: `user:` or `group:` and the id."),
             "scope?": text.note("With insufficient-scope: what the key would have to be good for."),
+            "until?": time.note("With 409 of a rotation: until when an earlier secret is taken; `Retry-After` too."),
             "allowedBytes?": count.note("Where there is no room: what may be stored."),
             "storedBytes?": count.note("What is."), "neededBytes?": count.note("What this would add."),
         ]))

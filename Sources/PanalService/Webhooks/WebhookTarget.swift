@@ -67,7 +67,8 @@ package struct WebhookTarget: Hashable, Sendable {
     private static func isWhole(_ host: String) -> Bool {
         let last = withoutEnd(host).split(separator: ".").last ?? ""
         let isNumber =
-            last.utf8.allSatisfy { (48...57).contains($0) } || (last.hasPrefix("0x") && last.dropFirst(2).allSatisfy(\.isHexDigit))
+            last.utf8.allSatisfy { (48...57).contains($0) }
+            || (last.hasPrefix("0x") && last.dropFirst(2).allSatisfy(\.isHexDigit))
         return !isNumber || literal(host) != nil
     }
 
