@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import PanalCore
+import PanalManifest
 import PanalService
 
 /// One program, many inputs: submitting them together, and their results in one list.
@@ -33,7 +34,7 @@ struct BatchInterface: Sendable {
                                     ], isClosed: true
                                 ).note(
                                     "In place of `submissions`: one input over a list of values, or over a range with "
-                                        + "both its ends; `submission` has the others."),
+                                        + "both its ends, which may be a text's too; `submission` has the others."),
                                 "submission?": Schema(["type": "object"]).note("With `sweep`: all other inputs."),
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
                                 "together?": .boolean.note(
@@ -90,14 +91,20 @@ struct BatchInterface: Sendable {
         return response
     }
 
-    private static func orders(_ members: [String: JSONValue], program: String) throws -> [JobRequest] {
+    private static func orders(_ given: [String: JSONValue], program: String) throws -> [JobRequest] {
+        let members = given.filter { $0.value != .null }
         try JSONBody.expect(
             ["submissions", "sweep", "submission", "profile", "version", "priority", "together"], in: members)
         let submissions: [JSONValue]
+        // What a range comes to is numbers, also where the field is a text.
+        var counted: String?
         if let sweep = members["sweep"], members["submissions"] == nil {
             submissions = try Sweep.submissions(sweep, over: members["submission"])
+            counted = Sweep.rangedInput(sweep)
         } else {
-            guard case .array(let given)? = members["submissions"] else { throw JSONBody.required("submissions") }
+            guard let given = try JSONBody.list("submissions", in: members) else {
+                throw JSONBody.required("submissions")
+            }
             for key in ["sweep", "submission"] where members[key] != nil {
                 throw ServiceError(
                     .invalid, "a sweep is asked for beside submissions",
@@ -117,7 +124,8 @@ struct BatchInterface: Sendable {
                         Mistake(pointer: "/submissions/\(place)", detail: "expected an object, found \(value.kind)")
                     ])
             }
-            let order = try JobOrder(members: fields)
+            var order = try JobOrder(members: fields)
+            if let counted { order.submission.typed?[counted] = nil }
             guard order.profile == nil, order.version == nil, order.priority == nil, order.isDryRun != true else {
                 throw ServiceError(
                     .invalid, "a submission has members of the batch",

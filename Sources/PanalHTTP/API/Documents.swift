@@ -243,6 +243,14 @@ enum JSONBody {
         }
     }
 
+    static func list(_ name: String, in members: [String: JSONValue]) throws -> [JSONValue]? {
+        switch members[name] {
+        case nil, .null: nil
+        case .array(let list): list
+        case let other?: throw wrong(name, "a list", other)
+        }
+    }
+
     static func boolean(_ name: String, in members: [String: JSONValue]) throws -> Bool? {
         switch members[name] {
         case nil, .null: nil

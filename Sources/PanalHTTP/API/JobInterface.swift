@@ -345,15 +345,17 @@ struct JobOrder: Sendable {
                 url: url, events: try WebhookInterface.events(members["_callback_events"], "/_callback_events"))
         }
         submission = Submission()
-        for (name, value) in members where !name.hasPrefix("_") {
+        var typed: [String: JSONValue] = [:]
+        for (name, value) in members where !name.hasPrefix("_") && value != .null {
+            typed[name] = value
             switch value {
-            case .null: continue
             case .array(let values):
                 submission.values[name] = values.map { .text($0.submittedText) }
                 submission.documents[name] = value
             default: submission.values[name] = [.text(value.submittedText)]
             }
         }
+        submission.typed = typed
     }
 
     static func priority(_ text: String?) throws -> PriorityClass {

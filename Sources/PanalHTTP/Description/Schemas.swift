@@ -166,7 +166,8 @@ extension Schema {
                 "propertyNames": ["pattern": "^([a-z0-9_]{1,64}|_dryRun)$"],
                 "description": """
                 A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
-                each program that one may use has an operation of its own here.
+                each program that one may use has an operation of its own here. In JSON a value is of the kind that the schema \
+                says: no text for a number, no number for a text. In a form everything is text.
                 """,
             ], components: members.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
     }
