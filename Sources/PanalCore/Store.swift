@@ -203,14 +203,18 @@ package struct JobQuery: Hashable, Sendable {
     /// A program's name.
     package var program: String?
     package var state: JobState?
+    /// Only jobs of this batch.
+    package var batch: BatchID?
     /// Only jobs submitted before this one.
     package var before: JobPlace?
     /// At most that many.
     package var limit: Int
 
     package init(
-        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, before: JobPlace? = nil, limit: Int
+        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, batch: BatchID? = nil,
+        before: JobPlace? = nil, limit: Int
     ) {
+        self.batch = batch
         self.owner = owner
         self.program = program
         self.state = state

@@ -129,6 +129,7 @@ final class StubbornStore: Store {
     }
     func deleteMarks(before moment: Timestamp) async throws -> Int { try await store.deleteMarks(before: moment) }
     func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
+    func batches(_ query: BatchQuery) async throws -> [BatchSummary] { try await store.batches(query) }
     func batch(of job: JobID) async throws -> JobBatch? { try await store.batch(of: job) }
     func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
     func insert(_ upload: Upload, most: Int, mostBytes: Int) async throws -> Bool {

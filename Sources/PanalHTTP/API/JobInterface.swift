@@ -37,6 +37,7 @@ struct JobInterface: Sendable {
                     "listJobs", .jobs, "One's jobs, the newest first",
                     .query("program", .text, "Only of this program."),
                     .query("state", .jobState, "Only in this state."),
+                    .query("batch", .identifier, "Only of this batch."),
                     .query("everyone", .boolean.unset(false), "All users' jobs, for administrators."),
                     .pages("jobs", of: .job, "A page")),
             Route(.get, "/api/v1/jobs/{id}", .interface, show)
@@ -180,12 +181,14 @@ struct JobInterface: Sendable {
     }
 
     /// What the query and the body say of the same thing. Where they say different things nobody knows which was meant.
-    private static func agreed<Value: Equatable>(_ name: String, _ query: Value?, _ body: Value?) throws -> Value? {
+    static func agreed<Value: Equatable>(
+        _ name: String, _ query: Value?, _ body: Value?, at pointer: String? = nil
+    ) throws -> Value? {
         if let query, let body, query != body {
             let detail = "‘\(body)’ here and ‘\(query)’ in the query: leave one of them out"
             throw ServiceError(
                 .invalid, "the body and the query say different things",
-                mistakes: [Mistake(pointer: "/_\(name)", detail: detail)])
+                mistakes: [Mistake(pointer: pointer ?? "/_\(name)", detail: detail)])
         }
         return query ?? body
     }
@@ -220,7 +223,8 @@ struct JobInterface: Sendable {
         let query = try Query(request)
         let page = try await panal.jobPage(
             try context.principal, program: try query.text("program"), state: try query.state("state"),
-            try Paging.wish(query), everyone: try query.boolean("everyone") ?? false)
+            batch: try query.identifier("batch"), try Paging.wish(query),
+            everyone: try query.boolean("everyone") ?? false)
         return Paging.answer(try JobText.page(page.entries, next: page.next), next: page.next, request)
     }
 

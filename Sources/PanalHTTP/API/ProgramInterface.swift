@@ -258,6 +258,14 @@ struct Query: Sendable {
         }
     }
 
+    func identifier<Subject>(_ name: String) throws -> Identifier<Subject>? {
+        guard let text = try text(name) else { return nil }
+        guard let identifier = Identifier<Subject>(text) else {
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(text)’, which is no identifier")
+        }
+        return identifier
+    }
+
     func state(_ name: String) throws -> JobState? {
         guard let text = try text(name) else { return nil }
         guard let state = JobState(rawValue: text) else {

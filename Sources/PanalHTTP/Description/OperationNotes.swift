@@ -46,6 +46,8 @@ enum OperationNotes {
         // Jobs
         "listJobs": "A job whose program ran is `finished`, whether it succeeded or not: that is `outcome.success`.",
         "getJob": "With `Prefer: wait=N` the answer comes when the job has ended, or after N seconds as it is then.",
+        "listBatches":
+            "How their jobs stand, without their results: `getBatch` has these, `listJobs` by `batch` the jobs.",
         "getBatch": "Its jobs are jobs like others, each with an address of its own.",
         "listResultFiles": "By path, with size and SHA-256.",
         "getResultFile": "Its media type is told by name and content. The same bytes have the same mark (`ETag`).",

@@ -99,6 +99,7 @@ extension Schema {
             "id": identifier, "program": programName, "version": integer(1 ... .max),
             "owner": identifier.note("The id of the user who submitted it."),
             "profile": text.example("small"), "priority": priority,
+            "batch?": identifier.note("The batch that it came with; `getBatch` has it."),
             "attempt": integer(1 ... .max).note("More than 1 where Panal had to begin again."), "state": jobState,
             "final": boolean.note("Whether the state is one that no other follows."),
             "estimatedStart?": time.note("While it waits: when it starts at the latest, if nobody ends early."),
