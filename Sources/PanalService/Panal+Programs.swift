@@ -38,6 +38,7 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
         let rootfs = try chosenRootfs(parsed.rootfs, for: principal.user)
+        defer { withExtendedLifetime(rootfs) {} }
         let staged = try await stage(upload)
         do {
             let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)

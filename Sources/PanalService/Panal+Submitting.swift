@@ -199,6 +199,8 @@ extension Panal {
         _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
         isTold: Bool = true, _ runner: JobRunner
     ) async throws {
+        // The images that they are to run in stay until the jobs are stored.
+        defer { withExtendedLifetime(jobs) {} }
         try await uncancelled { [self] in
             let gate = StoreGate()
             let refusal = await runner.submit(
