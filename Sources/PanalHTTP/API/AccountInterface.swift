@@ -84,7 +84,7 @@ struct AccountInterface: Sendable {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["status", "role"], in: members)
         let principal = try context.principal
-        let id = try context.identifier("id", of: User.self)
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
         let status = try Self.word(UserStatus.self, "status", in: members)
         let role = try Self.word(Role.self, "role", in: members)
         context.auditNote.detail = [status.map { "status=\($0.rawValue)" }, role.map { "role=\($0.rawValue)" }]
@@ -106,16 +106,17 @@ struct AccountInterface: Sendable {
     }
 
     @Sendable private func user(_ request: Request, _ context: WebContext) async throws -> Response {
-        let id = try context.identifier("id", of: User.self)
         let principal = try context.principal
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
         let user = try await panal.user(principal, id)
         let rights = try await panal.rights(principal, of: id)
         return try .json(Documents.user(user, rights), unlessKnownTo: request)
     }
 
     @Sendable private func resetPassword(_ request: Request, _ context: WebContext) async throws -> Response {
-        let password = try await panal.resetPassword(
-            try context.principal, user: try context.identifier("id", of: User.self))
+        let principal = try context.principal
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
+        let password = try await panal.resetPassword(principal, user: id)
         return try .json(.object(["password": .string(password)]))
     }
 
