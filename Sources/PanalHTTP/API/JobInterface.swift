@@ -260,6 +260,7 @@ struct JobInterface: Sendable {
         guard EventStream.isWanted(by: request) else {
             let events = try await panal.history(principal, id)
             return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
+                .varied()
         }
         let source = LiveStates(panal: panal, principal: principal, job: id, told: place)
         return live.response(
@@ -271,7 +272,7 @@ struct JobInterface: Sendable {
         let id = try context.identifier("id", of: Job.self)
         let place = try EventStream.place(in: request)
         guard EventStream.isWanted(by: request) else {
-            return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal)
+            return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal).varied()
         }
         // Refused by a status rather than in the middle of an answer.
         _ = try await panal.output(principal, id, stream: stream)
