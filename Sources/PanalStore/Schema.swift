@@ -38,6 +38,9 @@ enum Schema {
         migrator.registerMigration("16 images") { try $0.execute(sql: rootfs) }
         migrator.registerMigration("17 steps in order") { try $0.execute(sql: steps) }
         migrator.registerMigration("18 batches in order") { try $0.execute(sql: batchesInOrder) }
+        migrator.registerMigration("18b withdrawn versions") { database in
+            try database.execute(sql: "ALTER TABLE program_versions ADD COLUMN withdrawn INTEGER")
+        }
         return migrator
     }
 

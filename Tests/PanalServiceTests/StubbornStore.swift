@@ -113,6 +113,15 @@ final class StubbornStore: Store {
         try await store.deleteSharedLink(id, of: job)
     }
     func note(_ record: TestRecord, of content: ContentHash) async throws { try await store.note(record, of: content) }
+    func version(_ number: Int, of program: ProgramID) async throws -> ProgramVersion? {
+        try await store.version(number, of: program)
+    }
+    func withdraw(
+        _ program: ProgramID, version number: Int?, at moment: Timestamp, expecting expected: Program?
+    ) async throws {
+        try noteWrite()
+        try await store.withdraw(program, version: number, at: moment, expecting: expected)
+    }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }
@@ -155,7 +164,9 @@ final class StubbornStore: Store {
     func events(of job: JobID) async throws -> [JobEvent] { try await store.events(of: job) }
     func unfinishedJobs() async throws -> [UnfinishedJob] { try await store.unfinishedJobs() }
     func referencedBlobs() async throws -> Set<ContentHash> { try await store.referencedBlobs() }
-    func referencedPrograms() async throws -> Set<ContentHash> { try await store.referencedPrograms() }
+    func referencedPrograms(withdrawnAfter moment: Timestamp) async throws -> Set<ContentHash> {
+        try await store.referencedPrograms(withdrawnAfter: moment)
+    }
 
     func standing(of account: LedgerAccount, at moment: Timestamp) async throws -> AccountStanding {
         try await store.standing(of: account, at: moment)
