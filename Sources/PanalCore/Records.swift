@@ -160,6 +160,13 @@ package struct ProgramVersion: Hashable, Sendable {
     }
 }
 
+/// Why an account cannot be closed yet.
+package enum ClosingObstacle: Hashable, Sendable {
+    case unfinishedJobs(Int)
+    case credit(Credits)
+    case images(Int)
+}
+
 /// One run that somebody asked for.
 package struct Job: Hashable, Sendable, Codable, Identifiable {
     package let id: JobID

@@ -25,6 +25,14 @@ package protocol Store:
         _ user: UserID, status: UserStatus?, role: Role?, expecting expected: User?
     ) async throws -> User
 
+    /// Closes an account for good, or answers what is in the way: jobs that have not ended, credit, images. Nobody finds the user any more,
+    /// their name is free, and all that is theirs alone is gone: password, sessions, keys, webhooks, uploads, links, marks, restriction and
+    /// memberships, and of their jobs what was submitted. Their programs are withdrawn. Jobs, charges and entries of the ledger and of the
+    /// audit log stay under the identifier. Throws as `change` does.
+    func close(_ user: UserID, at moment: Timestamp, expecting expected: User?) async throws -> ClosingObstacle?
+    /// Users whose accounts are closed and whose outputs are still there.
+    func closedOwners() async throws -> [UserID]
+
     // Sessions, found by the hash of their token.
     func insert(_ session: StoredSession) async throws
     func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)?

@@ -41,6 +41,7 @@ enum Schema {
         migrator.registerMigration("18b withdrawn versions") { database in
             try database.execute(sql: "ALTER TABLE program_versions ADD COLUMN withdrawn INTEGER")
         }
+        migrator.registerMigration("18c closed accounts") { try $0.execute(sql: closedAccounts) }
         return migrator
     }
 

@@ -122,6 +122,11 @@ final class StubbornStore: Store {
         try noteWrite()
         try await store.withdraw(program, version: number, at: moment, expecting: expected)
     }
+    func close(_ user: UserID, at moment: Timestamp, expecting expected: User?) async throws -> ClosingObstacle? {
+        try noteWrite()
+        return try await store.close(user, at: moment, expecting: expected)
+    }
+    func closedOwners() async throws -> [UserID] { try await store.closedOwners() }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }
