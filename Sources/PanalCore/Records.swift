@@ -160,6 +160,13 @@ package struct ProgramVersion: Hashable, Sendable {
     }
 }
 
+/// Why an account cannot be closed yet.
+package enum ClosingObstacle: Hashable, Sendable {
+    case unfinishedJobs(Int)
+    case credit(Credits)
+    case images(Int)
+}
+
 /// One run that somebody asked for.
 package struct Job: Hashable, Sendable, Codable, Identifiable {
     package let id: JobID
@@ -203,6 +210,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var meaning: JobMeaning?
     /// Until when its outputs are kept at least; nil for good. Not stored.
     package var outputsExpire: Timestamp?
+    /// The batch that it came with; nil where it came alone.
+    package var batch: BatchID?
     /// What its newest attempt sees below `/`: `host`, or the digest of an image. Told of a job that is asked for alone.
     package var rootfs: String?
 

@@ -38,6 +38,7 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
         let rootfs = try chosenRootfs(parsed.rootfs, for: principal.user)
+        defer { withExtendedLifetime(rootfs) {} }
         let staged = try await stage(upload)
         do {
             let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)
@@ -119,6 +120,27 @@ extension Panal {
         } catch StoreError.changed {
             throw Self.changed
         }
+    }
+
+    /// Takes a version away, or all of them where `version` is nil; for the program's owner and administrators. Nobody can run it any more.
+    /// Jobs that were submitted come to their end, their history stays, and so does the name, which is nobody else's: publishing the
+    /// same again brings a version back. With the last one the program is gone. Throws `changed` where the program is not as
+    /// `expected`.
+    package func withdraw(
+        _ principal: Principal, program name: String, version: Int? = nil, expecting expected: Program? = nil
+    ) async throws {
+        let found = try await program(principal, name: name, version: version)
+        guard found.isOwn else { throw ServiceError(.forbidden, "only its owner may withdraw a program") }
+        do {
+            try await store.withdraw(found.program.id, version: version, at: clock.now(), expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        } catch StoreError.unknown {
+            throw ServiceError(.notFound, "‘\(name)’ was withdrawn in this moment")
+        }
+        logger.info(
+            "program withdrawn",
+            metadata: ["program": "\(name)", "version": "\(version.map(String.init) ?? "all")"])
     }
 
     func entry(_ stored: StoredProgram, for principal: Principal) throws -> ProgramEntry {

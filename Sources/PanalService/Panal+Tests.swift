@@ -117,6 +117,8 @@ extension Panal {
         until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
         let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
+        // No stored job says that a test runs in it.
+        defer { withExtendedLifetime(rootfs) {} }
         let invocation: Invocation
         do {
             let submission = test.submission { files[$0] } ?? Submission()

@@ -239,7 +239,9 @@ package final class Panal: Sendable {
 
     private func removeUnreferenced(before moment: Timestamp) async throws {
         let content = try await blobs.removeBlobs(except: try await store.referencedBlobs(), before: moment)
-        let programs = try await blobs.removePrograms(except: try await store.referencedPrograms(), before: moment)
+        // The same grace for a version that was withdrawn while somebody submitted it.
+        let kept = try await store.referencedPrograms(withdrawnAfter: moment)
+        let programs = try await blobs.removePrograms(except: kept, before: moment)
         guard content + programs > 0 else { return }
         logger.info("removed what nothing refers to", metadata: ["files": "\(content)", "programs": "\(programs)"])
     }
@@ -290,10 +292,10 @@ package final class Panal: Sendable {
     }
 
     private func manifest(of left: UnfinishedJob) async throws -> Manifest {
-        guard let program = try await store.program(named: left.job.programName, version: left.job.version) else {
+        guard let version = try await store.version(left.job.version, of: left.job.program) else {
             throw StoreError.damaged("version \(left.job.version) of program \(left.job.programName) is gone")
         }
-        return try manifests.manifest(of: program.version)
+        return try manifests.manifest(of: version)
     }
 
     private func demand(of left: UnfinishedJob) -> JobDemand {

@@ -5,6 +5,8 @@ package struct ChosenRootfs: Hashable, Sendable {
     /// `host`, or the digest of a tree.
     package var name: String
     package var environment: [String] = []
+    /// While anybody has it the image's files stay.
+    var hold: RootfsHold?
 
     static let host = ChosenRootfs(name: AttemptSpec.hostRootfs)
 }

@@ -92,6 +92,10 @@ let englishPhrases: [Phrase: String] = [
     .programFileHint: "An executable, a script with #! on its first line, or a folder as .zip, .tar or .tar.gz.",
     .publicProgram: "Everybody who is registered here may use it", .aboutProgram: "About this program",
     .address: "Address", .publishedBy: "Published by", .publishedAt: "Published", .size: "Size",
+    .withdraw: "Withdraw", .withdrawVersion: "Version %1 only", .withdrawProgram: "All versions",
+    .withdrawSure: "Yes, nobody is to run it any more",
+    .withdrawHint:
+        "Nobody can run it then. Jobs that were submitted come to their end, and their history stays. Publishing the same again brings it back.",
     .makePublic: "Open to everybody", .makePrivate: "Make private", .fromCommandLine: "From other programs",
     .schema: "JSON Schema of the submission", .run: "Run", .profile: "Hardware profile", .optional: "optional",
     .olderVersion: "This is version %1. The newest is version %2.", .notPublished: "The program was not published.",

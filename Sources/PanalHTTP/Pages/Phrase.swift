@@ -26,6 +26,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     // Programs.
     case publishProgram, noPrograms, noProgramsHint, version, `private`, publishIntroduction, manifest, manifestHint
     case programFile, programFileHint, publicProgram, aboutProgram, address, publishedBy, publishedAt, size
+    case withdraw, withdrawHint, withdrawVersion, withdrawProgram, withdrawSure
     case makePublic, makePrivate, fromCommandLine, schema, run, profile, optional, olderVersion, notPublished
     // Fields.
     case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong, allChoices

@@ -96,6 +96,10 @@ let spanishPhrases: [Phrase: String] = [
     .programFileHint: "Un ejecutable, un script con #! en la primera línea, o una carpeta en .zip, .tar o .tar.gz.",
     .publicProgram: "Lo puede usar cualquiera que esté registrado aquí", .aboutProgram: "Sobre este programa",
     .address: "Dirección", .publishedBy: "Publicado por", .publishedAt: "Publicado", .size: "Tamaño",
+    .withdraw: "Retirar", .withdrawVersion: "Solo la versión %1", .withdrawProgram: "Todas las versiones",
+    .withdrawSure: "Sí, que nadie lo ejecute más",
+    .withdrawHint:
+        "Nadie podrá ejecutarlo. Los trabajos enviados llegan a su fin y su historial se queda. Publicar lo mismo otra vez lo trae de vuelta.",
     .makePublic: "Abrir a todos", .makePrivate: "Hacer privado", .fromCommandLine: "Desde otros programas",
     .schema: "JSON Schema del envío", .run: "Ejecutar", .profile: "Perfil de hardware", .optional: "opcional",
     .olderVersion: "Esta es la versión %1. La más nueva es la versión %2.",

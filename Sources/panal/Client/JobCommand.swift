@@ -30,6 +30,9 @@ struct JobCommand: AsyncParsableCommand {
         @Option(help: "Only those in one state.", completion: .list(JobState.allCases.map(\.rawValue)))
         var state: String?
 
+        @Option(help: "Only those of one batch, by its id.")
+        var batch: String?
+
         @Flag(help: "Everybody's; for administrators.")
         var everyone = false
 
@@ -67,8 +70,8 @@ struct JobCommand: AsyncParsableCommand {
         private func path(_ cursor: String?, _ limit: Int) -> String {
             "/api/v1/jobs"
                 + ClientRequest.query([
-                    "limit": String(limit), "program": program, "state": state, "everyone": everyone ? "true" : nil,
-                    "cursor": cursor,
+                    "limit": String(limit), "program": program, "state": state, "batch": batch,
+                    "everyone": everyone ? "true" : nil, "cursor": cursor,
                 ])
         }
     }

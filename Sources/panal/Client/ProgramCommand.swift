@@ -9,7 +9,7 @@ struct ProgramCommand: AsyncParsableCommand {
         commandName: "program", abstract: "Publish programs on a server, and look at what is there.",
         subcommands: [
             Publish.self, ProgramRunCommand.self, List.self, Show.self, ProgramVersionsCommand.self,
-            ProgramDownloadCommand.self,
+            ProgramDownloadCommand.self, Withdraw.self,
         ])
 
     /// Whose address names a program, and perhaps one of its versions.
@@ -67,6 +67,40 @@ struct ProgramCommand: AsyncParsableCommand {
                 return
                     "\(try entry.text("name"))\(version)\(wasThere): \(choice.address)/programs/\(try entry.text("name"))\n"
             }
+        }
+    }
+
+    struct Withdraw: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a program of yours away, or one of its versions.",
+            discussion: """
+                Nobody can run it then; jobs that were submitted come to their end, and their history stays. Publishing the same again \
+                brings it back.
+
+                  panal program withdraw filter --version 3
+                  panal program withdraw filter --all
+                """)
+
+        @Argument(help: "Its name.", completion: .custom { _, _, prefix in await Completions.programs(prefix) })
+        var program: String
+
+        @Option(help: "This version alone.")
+        var version: Int?
+
+        @Flag(help: "All of its versions.")
+        var all = false
+
+        @OptionGroup var server: ServerOptions
+
+        func validate() throws {
+            guard (version == nil) == all else { throw ValidationError("--version NUMBER or --all: one of them") }
+        }
+
+        func run() async throws {
+            let part = version.map { "/versions/\($0)" } ?? ""
+            let request = ClientRequest(.DELETE, ProgramCommand.path(program, part))
+            let what = version.map { "Version \($0) of \(program)" } ?? program
+            try await server.carryOut(request, try server.client, "\(what) is withdrawn.")
         }
     }
 
