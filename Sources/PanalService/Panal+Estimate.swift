@@ -1,5 +1,6 @@
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 /// What would become of a submission, without making it.

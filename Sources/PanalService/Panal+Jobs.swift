@@ -1,6 +1,7 @@
 import Logging
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 extension Panal {
