@@ -71,7 +71,7 @@ extension Panal {
             // There is one host so far, the one that this process runs on.
             estimate.host = reservations.isEmpty ? nil : hosts.first?.name
         case .waits(let report):
-            estimate.reason = report?.reason
+            estimate.reason = report?.reason.sentence
             estimate.estimatedStart = report?.estimatedStart
         case .refused(let refusal): estimate.refusal = estimate.refusal ?? Self.refused(refusal)
         }

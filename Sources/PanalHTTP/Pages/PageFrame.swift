@@ -129,9 +129,8 @@ struct ErrorPages: Sendable {
 struct Wording: Sendable {
     let t: Catalogue
 
-    init(_ context: WebContext) {
-        t = Catalogue(language: context.language)
-    }
+    init(_ context: WebContext) { self.init(context.language) }
+    init(_ language: Language) { t = Catalogue(language: language) }
 
     /// A name that strangers chose, without the marks that turn the order of what is read: `exe.png` stays what it is.
     static func visible(_ name: String) -> String {

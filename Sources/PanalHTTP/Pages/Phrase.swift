@@ -53,6 +53,11 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
+    // Why a job waits.
+    case waitsBehindOne, waitsBehind, waitsFirstOfThem, waitsLimitOfJobs, waitsLimitReached, waitsLimitTogether
+    case waitsLimitOfCores, waitsNoOpenHost, waitsCellsTogether, waitsAnd, waitsOnDifferentHosts, waitsIdleCores
+    case waitsHostsInPartTaken, waitsWholeCore, waitsWholeCores, waitsSharedCores, waitsNoMemory, waitsMemory
+    case waitsUser, waitsGroup, waitsNextRelease, waitsNoneFree, waitsOneFree, waitsSomeFree
     case cancelledBy, tooFewCores, tooLittleMemory, profileNotAllowed
     case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
