@@ -11,6 +11,7 @@ struct Gate: Sendable {
     let panal: Panal
     let cookies: SessionCookies
     let limits: RateLimits
+    let clockReadings: Duration
 
     /// Who asks, as far as `route` needs to know. Throws `unauthenticated`, `forbidden`, or a cross-site refusal.
     func caller(for route: Route, _ request: Request, _ context: WebContext) async throws -> Caller? {
@@ -53,7 +54,9 @@ struct Gate: Sendable {
     /// How an answer that takes its time learns that `caller` may not read on: whatever has let them in is asked again.
     private func access(of caller: Caller, _ request: Request, isPage: Bool) -> LiveAccess {
         let head = Request(head: request.head, body: RequestBody(buffer: ByteBuffer()))
-        return LiveAccess(panal: panal, user: caller.principal.user, ends: caller.ends) {
+        return LiveAccess(
+            panal: panal, user: caller.principal.user, ends: caller.ends, clockReadings: clockReadings
+        ) {
             // Where the store does not answer, nobody may.
             (try? await identify(head, isPage: isPage))?.principal == caller.principal
         }
