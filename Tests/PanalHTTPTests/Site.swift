@@ -223,6 +223,9 @@ struct Site: Sendable {
         }
     }
 
+    /// As when somebody has removed them from the disk.
+    func loseFiles() throws { try FileManager.default.removeItem(atPath: folder + "/data/blobs") }
+
     func close() async {
         await panal.shutdown()
         try? FileManager.default.removeItem(atPath: folder)

@@ -300,8 +300,11 @@ let englishPhrases: [Phrase: String] = [
     .mayNameImages: "Under “rootfs” it may name: %1.",
 
     .notFoundTitle: "Not found", .notFoundText: "There is nothing here, or nothing that you may see.",
-    .forbiddenTitle: "Not allowed", .forbiddenText: "This is for administrators.",
+    .forbiddenTitle: "Not allowed", .forbiddenText: "You may not do this.",
     .failedTitle: "Panal failed", .failedText: "The log has the reason under the number below.",
     .refusedTitle: "That did not work", .tooLargeTitle: "Too large",
+    .tooLargeText: "What was sent is larger than this server takes.", .tooManyTitle: "Too many for now",
+    .tooManyText: "Wait %1 s and try again.", .noRoomTitle: "No room",
+    .noRoomText: "The disk of this server is full. Nothing of what was sent was stored; try again later.",
     .expiredForm: "The form is not of this session or has expired. Load the page again.",
 ]

@@ -105,7 +105,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case fileSystem, hostFiles, leadsToNoImage, mayNameImages
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
-    case tooLargeTitle, expiredForm
+    case tooLargeTitle, tooLargeText, tooManyTitle, tooManyText, noRoomTitle, noRoomText, expiredForm
 }
 
 /// The phrases of one language, as templates find them: `{{t.signIn}}`.

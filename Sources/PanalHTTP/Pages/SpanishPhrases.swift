@@ -319,8 +319,12 @@ let spanishPhrases: [Phrase: String] = [
     .leadsToNoImage: "no lleva a ninguna imagen", .mayNameImages: "En «rootfs» puede nombrar: %1.",
 
     .notFoundTitle: "No encontrado", .notFoundText: "Aquí no hay nada, o nada que puedas ver.",
-    .forbiddenTitle: "No permitido", .forbiddenText: "Esto es para administradores.",
+    .forbiddenTitle: "No permitido", .forbiddenText: "No puedes hacer esto.",
     .failedTitle: "Panal ha fallado", .failedText: "El registro tiene la causa bajo el número de abajo.",
     .refusedTitle: "No ha sido posible", .tooLargeTitle: "Demasiado grande",
+    .tooLargeText: "Lo que se envió es mayor de lo que este servidor acepta.",
+    .tooManyTitle: "Demasiadas peticiones por ahora", .tooManyText: "Espera %1 s y vuelve a intentarlo.",
+    .noRoomTitle: "No hay espacio",
+    .noRoomText: "El disco de este servidor está lleno y no se guardó nada. Vuelve a intentarlo más tarde.",
     .expiredForm: "El formulario no es de esta sesión o ha caducado. Carga otra vez la página.",
 ]
