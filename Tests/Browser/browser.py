@@ -134,6 +134,8 @@ def see_progress(watched, form, what):
     }).observe(document.querySelector(form), { childList: true, subtree: true, characterData: true, attributes: true }); }""", form)
     page.click("main form button.primary")
     until(page, "window.seen.length > 0")
+    check(page.evaluate("document.activeElement.closest('.upload') !== null"), f"{what}: the keyboard is where it can be stopped")
+    expect(page.locator(".upload [role=status]")).not_to_be_empty()
     cdp.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
     check(True, f"{what} tells how far it has come")
 
@@ -235,6 +237,7 @@ def form(browser):
         page.click("main form button.primary")
         expect(page.locator("#field-data-mistake")).to_contain_text("twice")
         page.wait_for_selector("form[data-ready]")
+        expect(page.locator("[role=alert]")).to_be_focused()
         check(page.evaluate("document.querySelector('#field-picture').files[0]?.name") == "a.txt", f"a file stays chosen after a refusal ({locale})")
         page.fill("#field-data", "{}")
         page.click("main form button.primary")
@@ -407,6 +410,49 @@ def sweeps(browser):
     page.wait_for_url("**/batches/*")
     expect(page.locator("tbody tr")).to_have_count(2)
     plain.end("a sweep without scripts")
+
+
+def keyboard(browser):
+    """Many runs out of one form by the keyboard alone: each stop can be seen and has a name."""
+    for locale in ["en-GB", "es-CO"]:
+        watched = Watched(browser, locale)
+        page = watched.enter().page
+        open_form(page, "/programs/sweep")
+        # The one thing for which browsers open a window of the system's.
+        page.set_input_files("#field-file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"by keyboard"})
+        unseen = []
+
+        def tab_to(selector):
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                stop = page.evaluate("""() => { const at = document.activeElement, style = getComputedStyle(at); return {
+                    seen: at === document.body || style.outlineStyle !== 'none' || style.boxShadow !== 'none',
+                    html: at.outerHTML.slice(0, 120) }; }""")
+                if not stop["seen"]:
+                    unseen.append(stop["html"])
+                if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                    return
+            sys.exit(f"not right: the keyboard does not reach {selector}")
+
+        tab_to("#field-size")
+        page.keyboard.type("1")
+        tab_to("[name=_profile]")
+        tab_to("details.sweep summary")
+        page.keyboard.press("Enter")
+        tab_to("#sweep-input")
+        page.keyboard.type("size")
+        tab_to("#sweep-values")
+        page.keyboard.type("4\n5")
+        for name in ["_sweep_from", "_sweep_to", "_sweep_step"]:
+            tab_to(f"[name={name}]")
+        names = page.locator("details.sweep").locator("select, textarea, input").evaluate_all("all => all.map((one) => one.labels.length > 0)")
+        check(names == [True] * 5, f"each control of a sweep has a label ({locale})", names)
+        tab_to("main form button.primary:not(.visually-hidden)")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/batches/*")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        check(unseen == [], f"where the keyboard is can be seen ({locale})", unseen)
+        watched.end(f"a sweep by the keyboard ({locale})")
 
 
 # 4. Snippets
@@ -613,6 +659,7 @@ with sync_playwright() as playwright:
     blocks(chromium)
     favourites(chromium)
     sweeps(chromium)
+    keyboard(chromium)
     snippets(chromium, key)
     results(chromium)
     live(chromium)
