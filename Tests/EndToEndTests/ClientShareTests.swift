@@ -10,9 +10,7 @@ struct ClientShareTests {
         defer { server.remove() }
         let shell = try CommandShell()
         defer { shell.remove() }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password)
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let script = try shell.file("bees.sh", "#!/bin/sh\necho bzz > bees.txt\n")
         for name in ["bees", "wasps"] {
             let manifest = try shell.file("manifest.json", #"{"name": "\#(name)", "inputs": []}"#)

@@ -112,9 +112,7 @@ struct ManifestTestCommandTests {
         let json = try shell.run(["manifest", "test", place, "--json"])
         let here = try #require(try json.json["tests"] as? [[String: Any]])
             .flatMap { $0["mistakes"] as? [[String: Any]] ?? [] }.compactMap { $0["detail"] as? String }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password)
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let refused = try shell.run(["program", "publish", place])
         #expect(refused.code == 77)
         #expect(here.count == 5)

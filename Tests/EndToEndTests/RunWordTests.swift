@@ -19,9 +19,7 @@ struct RunWordTests {
         #expect(nobody.code == 126 && nobody.error.contains("contar-abejas"), "\(nobody.error)")
         let server = try await RunningServer(try ServerPlace("words"))
         defer { server.remove() }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password)
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let script = try shell.file("contar.sh", Self.script)
         for manifest in [Self.manifest, #"{"name": "true", "inputs": []}"#] {
             let file = try shell.file("manifest.json", manifest)
