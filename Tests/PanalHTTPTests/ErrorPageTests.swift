@@ -41,7 +41,12 @@ import Testing
             for path in ["/nowhere", "/jobs/00000000000000000000", "/programs/nothing", "/users/x"] {
                 let answer = try await client.send(.get, path, headers(site.administrator, language))
                 expect(answer, .notFound, language, ["<h1>\(title)</h1>", text])
+                #expect(
+                    answer.text.contains("href=\"/jobs\"") && answer.text.contains("action=\"/sign-out\""), "\(path)")
             }
+            let stranger = try await client.send(.get, "/nowhere", headers(site.stranger, language))
+            expect(stranger, .notFound, language, [text])
+            #expect(!stranger.text.contains("/sign-out"))
         }
     }
 

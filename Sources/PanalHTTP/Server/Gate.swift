@@ -62,6 +62,9 @@ struct Gate: Sendable {
         }
     }
 
+    /// Whose browser asks, whatever it asks for; nil for strangers, and where the store does not say.
+    func visitor(_ request: Request) async -> Caller? { (try? await identify(request, isPage: true)) ?? nil }
+
     private func identify(_ request: Request, isPage: Bool) async throws -> Caller? {
         if !isPage, let header = request.headers[.authorization] {
             let halves = header.split(separator: " ", maxSplits: 1)

@@ -45,7 +45,8 @@ package struct Web: Sendable {
         auditor = Auditor(panal: panal)
         let meter = RequestMeter()
         scope = RequestScope(
-            areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
+            areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter,
+            visitor: gate.visitor)
         let home = HomeAddress(isSecure: configuration.secureCookies)
         let live = EventStream(heartbeat: configuration.heartbeat)
         let interface =
