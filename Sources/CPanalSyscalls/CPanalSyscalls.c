@@ -108,19 +108,23 @@ int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces))
 int panal_enter(int namespace_descriptor, uint64_t kind) { return result(setns(namespace_descriptor, (int)kind)); }
 int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
 
+static void tell_usage(const struct rusage *used, int64_t usage[7]) {
+    usage[0] = (int64_t)used->ru_utime.tv_sec * 1000000 + used->ru_utime.tv_usec;
+    usage[1] = (int64_t)used->ru_stime.tv_sec * 1000000 + used->ru_stime.tv_usec;
+    usage[2] = used->ru_nvcsw;
+    usage[3] = used->ru_nivcsw;
+    usage[4] = used->ru_maxrss;
+    usage[5] = (int64_t)used->ru_inblock * 512;
+    usage[6] = (int64_t)used->ru_oublock * 512;
+}
+
 int panal_wait_with_usage(int pid, int *status, int64_t usage[7]) {
     struct rusage used;
     pid_t ended;
     do ended = wait4(pid, status, 0, &used);
     while (ended < 0 && errno == EINTR);
     if (ended < 0) return -errno;
-    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
-    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
-    usage[2] = used.ru_nvcsw;
-    usage[3] = used.ru_nivcsw;
-    usage[4] = used.ru_maxrss;
-    usage[5] = (int64_t)used.ru_inblock * 512;
-    usage[6] = (int64_t)used.ru_oublock * 512;
+    tell_usage(&used, usage);
     return ended;
 }
 
@@ -137,13 +141,7 @@ int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7
 static int usage_of(int who, int64_t usage[7]) {
     struct rusage used;
     if (getrusage(who, &used) < 0) return -errno;
-    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
-    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
-    usage[2] = used.ru_nvcsw;
-    usage[3] = used.ru_nivcsw;
-    usage[4] = used.ru_maxrss;
-    usage[5] = (int64_t)used.ru_inblock * 512;
-    usage[6] = (int64_t)used.ru_oublock * 512;
+    tell_usage(&used, usage);
     return 0;
 }
 int panal_usage_of_self(int64_t usage[7]) { return usage_of(RUSAGE_SELF, usage); }

@@ -192,6 +192,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var cores: [Int]?
     /// Why it waits, or why it failed, in words.
     package var message: String?
+    /// While it waits: why, in numbers; the message says the same. Not stored.
+    package var waiting: WaitingReason?
     /// While it waits: when it will start if everything before it takes as long as it may. Not stored.
     package var estimatedStart: Timestamp?
     /// While it waits: jobs that stand before it in the line. Not stored.

@@ -213,22 +213,11 @@ extension Principal {
     }
 }
 
-extension ServiceError {
-    /// One wrong field.
-    init(_ code: Code, mistake pointer: String, _ detail: String, spanish: String? = nil) {
-        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail, spanish: spanish)])
-    }
-}
-
 extension String {
     var trimmed: String {
         var text = self[...]
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text)
-    }
-
-    var hasControlCharacters: Bool {
-        unicodeScalars.contains { $0.value < 32 || (127...159).contains($0.value) }
     }
 }

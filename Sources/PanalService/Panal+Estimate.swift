@@ -1,5 +1,6 @@
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 /// What would become of a submission, without making it.
@@ -90,7 +91,7 @@ extension Panal {
             // There is one host so far, the one that this process runs on.
             estimate.host = reservations.isEmpty ? nil : hosts.first?.name
         case .waits(let report):
-            estimate.reason = report?.reason
+            estimate.reason = report?.reason.sentence
             estimate.estimatedStart = report?.estimatedStart
         case .refused(let refusal): estimate.refusal = estimate.refusal ?? Self.refused(refusal)
         }

@@ -1,6 +1,7 @@
 import Logging
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 extension Panal {
@@ -78,7 +79,8 @@ extension Panal {
         switch job.state {
         case .queued:
             let report = await runner?.waitingReport(of: id)
-            job.message = report?.reason
+            job.message = report?.reason.sentence
+            job.waiting = report?.reason
             job.estimatedStart = report?.estimatedStart
             job.ahead = report?.ahead
         case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing:

@@ -1,6 +1,7 @@
 import Logging
 package import PanalCore
 import PanalManifest
+import PanalPublication
 import Synchronization
 
 /// An image, its owner's name, and the names that lead to it.
@@ -59,7 +60,7 @@ extension Panal {
     func chosenRootfs(_ word: String, for owner: UserID) throws -> ChosenRootfs {
         if word == AttemptSpec.hostRootfs { return .host }
         // Before the book is looked into.
-        let hold = rootfs.map { RootfsHold($0.choices) }
+        let hold = rootfs.map { $0.choices.hold() }
         do {
             var chosen = try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(word, for: owner)
             chosen.hold = hold
@@ -368,24 +369,5 @@ extension Panal {
             guard try await rootfs.store.unfinishedJobs(in: digest) == 0 else { continue }
             try await rootfs.library.remove(digest)
         }
-    }
-}
-
-extension ChosenRootfs {
-    /// The environment of a run: what the image says stands where only Panal's standard stood, and never in place of what the manifest
-    /// or a field says. Where a cell's own folders are no image knows.
-    func environment(of invocation: [String], manifest: Manifest) -> [String] {
-        guard !environment.isEmpty else { return invocation }
-        var fixed: Set<String> = ["HOME", "TMPDIR"]
-        fixed.formUnion(manifest.environment.map(\.name))
-        for input in manifest.inputs {
-            if case .environment(let name) = input.route { fixed.insert(name) }
-        }
-        var variables: [String: String] = [:]
-        for text in environment + invocation {
-            let name = String(text.prefix { $0 != "=" })
-            if variables[name] == nil || fixed.contains(name) { variables[name] = text }
-        }
-        return variables.sorted { $0.key < $1.key }.map(\.value)
     }
 }

@@ -1,5 +1,6 @@
 package import Logging
 package import PanalCore
+package import PanalPublication
 import PanalManifest
 import PanalScheduler
 import Synchronization

@@ -1,4 +1,5 @@
 import PanalCore
+import PanalPublication
 import Synchronization
 
 /// Who has chosen an image and not stored yet what is to run in it: submissions on their way, publications whose tests run. Only they have to
@@ -14,15 +15,17 @@ final class RootfsChoices: Sendable {
 
     private let state = Mutex(State())
 
-    fileprivate func begin() -> Int {
-        state.withLock { state in
+    /// One choice, from before the look into the book until nobody has a use for what was found there.
+    func hold() -> RootfsHold {
+        let number = state.withLock { state in
             state.last += 1
             state.open.insert(state.last)
             return state.last
         }
+        return RootfsHold { [self] in end(number) }
     }
 
-    fileprivate func end(_ number: Int) { state.withLock { _ = $0.open.remove(number) } }
+    private func end(_ number: Int) { state.withLock { _ = $0.open.remove(number) } }
 
     /// Whether everybody is done who may have chosen `image` before it was to be removed. To be asked only when the book says that it is:
     /// whoever begins behind the first question does not get it any more.
@@ -37,23 +40,4 @@ final class RootfsChoices: Sendable {
             return true
         }
     }
-}
-
-/// One choice, from before the look into the book until nobody has a use for what was found there.
-final class RootfsHold: Sendable {
-    private let choices: RootfsChoices
-    private let number: Int
-
-    init(_ choices: RootfsChoices) {
-        self.choices = choices
-        number = choices.begin()
-    }
-
-    deinit { choices.end(number) }
-}
-
-/// It says nothing of what was chosen.
-extension RootfsHold: Hashable {
-    static func == (left: RootfsHold, right: RootfsHold) -> Bool { true }
-    func hash(into hasher: inout Hasher) {}
 }

@@ -1,6 +1,7 @@
 import Foundation
 import PanalCore
 import PanalManifest
+import PanalPublication
 import PanalRootfs
 import PanalService
 import PanalStore

@@ -54,6 +54,11 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
+    // Why a job waits.
+    case waitsBehindOne, waitsBehind, waitsFirstOfThem, waitsLimitOfJobs, waitsLimitReached, waitsLimitTogether
+    case waitsLimitOfCores, waitsNoOpenHost, waitsCellsTogether, waitsAnd, waitsOnDifferentHosts, waitsIdleCores
+    case waitsHostsInPartTaken, waitsWholeCore, waitsWholeCores, waitsSharedCores, waitsNoMemory, waitsMemory
+    case waitsUser, waitsGroup, waitsNextRelease, waitsNoneFree, waitsOneFree, waitsSomeFree
     case cancelledBy, tooFewCores, tooLittleMemory, noReadingLimit, profileNotAllowed
     case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
@@ -101,7 +106,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case fileSystem, hostFiles, leadsToNoImage, mayNameImages
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
-    case tooLargeTitle, expiredForm
+    case tooLargeTitle, tooLargeText, tooManyTitle, tooManyText, noRoomTitle, noRoomText, expiredForm
 }
 
 /// The phrases of one language, as templates find them: `{{t.signIn}}`.

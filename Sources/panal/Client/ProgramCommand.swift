@@ -9,13 +9,29 @@ struct ProgramCommand: AsyncParsableCommand {
         commandName: "program", abstract: "Publish programs on a server, and look at what is there.",
         subcommands: [
             Publish.self, ProgramRunCommand.self, List.self, Show.self, ProgramVersionsCommand.self,
-            ProgramDownloadCommand.self, Withdraw.self,
+            ProgramDownloadCommand.self, ProgramFavouriteCommand.self, Withdraw.self,
         ])
 
     /// Whose address names a program, and perhaps one of its versions.
     static func path(_ name: String, _ rest: String = "", version: Int? = nil) -> String {
         "/api/v1/programs/\(PercentCoding.encoded(name))\(rest)"
             + ClientRequest.query(["version": version.map(String.init)])
+    }
+
+    /// A list of programs.
+    static func table(_ answer: JSONValue) throws -> String {
+        var table = Table([
+            .fixed("name"), .flexible("label"), .fixed("owner"), .number("version"), .number("published").optional,
+            .fixed("for").optional,
+        ])
+        for entry in try answer.list("programs") {
+            table.add([
+                entry["name"]?.text ?? "", entry["label"]?.text ?? "", entry["owner"]?.text ?? "",
+                entry["latest"]?.integer.map(String.init) ?? "", Humane.age(of: entry["published"]?.moment),
+                entry["public"]?.flag == true ? "everybody" : "owner",
+            ])
+        }
+        return table.text(width: Terminal.width)
     }
 
     struct Publish: AsyncParsableCommand {
@@ -110,21 +126,7 @@ struct ProgramCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.showAll("programs", of: "/api/v1/programs") { answer in
-                var table = Table([
-                    .fixed("name"), .flexible("label"), .fixed("owner"), .number("version"),
-                    .number("published").optional,
-                    .fixed("for").optional,
-                ])
-                for entry in try answer.list("programs") {
-                    table.add([
-                        entry["name"]?.text ?? "", entry["label"]?.text ?? "", entry["owner"]?.text ?? "",
-                        entry["latest"]?.integer.map(String.init) ?? "", Humane.age(of: entry["published"]?.moment),
-                        entry["public"]?.flag == true ? "everybody" : "owner",
-                    ])
-                }
-                return table.text(width: Terminal.width)
-            }
+            try await server.showAll("programs", of: "/api/v1/programs", ProgramCommand.table)
         }
     }
 
