@@ -1,4 +1,5 @@
 import HTTPTypes
+import HummingbirdTesting
 import PanalCore
 import PanalService
 import Testing

@@ -1,5 +1,7 @@
 import HTTPTypes
+import HummingbirdTesting
 import PanalCore
+import PanalManifest
 import PanalService
 import Testing
 

@@ -1,5 +1,6 @@
 import PanalCore
 import PanalManifest
+import PanalStore
 import Testing
 
 @testable import PanalService

@@ -1,5 +1,6 @@
 import Foundation
 import PanalCore
+import PanalStore
 import Synchronization
 import Testing
 
