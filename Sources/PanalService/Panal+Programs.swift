@@ -37,7 +37,7 @@ extension Panal {
         if let known = parsed.suggestedProfile, !profileList.contains(where: { $0.name == known }) {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
-        let rootfs = try chosenRootfs(parsed.rootfs, for: principal.user)
+        let rootfs = try chosenRootfs(of: parsed, for: principal.user)
         let staged = try await stage(upload)
         do {
             let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)

@@ -50,7 +50,7 @@ extension Panal {
         let rootfs: ChosenRootfs
         do {
             profiles = try testProfiles(program)
-            rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
+            rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
         } catch let error as ServiceError where error.code == .invalid {
             // The profile that it asks for is gone, or too large for this host, or its image is.
             let conditions = Secrets.hash("none: \(error.mistakes)")

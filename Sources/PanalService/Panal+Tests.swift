@@ -30,7 +30,7 @@ extension Panal {
         let tests = program.manifest.tests
         guard !tests.isEmpty else { return nil }
         let profiles = try testProfiles(program)
-        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
         let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         if let known = try await store.testRecord(of: program.content), known.hasPassed, known.conditions == conditions
         {
@@ -116,7 +116,7 @@ extension Panal {
         _ files: [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs, _ priority: PriorityClass,
         until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
-        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
         let invocation: Invocation
         do {
             let submission = test.submission { files[$0] } ?? Submission()
@@ -140,7 +140,7 @@ extension Panal {
                 id: AttemptID(job: job, number: attempt, nonce: generator.next()), rootfs: rootfs.name,
                 seccomp: profile.seccomp, network: profile.network, limits: limits, cores: [], program: program.content,
                 arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
-                standardInput: invocation.standardInput)
+                standardInput: invocation.standardInput, hasWritableRoot: program.manifest.hasWritableRoot)
             let sink = TestSink(for: test)
             let demand = demand(limits, owner: program.owner, priority: priority)
             switch await (try takingRunner()).pass(attempt, demand, sink: sink, until: deadline) {

@@ -37,6 +37,7 @@ enum Schema {
         migrator.registerMigration("15 favourites and links") { try $0.execute(sql: pages) }
         migrator.registerMigration("16 images") { try $0.execute(sql: rootfs) }
         migrator.registerMigration("17 steps in order") { try $0.execute(sql: steps) }
+        migrator.registerMigration("19 copies of jobs") { try $0.execute(sql: copies) }
         return migrator
     }
 
