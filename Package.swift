@@ -75,8 +75,8 @@ let package = Package(
             name: "panal",
             dependencies: [
                 "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
-                "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux", "PanalCore",
-                argumentParser,
+                "PanalPublication", "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux",
+                "PanalCore", argumentParser,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
@@ -114,7 +114,7 @@ let package = Package(
         .executableTarget(
             name: "panal-hostile", dependencies: ["CPanalHostile"], swiftSettings: strict,
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
-        // Unpacks one archive as the server does, for `panal audit`.
+        // Unpacks one archive as the server does, for `panal audit` and `panal manifest test`.
         .executableTarget(
             name: "panal-unpack", dependencies: ["PanalArchive", "PanalCore"], swiftSettings: strict),
         // Runs the hostile programs on this host and judges what they achieved.
@@ -171,10 +171,13 @@ let package = Package(
         .target(
             name: "PanalService",
             dependencies: [
-                "PanalScheduler", "PanalManifest", "PanalCore", logging, crypto,
+                "PanalScheduler", "PanalPublication", "PanalManifest", "PanalCore", logging, crypto,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: strict),
+        // What a program is held against before it is published, and its manifest's tests as runs: on a server and without one.
+        .target(
+            name: "PanalPublication", dependencies: ["PanalManifest", "PanalCore", crypto], swiftSettings: strict),
         // Replays a recorded load through the scheduler and measures it.
         .target(name: "PanalSimulation", dependencies: ["PanalScheduler", "PanalCore"], swiftSettings: strict),
         // Admission, packing, fairness: a pure state machine and one actor around it.
@@ -240,14 +243,19 @@ let package = Package(
         .testTarget(
             name: "PanalServiceTests",
             dependencies: [
-                "PanalService", "PanalStore", "PanalRootfs", "PanalScheduler", "PanalManifest", "PanalCore", logging,
+                "PanalService", "PanalStore", "PanalRootfs", "PanalScheduler", "PanalPublication", "PanalManifest",
+                "PanalCore", logging,
             ],
+            swiftSettings: tests),
+        .testTarget(
+            name: "PanalPublicationTests", dependencies: ["PanalPublication", "PanalManifest", "PanalCore"],
             swiftSettings: tests),
         .testTarget(
             name: "PanalHTTPTests",
             dependencies: [
-                "PanalHTTP", "PanalService", "PanalStore", "PanalRootfs", "PanalManifest", "PanalCore", hummingbird,
-                logging,
+                "PanalHTTP", "PanalService", "PanalScheduler", "PanalStore", "PanalRootfs", "PanalManifest",
+                "PanalCore",
+                hummingbird, logging,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

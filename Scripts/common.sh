@@ -13,8 +13,8 @@ build_packages=(
 demo_packages=(openssl python3 python3-pil python3-venv sox libsox-fmt-mp3 ffmpeg libgomp1 iproute2)
 # To use the pages as people do.
 browser_packages=(chromium fonts-dejavu-core)
-# To make images that cells are tried in.
-image_packages=(busybox-static umoci)
+# To make images that cells are tried in, and disks whose reading is limited.
+image_packages=(busybox-static umoci e2fsprogs mount)
 # To make images of Debian's packages.
 recipe_packages=(mmdebstrap uidmap)
 # To run the programs of Examples/, and their tests: about 90 MB more.

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 static void process_files(int argc, char **argv) {
@@ -101,6 +102,48 @@ static void writing(int argc, char **argv) {
     refused("an attribute on a file of the host's", syscall(SYS_setxattr, "/usr/bin/env", "user.x", "1", 1L, 0L));
 }
 
+// In a root that it may write: what is refused all the same, and then all the harm that it can do to what the next one sees.
+static void rewriting(int argc, char **argv) {
+    (void)argc, (void)argv;
+    static const char *const mounted[] = {"/proc", "/dev", "/tmp", "/program", "/"};
+    for (size_t i = 0; i < sizeof mounted / sizeof *mounted; i++) {
+        refused(mounted[i], rmdir(mounted[i]));
+        refused(mounted[i], rename(mounted[i], "/moved"));
+        refused(mounted[i], rename("/etc", mounted[i]));
+        refused(mounted[i], mount("none", mounted[i], "tmpfs", 0, NULL));
+        refused(mounted[i], mount("none", mounted[i], NULL, MS_REMOUNT | MS_BIND, NULL));
+        refused(mounted[i], umount2(mounted[i], MNT_DETACH));
+    }
+    static const char *const files[] = {"/dev/new", "/dev/null/x", "/proc/new", "/program/new"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        refused(files[i], open(files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    }
+    refused("a character device", mknod("/etc/null", S_IFCHR | 0666, makedev(1, 3)));
+    refused("a block device", mknod("/etc/disk", S_IFBLK | 0666, makedev(8, 0)));
+    refused("an overlay's mark", mknod("/etc/mark", S_IFCHR | 0666, makedev(0, 0)));
+    refused("an overlay's attribute", syscall(SYS_setxattr, "/etc", "trusted.overlay.opaque", "y", 1L, 0L));
+    refused("another root", chroot("/tmp"));
+    struct statfs status;
+    if (statfs("/", &status) < 0 || !(status.f_flags & ST_NOSUID) || !(status.f_flags & ST_NODEV)) {
+        got("/", "set-id bits or devices would count (flags %#lx)", (unsigned long)status.f_flags);
+    } else {
+        held("/", "nosuid and nodev");
+    }
+    static const char *const replaced[] = {"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/resolv.conf", "/usr/bin/env",
+                                           "/var/tmp", "/usr/lib", "/usr/local/left"};
+    int count = 0;
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
+        unlink(replaced[i]);
+        count += symlink("/proc/self/mem", replaced[i]) == 0;
+    }
+    write_file("/etc/ld.so.preload", "/work/evil.so");
+    mkdir("/sys", 0777);
+    count += rmdir("/input") == 0 && symlink("/", "/input") == 0;
+    count += chdir("/") == 0 && rename("/work", "/usr/work") < 0 && rmdir("/work") == 0 && symlink("/etc", "/work") == 0;
+    count += chmod("/etc", 0) == 0 && chmod("/", 0700) == 0;
+    fact("changed", "%d", count);
+}
+
 // The host's files, by every name that could still lead there.
 static void host_files(int argc, char **argv) {
     static const char *const paths[] = {
@@ -126,6 +169,7 @@ const struct attack rootfs_attacks[] = {
     {'C', "proc", "refused", "the host behind /proc", process_files},
     {'C', "devices", "refused", "devices of the host in /dev", devices},
     {'C', "write-root", "refused", "changing the root file system and its mounts", writing},
+    {'C', "rewrite-root", "helper", "changing a root that can be written", rewriting},
     {'C', "host-files", "refused", "files of the host by every name", host_files},
     {0},
 };

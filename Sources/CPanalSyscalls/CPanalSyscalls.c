@@ -31,6 +31,7 @@
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,19 +108,23 @@ int panal_unshare(uint64_t namespaces) { return result(unshare((int)namespaces))
 int panal_enter(int namespace_descriptor, uint64_t kind) { return result(setns(namespace_descriptor, (int)kind)); }
 int panal_pidfd_kill(int pidfd, int signal) { return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)); }
 
+static void tell_usage(const struct rusage *used, int64_t usage[7]) {
+    usage[0] = (int64_t)used->ru_utime.tv_sec * 1000000 + used->ru_utime.tv_usec;
+    usage[1] = (int64_t)used->ru_stime.tv_sec * 1000000 + used->ru_stime.tv_usec;
+    usage[2] = used->ru_nvcsw;
+    usage[3] = used->ru_nivcsw;
+    usage[4] = used->ru_maxrss;
+    usage[5] = (int64_t)used->ru_inblock * 512;
+    usage[6] = (int64_t)used->ru_oublock * 512;
+}
+
 int panal_wait_with_usage(int pid, int *status, int64_t usage[7]) {
     struct rusage used;
     pid_t ended;
     do ended = wait4(pid, status, 0, &used);
     while (ended < 0 && errno == EINTR);
     if (ended < 0) return -errno;
-    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
-    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
-    usage[2] = used.ru_nvcsw;
-    usage[3] = used.ru_nivcsw;
-    usage[4] = used.ru_maxrss;
-    usage[5] = (int64_t)used.ru_inblock * 512;
-    usage[6] = (int64_t)used.ru_oublock * 512;
+    tell_usage(&used, usage);
     return ended;
 }
 
@@ -136,13 +141,7 @@ int panal_release_and_reap(int descriptor, int pid, int *status, int64_t usage[7
 static int usage_of(int who, int64_t usage[7]) {
     struct rusage used;
     if (getrusage(who, &used) < 0) return -errno;
-    usage[0] = (int64_t)used.ru_utime.tv_sec * 1000000 + used.ru_utime.tv_usec;
-    usage[1] = (int64_t)used.ru_stime.tv_sec * 1000000 + used.ru_stime.tv_usec;
-    usage[2] = used.ru_nvcsw;
-    usage[3] = used.ru_nivcsw;
-    usage[4] = used.ru_maxrss;
-    usage[5] = (int64_t)used.ru_inblock * 512;
-    usage[6] = (int64_t)used.ru_oublock * 512;
+    tell_usage(&used, usage);
     return 0;
 }
 int panal_usage_of_self(int64_t usage[7]) { return usage_of(RUSAGE_SELF, usage); }
@@ -283,10 +282,41 @@ int panal_statfs(const char *path, uint64_t out[4]) {
     return 0;
 }
 
+int panal_fstatfs(int descriptor, uint64_t out[4]) {
+    struct statfs found;
+    if (fstatfs(descriptor, &found) < 0) return -errno;
+    out[0] = (uint64_t)found.f_blocks * (uint64_t)found.f_bsize;
+    out[1] = found.f_files;
+    out[2] = (uint64_t)found.f_flags;
+    out[3] = (uint64_t)found.f_type;
+    return 0;
+}
+
 int64_t panal_used_inodes(int descriptor) {
     struct statfs found;
     if (fstatfs(descriptor, &found) < 0) return -errno;
     return (int64_t)(found.f_files - found.f_ffree);
+}
+
+int panal_entry_status(int folder, const char *name, uint64_t out[6]) {
+    struct stat found;
+    if (fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) < 0) return -errno;
+    out[0] = found.st_mode;
+    out[1] = found.st_nlink;
+    out[2] = (uint64_t)found.st_size;
+    out[3] = found.st_ino;
+    out[4] = found.st_rdev;
+    out[5] = (uint64_t)found.st_mtime;
+    return 0;
+}
+int64_t panal_read_link(int folder, const char *name, char *target, size_t room) {
+    ssize_t length = readlinkat(folder, name, target, room);
+    return length < 0 ? -errno : length;
+}
+
+int64_t panal_get_attribute(int descriptor, const char *name, void *value, size_t room) {
+    ssize_t length = fgetxattr(descriptor, name, value, room);
+    return length < 0 ? -errno : length;
 }
 
 int panal_open_beneath(int folder, const char *path, int flags) {

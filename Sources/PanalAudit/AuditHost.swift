@@ -101,7 +101,7 @@ package final class AuditHost: Sendable {
             let pages = try Descriptor.open("\(folder)/data/programs/pages", O_WRONLY | O_CREAT | O_EXCL, mode: 0o444)
             try SystemCallFailure.checkErrno(ftruncate(pages.raw, 2 << 20), "ftruncate(pages)")
             try SystemCallFailure.checkErrno(unsafe symlink("/etc", "\(folder)/data/link"), "symlink")
-            if settings.isInImage { try HostileImage.make(in: "\(folder)/data") }
+            try HostileImage.make(in: "\(folder)/data")
             try write(Array(secretText.utf8), "\(folder)/secret", mode: 0o644)
         }
     }
@@ -190,6 +190,9 @@ struct AuditOrder {
     var core: Int
     var seccomp = "default"
     var programFolder: String? = "programs"
+    /// Whether its root is the hostile image whatever the others' is, and whether it can write to that.
+    var isInImage = false
+    var hasWritableRoot = false
 
     init(_ host: AuditHost, _ words: [String], limits: CellLimits = .audit) {
         self.limits = limits
@@ -236,9 +239,10 @@ extension AuditHost {
 
     private func attempt(_ order: AuditOrder, _ sink: AuditSink) async -> AttackRun {
         let spec = AttemptSpec(
-            id: order.id, rootfs: rootfs, seccomp: order.seccomp, limits: order.limits, cores: [order.core],
-            program: nil,
-            arguments: order.arguments, environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
+            id: order.id, rootfs: order.isInImage ? HostileImage.digest : rootfs, seccomp: order.seccomp,
+            limits: order.limits, cores: [order.core], program: nil, arguments: order.arguments,
+            environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil,
+            hasWritableRoot: order.hasWritableRoot)
         let result = await executor.run(
             spec, programFolder: order.programFolder, input: .empty, sink: sink, started: { sink.noteStart() })
         return AttackRun(

@@ -78,6 +78,11 @@ struct Scenarios {
                 kind: .threads, name: "launchers",
                 what: "launchers that such a process starts: each has one thread and holds no lock",
                 body: launching, tried: Self.startedLaunchers),
+            Scenario(
+                kind: .rootfs, name: "writable-root",
+                what:
+                    "a root that a program can write, spoiled wherever it can be: the image and the next runs are as before",
+                body: writableRoot, tried: 5),
         ] + uploads
     }
 

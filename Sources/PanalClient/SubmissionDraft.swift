@@ -11,6 +11,7 @@ package struct SubmissionDraft {
     private var files: [String: [String]] = [:]
     /// Lists of objects, as the document had them.
     private var objects: [String: JSONValue] = [:]
+    private let schema: JSONValue
 
     /// `NAME=VALUE` as it stands on a command line. Throws `local` without a name or `=`.
     package static func pair(_ text: String) throws(ClientFailure) -> Pair {
@@ -25,6 +26,7 @@ package struct SubmissionDraft {
     package init(
         schema: JSONValue, values given: [Pair], files givenFiles: [Pair], document: JSONValue? = nil
     ) throws(ClientFailure) {
+        self.schema = schema
         var mistakes: [String] = []
         var members = schema["properties"]?.members ?? [:]
         for (name, value) in document?.members ?? [:] where value != .null {
@@ -112,10 +114,52 @@ package struct SubmissionDraft {
             ?? false
     }
 
-    /// As an object, for a submission without files.
+    /// As an object, for a submission without files; each value is of the kind that the schema says.
     package var document: JSONValue {
-        let texts = values.mapValues { $0.count == 1 ? JSONValue.string($0[0]) : .array($0.map(JSONValue.string)) }
-        return .object(texts.merging(objects) { _, object in object })
+        var members = objects
+        for (name, texts) in values where members[name] == nil {
+            let field = field(name)
+            guard let item = field["items"] else {
+                members[name] = texts.last.map { Self.value($0, field) }
+                continue
+            }
+            // A block by its number: its fields have names of their own.
+            if item["properties"] != nil, texts.count == 1, let count = Int(texts[0]), (0...1_000).contains(count) {
+                members[name] = .array(Array(repeating: [:], count: count))
+            } else {
+                members[name] = .array(texts.map { Self.value($0, item) })
+            }
+        }
+        return .object(members)
+    }
+
+    /// What the schema says of a field; of one that is not always asked for the rules say it.
+    private func field(_ name: String) -> JSONValue {
+        if let field = Self.field(ofBlock: name, schema) { return field }
+        let all = [schema["properties"]] + (schema["allOf"]?.list ?? []).map { $0["then"]?["properties"] }
+        let found = all.compactMap { $0?[name] }
+        return found.first { $0["items"] != nil } ?? found.first ?? .null
+    }
+
+    /// A text that says nothing of that kind goes as it is, for the server to refuse in its own words.
+    private static func value(_ text: String, _ item: JSONValue) -> JSONValue {
+        switch item["type"]?.text {
+        case "integer": return Int(text).map(JSONValue.integer) ?? .string(text)
+        case "number":
+            let value = try? JSONReader.read(Array(text.utf8))
+            if case .integer? = value { return value ?? .string(text) }
+            if case .number? = value { return value ?? .string(text) }
+            return .string(text)
+        case "boolean":
+            switch text.lowercased() {
+            case "true", "on", "1", "yes": return true
+            case "false", "off", "0", "no": return false
+            default: return .string(text)
+            }
+        case nil where item["enum"] == nil && item != .null:
+            return (try? JSONReader.read(Array(text.utf8))) ?? .string(text)
+        default: return .string(text)
+        }
     }
 
     /// The same with files that were uploaded before: `uploads` has the upload's id of each path.
@@ -123,7 +167,7 @@ package struct SubmissionDraft {
         var members = document.members ?? [:]
         for (name, paths) in files {
             let places = paths.compactMap { uploads[$0] }.map { JSONValue.object(["upload": .string($0)]) }
-            members[name] = places.count == 1 ? places[0] : .array(places)
+            members[name] = field(name)["items"] == nil ? places.last : .array(places)
         }
         return .object(members)
     }

@@ -24,7 +24,8 @@ package enum CellNetwork: String, Hashable, Sendable, Codable, CaseIterable {
     // what may be reached.
 }
 
-/// Every limit that a cell is held to. Sizes in bytes, spans as `Duration`; no value is optional, nothing is unlimited.
+/// Every limit that a cell is held to. Sizes in bytes, spans as `Duration`; nothing is unlimited but the rate of reading, which is
+/// where it is nil.
 package struct CellLimits: Hashable, Sendable {
     package var cpu: CPUGrant
     /// Processor time that a shared grant may save up while it needs less, and use in one period of 100 ms beyond its share; at
@@ -51,11 +52,14 @@ package struct CellLimits: Hashable, Sendable {
     package var openFiles: Int
     /// Bytes of one file.
     package var fileBytes: Int
+    /// Bytes that the whole cell reads in a second from each of the disks that its root, its program and its inputs are on; what is in
+    /// memory already does not count. Nil: as fast as the disk is. At least 1 MiB.
+    package var diskRead: Int?
 
     package init(
         cpu: CPUGrant, cpuBurst: Duration = .zero, memory: Int, processes: Int, wallTime: Duration, cpuTime: Duration,
         scratchBytes: Int, scratchFiles: Int, outputBytes: Int, collectedFiles: Int, collectedBytes: Int,
-        openFiles: Int, fileBytes: Int
+        openFiles: Int, fileBytes: Int, diskRead: Int? = nil
     ) {
         self.cpu = cpu
         self.cpuBurst = cpuBurst
@@ -70,6 +74,7 @@ package struct CellLimits: Hashable, Sendable {
         self.collectedBytes = collectedBytes
         self.openFiles = openFiles
         self.fileBytes = fileBytes
+        self.diskRead = diskRead
     }
 }
 
@@ -104,10 +109,13 @@ package struct HostCapacity: Hashable, Sendable {
     package var cores: [Int]
     /// Bytes of memory that cells may be promised together.
     package var memory: Int
+    /// Why runs cannot be held to a rate of reading; nil where they can, or where nobody has asked.
+    package var readingRefusal: String?
 
-    package init(cores: [Int], memory: Int) {
+    package init(cores: [Int], memory: Int, readingRefusal: String? = nil) {
         self.cores = cores
         self.memory = memory
+        self.readingRefusal = readingRefusal
     }
 
     /// Why `limits` can never run here, in words; nil when they can.
@@ -117,7 +125,8 @@ package struct HostCapacity: Hashable, Sendable {
         if limits.cpu.parallelism > cores.count {
             return .cores(needed: limits.cpu.parallelism, there: cores.count)
         }
-        return limits.memory > memory ? .memory(needed: limits.memory, there: memory) : nil
+        if limits.memory > memory { return .memory(needed: limits.memory, there: memory) }
+        return limits.diskRead == nil ? nil : readingRefusal.map { .reading($0) }
     }
 }
 
@@ -126,12 +135,15 @@ package enum HostShortage: Hashable, Sendable {
     case cores(needed: Int, there: Int)
     /// Bytes.
     case memory(needed: Int, there: Int)
+    /// What limits how fast disks are read, and why it is not there.
+    case reading(String)
 
     package var sentence: String {
         switch self {
         case .cores(let needed, let there): "needs \(needed) cores, this host has \(there) for cells"
         case .memory(let needed, let there):
             "needs \(ByteCount.text(needed)) of memory, this host has \(ByteCount.text(there)) for cells"
+        case .reading(let reason): "cannot be held to its disk-read here: \(reason)"
         }
     }
 }

@@ -27,6 +27,16 @@ package enum Quantity {
         return bytes
     }
 
+    /// Bytes in each second of a rate such as `50MiB/s`. Throws what would be right.
+    package static func bytesPerSecond(_ text: String) throws(QuantityMistake) -> Int {
+        let size = text.hasSuffix("/s") ? text.dropLast(2) : text[...]
+        let bytes = try bytes(String(size))
+        guard size.count < text.count else {
+            throw QuantityMistake(detail: "‘\(text)’ is a size, not a rate; write \(text)/s for so much in each second")
+        }
+        return bytes
+    }
+
     /// A span such as `10min`; a unit is needed. Whole milliseconds. Throws what would be right.
     package static func duration(_ text: String) throws(QuantityMistake) -> Duration {
         let (number, unit) = split(text)

@@ -160,6 +160,13 @@ package struct ProgramVersion: Hashable, Sendable {
     }
 }
 
+/// Why an account cannot be closed yet.
+package enum ClosingObstacle: Hashable, Sendable {
+    case unfinishedJobs(Int)
+    case credit(Credits)
+    case images(Int)
+}
+
 /// One run that somebody asked for.
 package struct Job: Hashable, Sendable, Codable, Identifiable {
     package let id: JobID
@@ -185,6 +192,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var cores: [Int]?
     /// Why it waits, or why it failed, in words.
     package var message: String?
+    /// While it waits: why, in numbers; the message says the same. Not stored.
+    package var waiting: WaitingReason?
     /// While it waits: when it will start if everything before it takes as long as it may. Not stored.
     package var estimatedStart: Timestamp?
     /// While it waits: jobs that stand before it in the line. Not stored.
@@ -203,6 +212,8 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var meaning: JobMeaning?
     /// Until when its outputs are kept at least; nil for good. Not stored.
     package var outputsExpire: Timestamp?
+    /// The batch that it came with; nil where it came alone.
+    package var batch: BatchID?
     /// What its newest attempt sees below `/`: `host`, or the digest of an image. Told of a job that is asked for alone.
     package var rootfs: String?
     /// Whether it may write there, so that it can be copied while it runs. Told likewise.

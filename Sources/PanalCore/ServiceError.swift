@@ -57,3 +57,10 @@ extension ServiceError {
         return error
     }
 }
+
+extension ServiceError {
+    /// One wrong field.
+    package init(_ code: Code, mistake pointer: String, _ detail: String, spanish: String? = nil) {
+        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail, spanish: spanish)])
+    }
+}

@@ -25,6 +25,14 @@ package protocol Store:
         _ user: UserID, status: UserStatus?, role: Role?, expecting expected: User?
     ) async throws -> User
 
+    /// Closes an account for good, or answers what is in the way: jobs that have not ended, credit, images. Nobody finds the user any more,
+    /// their name is free, and all that is theirs alone is gone: password, sessions, keys, webhooks, uploads, links, marks, restriction and
+    /// memberships, and of their jobs what was submitted. Their programs are withdrawn. Jobs, charges and entries of the ledger and of the
+    /// audit log stay under the identifier. Throws as `change` does.
+    func close(_ user: UserID, at moment: Timestamp, expecting expected: User?) async throws -> ClosingObstacle?
+    /// Users whose accounts are closed and whose outputs are still there.
+    func closedOwners() async throws -> [UserID]
+
     // Sessions, found by the hash of their token.
     func insert(_ session: StoredSession) async throws
     func session(tokenHash: ContentHash) async throws -> (session: StoredSession, user: User)?
@@ -35,12 +43,19 @@ package protocol Store:
     // Programs.
     /// Programs that `user` may see, by name, behind `name`; everybody's when `user` is nil.
     func programs(visibleTo user: UserID?, after name: String?, limit: Int) async throws -> [StoredProgram]
-    /// One program with one of its versions, the newest when `version` is nil.
+    /// One program with one of its versions, the newest when `version` is nil. A version that was withdrawn is not there, nor a program
+    /// that has no other.
     func program(named name: String, version: Int?) async throws -> StoredProgram?
-    /// The newest first, before `number`.
+    /// A version by its number, whether it was withdrawn or not: for what ran it.
+    func version(_ number: Int, of program: ProgramID) async throws -> ProgramVersion?
+    /// The newest first, before `number`; without those that were withdrawn.
     func versions(of program: ProgramID, before number: Int?, limit: Int) async throws -> [ProgramVersion]
-    /// Adds a version, or finds the one with the same content. Throws `StoreError.nameTaken` when the name is another user's.
+    /// Adds a version, or finds the one with the same content; one that was withdrawn is back then, and counts as created. Throws `StoreError.nameTaken` when the name is another user's.
     func publish(_ draft: ProgramDraft) async throws -> (program: Program, version: ProgramVersion, created: Bool)
+    /// Nobody can run the version any more, or any where `number` is nil: the newest of the others is the newest. Throws `StoreError.unknown`
+    /// where there is none such, `StoreError.changed` where the program is not as `expected`.
+    func withdraw(
+        _ program: ProgramID, version number: Int?, at moment: Timestamp, expecting expected: Program?) async throws
     /// Throws `StoreError.unknown`, and `StoreError.changed` when it is not as `expected`.
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program
 
@@ -74,8 +89,8 @@ package protocol Store:
 
     /// Content that some job still needs or shows: inputs, result files.
     func referencedBlobs() async throws -> Set<ContentHash>
-    /// Content of every program version.
-    func referencedPrograms() async throws -> Set<ContentHash>
+    /// Content of every program version that may be run, was withdrawn after `moment`, or is what an unfinished job runs.
+    func referencedPrograms(withdrawnAfter moment: Timestamp) async throws -> Set<ContentHash>
 }
 
 extension Store {
@@ -203,14 +218,18 @@ package struct JobQuery: Hashable, Sendable {
     /// A program's name.
     package var program: String?
     package var state: JobState?
+    /// Only jobs of this batch.
+    package var batch: BatchID?
     /// Only jobs submitted before this one.
     package var before: JobPlace?
     /// At most that many.
     package var limit: Int
 
     package init(
-        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, before: JobPlace? = nil, limit: Int
+        owner: UserID? = nil, program: String? = nil, state: JobState? = nil, batch: BatchID? = nil,
+        before: JobPlace? = nil, limit: Int
     ) {
+        self.batch = batch
         self.owner = owner
         self.program = program
         self.state = state

@@ -48,6 +48,48 @@ package struct JobBatch: Hashable, Sendable, Identifiable {
 
 package typealias BatchID = Identifier<JobBatch>
 
+/// A batch, and how many of its jobs are in which state.
+package struct BatchSummary: Hashable, Sendable {
+    package var batch: JobBatch
+    package var states: [JobState: Int]
+
+    package init(batch: JobBatch, states: [JobState: Int]) {
+        self.batch = batch
+        self.states = states
+    }
+
+    package var isFinal: Bool { states.keys.allSatisfy(\.isFinal) }
+}
+
+/// A part of the list of batches, the newest first.
+package struct BatchQuery: Hashable, Sendable {
+    package var owner: UserID?
+    /// A program's name.
+    package var program: String?
+    /// Only batches submitted before this one.
+    package var before: BatchPlace?
+    /// At most that many.
+    package var limit: Int
+
+    package init(owner: UserID? = nil, program: String? = nil, before: BatchPlace? = nil, limit: Int) {
+        self.owner = owner
+        self.program = program
+        self.before = before
+        self.limit = limit
+    }
+}
+
+/// Where a batch stands in the list.
+package struct BatchPlace: Hashable, Sendable {
+    package var submitted: Timestamp
+    package var batch: BatchID
+
+    package init(submitted: Timestamp, batch: BatchID) {
+        self.submitted = submitted
+        self.batch = batch
+    }
+}
+
 /// The name that a client gave its request, so that sending it again does nothing again. Neither the name nor the request can be read
 /// back from it.
 package struct RetryMark: Hashable, Sendable {
@@ -98,6 +140,7 @@ package protocol SubmissionStore: Sendable {
     func deleteMarks(before moment: Timestamp) async throws -> Int
 
     func batch(_ id: BatchID) async throws -> JobBatch?
+    func batches(_ query: BatchQuery) async throws -> [BatchSummary]
     /// The batch that the job came with; nil where it came alone.
     func batch(of job: JobID) async throws -> JobBatch?
     /// In the order in which they were submitted, without their files.

@@ -1,5 +1,5 @@
 extension Check {
-    static let cgroupChecks = [layout, writable, swapControl, bandwidth, delegation]
+    static let cgroupChecks = [layout, writable, swapControl, bandwidth, reading, delegation]
 
     private static let layout = Check(
         "cgroup.controllers", "Cgroups", .both,
@@ -80,6 +80,39 @@ extension Check {
         }
     }
 
+    private static let reading = Check(
+        "cgroup.disk-read", "Reading from disks", .both,
+        meaning: """
+            Runs under a profile with disk-read are held to a rate of reading by the controller blkio, which is io with v2; \
+            where it is missing they are refused, and no others.
+            """
+    ) { facts in
+        let isHybrid = facts.cgroups.layout == .hybrid
+        let name = isHybrid ? CgroupFacts.hybridReading : CgroupFacts.unifiedReading
+        if facts.cgroups.limitsReading == false {
+            if !isHybrid || facts.cgroups.reading != nil {
+                return .warn("this kernel cannot limit it (CONFIG_BLK_DEV_THROTTLING, controller \(name))", .newKernel)
+            }
+            let folder = "/sys/fs/cgroup/\(name)"
+            return .warn(
+                "the v1 controller \(name) is not mounted",
+                .byHand(
+                    "mkdir -p \(folder) && mount -t cgroup -o \(name) cgroup \(folder)",
+                    because: "the init system of this host may have use for it elsewhere"))
+        }
+        let can = facts.cgroups.limitsReading == nil ? "shows only in a group; it is read back before each run" : name
+        if facts.user.isRoot { return .pass(can) }
+        if isHybrid {
+            guard let group = facts.cgroups.reading, !group.isWritable else { return .pass(can) }
+            return .warn("\(group.path) is not yours", handOver(facts))
+        }
+        let own = facts.cgroups.own.first
+        let offered = own?.isWritable == true ? own?.controllers : facts.cgroups.managed ?? own?.controllers
+        if offered?.contains(name) == true { return .pass(can) }
+        return .warn(
+            "your group was handed over without \(name)", facts.cgroups.hasSystemd ? delegateAll : handOver(facts))
+    }
+
     static let scope = "systemd-run --user --scope -p Delegate=yes --"
 
     private static let delegation = Check(
@@ -139,15 +172,17 @@ extension Check {
         let user = facts.user.id
         let cgroup = "/sys/fs/cgroup"
         let move = "echo \(facts.user.parent) > $g/cgroup.procs"
+        let reading = facts.cgroups.limitsReading != false
+        let hybrid = CgroupFacts.hybridControllers + (reading ? [CgroupFacts.hybridReading] : [])
         let words =
             facts.cgroups.layout == .hybrid
             ? """
-            for c in \(CgroupFacts.hybridControllers.joined(separator: " ")); do g=\(cgroup)/$c/user-\(user); mkdir -p $g; \
+            for c in \(hybrid.joined(separator: " ")); do g=\(cgroup)/$c/user-\(user); mkdir -p $g; \
             [ $c != cpuset ] || for f in cpus mems; do cat $g/../cpuset.$f > $g/cpuset.$f; done; \
             chown \(user) $g $g/cgroup.procs && \(move); done
             """
             : """
-            echo +cpu +cpuset +memory +pids > \(cgroup)/cgroup.subtree_control && g=\(cgroup)/user-\(user) && mkdir -p $g \
+            echo +cpu +cpuset +memory +pids\(reading ? " +io" : "") > \(cgroup)/cgroup.subtree_control && g=\(cgroup)/user-\(user) && mkdir -p $g \
             && chown \(user) $g $g/cgroup.procs $g/cgroup.subtree_control $g/cgroup.threads && \(move)
             """
         return .byHand(words, because: "it gives control groups of this host to a user, until the host is restarted")

@@ -113,6 +113,14 @@ extension CgroupFacts {
             let root = { (name: String) in v1.first { $0.0 == name }?.1.path ?? "" }
             facts.limitsSwap = tree.exists("\(root("memory"))/memory.memsw.limit_in_bytes")
             facts.limitsProcessorTime = tree.exists("\(root("cpu"))/cpu.cfs_quota_us")
+            let reading = groups.first { !$0.isUnified && $0.controllers.contains(hybridReading) }
+            facts.limitsReading = reading.map { tree.exists("\($0.path)/blkio.throttle.read_bps_device") } ?? false
+            facts.reading = reading.map { mount in
+                let path = mount.path.group(own[hybridReading] ?? "/")
+                return OwnGroup(
+                    path: path, controllers: [hybridReading],
+                    isWritable: tree.mayWrite(path, files: ["cgroup.procs"], user: user))
+            }
         } else if let place = offers.indices.first(where: { offers[$0].isSuperset(of: unifiedControllers) })
             ?? offers.indices.first, v1.isEmpty || offers[place].isSuperset(of: unifiedControllers)
         {
@@ -135,6 +143,10 @@ extension CgroupFacts {
             facts.limitsProcessorTime = groups.first { tree.exists("\($0)/cpu.weight") }.map {
                 tree.exists("\($0)/cpu.max")
             }
+            // The root has the first of these too, and no limits.
+            let limited = groups.first { $0 != mount && tree.exists("\($0)/io.stat") }
+            facts.limitsReading =
+                offers[place].contains(unifiedReading) ? limited.map { tree.exists("\($0)/io.max") } : false
         } else {
             facts.missing = hybridControllers.filter { name in !v1.contains { $0.0 == name } }
         }

@@ -89,11 +89,18 @@ package struct CgroupFacts: Hashable, Sendable {
     package var limitsSwap: Bool?
     /// Whether processor time can be limited; nil where it cannot be told from here.
     package var limitsProcessorTime: Bool?
+    /// Whether reading from disks can be limited; nil where it cannot be told from here.
+    package var limitsReading: Bool?
+    /// The caller's own group of v1's controller for that; nil where there is none, and with v2, which has one group for all.
+    package var reading: OwnGroup?
 
     package init() {}
 
     static let hybridControllers = ["cpu", "cpuacct", "cpuset", "memory", "pids"]
     static let unifiedControllers = ["cpu", "cpuset", "memory", "pids"]
+    /// What limits reading from disks, which not every profile needs.
+    static let hybridReading = "blkio"
+    static let unifiedReading = "io"
 }
 
 /// The group that the caller lives in, of one hierarchy.

@@ -1,7 +1,7 @@
 /// What the launcher is told once, while it and its parent are still root: everything that a request may choose from, and
 /// the most that it may ask for. A server that is taken over later cannot change it.
 package struct LauncherTable: Hashable, Sendable {
-    package static let version: UInt16 = 6
+    package static let version: UInt16 = 8
 
     /// A seccomp filter.
     package struct Filter: Hashable, Sendable {
@@ -54,12 +54,14 @@ package struct LauncherTable: Hashable, Sendable {
     /// For how long the launcher keeps running cells and their results when its server has gone without a word; 0: it ends
     /// with its server.
     package var keepSeconds: UInt32
+    /// Whether a run may be held to a rate of reading from disks: groups then have the controller that this takes.
+    package var limitsReading: Bool
 
     package init(
         instance: String, dataFolder: String, imageFolder: String, seccomp: [Filter], firstUser: UInt32,
         lastUser: UInt32,
         cores: [UInt16], memory: UInt64, wallMicroseconds: UInt64, processes: UInt32, prepared: UInt16,
-        keepSeconds: UInt32 = 0
+        keepSeconds: UInt32 = 0, limitsReading: Bool = false
     ) {
         self.instance = instance
         self.dataFolder = dataFolder
@@ -73,6 +75,7 @@ package struct LauncherTable: Hashable, Sendable {
         self.processes = processes
         self.prepared = prepared
         self.keepSeconds = keepSeconds
+        self.limitsReading = limitsReading
     }
 
     package func encoded() -> [UInt8] {
@@ -97,6 +100,7 @@ package struct LauncherTable: Hashable, Sendable {
         writer.put(processes)
         writer.put(prepared)
         writer.put(keepSeconds)
+        writer.put(UInt8(limitsReading ? 1 : 0))
         return writer.bytes
     }
 
@@ -130,6 +134,7 @@ package struct LauncherTable: Hashable, Sendable {
         guard prepared <= 64 else { throw .outOfRange("prepared") }
         keepSeconds = try reader.number()
         guard keepSeconds <= Self.longestKeep else { throw .outOfRange("keep") }
+        limitsReading = try reader.number(UInt8.self) != 0
         guard reader.isAtEnd else { throw .trailingBytes }
         guard instance.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 45 }),
             !instance.isEmpty

@@ -18,6 +18,9 @@ package enum Command: Hashable, Sendable {
     case thaw(id: UInt64)
     /// Asks what a running program has used so far. Answered by `sampled`.
     case sample(id: UInt64)
+    /// Asks for a copy of what a frozen program has changed in its writable root, as a layer of at most so many bytes. Comes with the
+    /// file to write it to, from its offset on. Answered by `copied`.
+    case copyChanges(id: UInt64, maximumBytes: UInt64)
 
     /// Bytes of the largest message in either direction.
     package static let maximumBytes = 180_000
@@ -39,6 +42,9 @@ package enum Command: Hashable, Sendable {
         case .freeze(let id): Self.put(7, id, to: &writer)
         case .thaw(let id): Self.put(8, id, to: &writer)
         case .sample(let id): Self.put(9, id, to: &writer)
+        case .copyChanges(let id, let maximumBytes):
+            Self.put(10, id, to: &writer)
+            writer.put(maximumBytes)
         }
         return writer.bytes
     }
@@ -63,6 +69,7 @@ package enum Command: Hashable, Sendable {
         case 7: self = .freeze(id: try reader.number())
         case 8: self = .thaw(id: try reader.number())
         case 9: self = .sample(id: try reader.number())
+        case 10: self = .copyChanges(id: try reader.number(), maximumBytes: try reader.number())
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }
@@ -85,9 +92,10 @@ package enum KillCause: UInt8, Hashable, Sendable {
 
 /// From the launcher to the server.
 package enum Report: Hashable, Sendable {
-    /// The first message, after those of runs that are held: cores and bytes of memory that this launcher may give to cells, and
-    /// whether it can freeze them.
-    case ready(cores: [UInt16], memory: UInt64, freezes: Bool)
+    /// The first message, after those of runs that are held: cores and bytes of memory that this launcher may give to cells,
+    /// whether it can freeze them, and whether their roots can be writable; and why it cannot hold runs to a rate of reading though
+    /// its table says so, empty where it can.
+    case ready(cores: [UInt16], memory: UInt64, freezes: Bool, writesRoots: Bool, readingRefusal: String)
     /// The launcher could not start, and exits.
     case unusable(StepReport)
     /// The program of this run has been started, at this moment of the monotonic clock, in nanoseconds.
@@ -111,17 +119,21 @@ package enum Report: Hashable, Sendable {
     case freezing(id: UInt64, isFrozen: Bool, StepReport?)
     /// Answers `sample`; nil where the program does not run, or its group does not say.
     case sampled(id: UInt64, SampleReport?)
+    /// Answers `copyChanges`.
+    case copied(id: UInt64, CopyReport)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         switch self {
-        case .ready(let cores, let memory, let freezes):
+        case .ready(let cores, let memory, let freezes, let writesRoots, let readingRefusal):
             writer.put(UInt8(1))
             writer.put(LauncherTable.version)
             writer.put(UInt32(cores.count))
             for core in cores { writer.put(core) }
             writer.put(memory)
             writer.put(UInt8(freezes ? 1 : 0))
+            writer.put(UInt8(writesRoots ? 1 : 0))
+            writer.put(readingRefusal)
         case .unusable(let step):
             writer.put(UInt8(2))
             step.write(to: &writer)
@@ -162,6 +174,10 @@ package enum Report: Hashable, Sendable {
             writer.put(id)
             writer.put(UInt8(sample == nil ? 0 : 1))
             sample?.write(to: &writer)
+        case .copied(let id, let copy):
+            writer.put(UInt8(13))
+            writer.put(id)
+            copy.write(to: &writer)
         }
         return writer.bytes
     }
@@ -176,7 +192,8 @@ package enum Report: Hashable, Sendable {
             var cores: [UInt16] = []
             for _ in 0..<count { cores.append(try reader.number()) }
             self = .ready(
-                cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1)
+                cores: cores, memory: try reader.number(), freezes: try reader.number(UInt8.self) == 1,
+                writesRoots: try reader.number(UInt8.self) == 1, readingRefusal: try reader.text(limit: 4_096))
         case 2: self = .unusable(try StepReport(from: &reader))
         case 3: self = .started(id: try reader.number(), at: try reader.number())
         case 4:
@@ -199,6 +216,7 @@ package enum Report: Hashable, Sendable {
             let id = try reader.number(UInt64.self)
             let isThere = try reader.number(UInt8.self) == 1
             self = .sampled(id: id, isThere ? try SampleReport(from: &reader) : nil)
+        case 13: self = .copied(id: try reader.number(), try CopyReport(from: &reader))
         default: throw .unknownKind
         }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -2,10 +2,13 @@
 package enum RequestCheck {
     /// Bytes of memory below which no program starts.
     static let leastMemory: UInt64 = 4 << 20
+    /// Bytes each second. What a run waits for, others who want the same pages wait for too: less would hold them up for too long.
+    static let diskRead: ClosedRange<UInt64> = 1 << 20...1 << 44
 
     /// Nil when the request may be carried out.
     package static func refusal(of request: RunRequest, by table: LauncherTable) -> String? {
         if request.rootfs != .host, table.imageFolder.isEmpty { return "rootfs" }
+        if request.hasWritableRoot, request.rootfs == .host { return "writable root" }
         if Int(request.seccomp) >= table.seccomp.count { return "seccomp" }
         if request.network != .none, !table.seccomp[Int(request.seccomp)].makesSockets { return "network" }
         let cores = Set(request.cores)
@@ -29,6 +32,7 @@ package enum RequestCheck {
         if request.collectedBytes > 1 << 40 { return "collected bytes" }
         if !(8...65_536).contains(request.openFiles) { return "open files" }
         if !(1...(1 << 40)).contains(request.fileBytes) { return "file bytes" }
+        if request.diskRead != 0, !table.limitsReading || !diskRead.contains(request.diskRead) { return "disk read" }
         if !request.program.isEmpty, table.dataFolder.isEmpty || !isRelative(request.program) { return "program" }
         var names: Set<[String]> = []
         for input in request.inputs {

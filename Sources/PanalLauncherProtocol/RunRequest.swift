@@ -6,6 +6,8 @@ package struct RunRequest: Hashable, Sendable {
     /// Tells a later server whose run this is, at most `maximumLabel` bytes that mean nothing to the launcher.
     package var label: [UInt8]
     package var rootfs: Rootfs
+    /// Whether the program may write to its root, which must be an image: what it writes lies in its scratch.
+    package var hasWritableRoot: Bool
     package var seccomp: UInt16
     package var network: Network
     /// Cores to run on, ascending. With `exclusive` no other cell of this launcher, and no other Panal on this host, may be
@@ -33,6 +35,9 @@ package struct RunRequest: Hashable, Sendable {
     package var inputs: [Input]
     package var arguments: [String]
     package var environment: [String]
+    /// Bytes that all of the run together reads from each disk in a second; 0: as fast as the disk is. Takes a table that
+    /// allows it.
+    package var diskRead: UInt64
 
     /// What of a network the run has. One with a way to the outside would be an index into a list of the table's, like the
     /// filter; nothing that the server writes may name an address or an interface.
@@ -57,17 +62,18 @@ package struct RunRequest: Hashable, Sendable {
     }
 
     package init(
-        id: UInt64, label: [UInt8] = [], rootfs: Rootfs, seccomp: UInt16, network: Network = .none, cores: [UInt16],
-        exclusive: Bool, isIdle: Bool = false,
+        id: UInt64, label: [UInt8] = [], rootfs: Rootfs, hasWritableRoot: Bool = false, seccomp: UInt16,
+        network: Network = .none, cores: [UInt16], exclusive: Bool, isIdle: Bool = false,
         quota: UInt32, burst: UInt32 = 0, memory: UInt64, processes: UInt32, wallMicroseconds: UInt64,
         cpuMicroseconds: UInt64,
         scratchBytes: UInt64, scratchFiles: UInt32,
         collectedFiles: UInt32, collectedBytes: UInt64, openFiles: UInt32, fileBytes: UInt64, program: String,
-        inputs: [Input], arguments: [String], environment: [String]
+        inputs: [Input], arguments: [String], environment: [String], diskRead: UInt64 = 0
     ) {
         self.id = id
         self.label = label
         self.rootfs = rootfs
+        self.hasWritableRoot = hasWritableRoot
         self.seccomp = seccomp
         self.network = network
         self.cores = cores
@@ -89,6 +95,7 @@ package struct RunRequest: Hashable, Sendable {
         self.inputs = inputs
         self.arguments = arguments
         self.environment = environment
+        self.diskRead = diskRead
     }
 
     /// Largest number of each; more is refused before anything is made.
@@ -103,6 +110,7 @@ package struct RunRequest: Hashable, Sendable {
         writer.put(id)
         writer.put(label)
         rootfs.write(to: &writer)
+        writer.put(UInt8(hasWritableRoot ? 1 : 0))
         writer.put(seccomp)
         writer.put(network.rawValue)
         writer.put(UInt32(cores.count))
@@ -130,12 +138,14 @@ package struct RunRequest: Hashable, Sendable {
         }
         writer.put(arguments)
         writer.put(environment)
+        writer.put(diskRead)
     }
 
     init(from reader: inout ByteReader) throws(ProtocolError) {
         id = try reader.number()
         label = try reader.raw(limit: Self.maximumLabel)
         rootfs = try Rootfs(from: &reader)
+        hasWritableRoot = try reader.number(UInt8.self) == 1
         seccomp = try reader.number()
         guard let network = Network(rawValue: try reader.number()) else { throw .outOfRange("network") }
         self.network = network
@@ -169,5 +179,6 @@ package struct RunRequest: Hashable, Sendable {
         }
         arguments = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
         environment = try reader.texts(count: Self.maximumTexts, length: Self.maximumTextBytes)
+        diskRead = try reader.number()
     }
 }

@@ -10,12 +10,15 @@ package struct GroupLimits: Hashable, Sendable {
     package var quota: Int?
     /// Microseconds that the group may save up of its quota and use in one period beyond it; at most the quota.
     package var burst: Int
+    /// Nil: nothing limits how fast it reads from disks.
+    package var reading: ReadingRate?
 
-    package init(memory: Int, processes: Int, quota: Int?, burst: Int = 0) {
+    package init(memory: Int, processes: Int, quota: Int?, burst: Int = 0, reading: ReadingRate? = nil) {
         self.memory = memory
         self.processes = processes
         self.quota = quota
         self.burst = burst
+        self.reading = reading
     }
 
     package static let period = 100_000
@@ -59,6 +62,9 @@ package protocol CgroupDriver {
 
     /// Whether cells can be frozen.
     var freezes: Bool { get }
+
+    /// Why it cannot be limited how fast cells read from disks; nil where it can. After `prepare`.
+    var readingRefusal: StepFailure? { get }
 
     /// Makes the instance's own group and removes what an earlier process of this instance left in it.
     func prepare() throws(StepFailure)
@@ -153,7 +159,7 @@ package protocol CellGroup: AnyObject {
     /// it does.
     func hasten()
 
-    /// Between runs: takes limits away that would hold up the spawner (v1).
+    /// Between runs: takes limits away that would hold up the spawner (v1), or what is left of a run: what it was reading is read first.
     func relax() throws(StepFailure)
 
     /// Stops and continues everything in the group. Throws where this host cannot.
@@ -171,13 +177,18 @@ package enum CgroupLayout {
     }
 
     /// The driver for this host, or for what of it was handed to an ordinary user (`Delegation`). Throws where neither layout
-    /// offers the controllers that every limit needs.
+    /// offers the controllers that every limit needs. `limitsReading`: whether groups are to have the controller besides that limits
+    /// reading from disks, which not every host has.
     package static func driver(
-        instance: String, mounts: [CgroupMount]
+        instance: String, mounts: [CgroupMount], limitsReading: Bool = false
     ) throws(StepFailure) -> any CgroupDriver {
-        if let hybrid = HybridCgroups(mounts: mounts, instance: instance) { return hybrid }
+        if let hybrid = HybridCgroups(mounts: mounts, instance: instance, limitsReading: limitsReading) {
+            return hybrid
+        }
         for mount in mounts where mount.isUnified {
-            if let unified = try UnifiedCgroups(mount: mount, instance: instance) { return unified }
+            if let unified = try UnifiedCgroups(mount: mount, instance: instance, limitsReading: limitsReading) {
+                return unified
+            }
         }
         throw StepFailure(
             step: "cgroup.layout",

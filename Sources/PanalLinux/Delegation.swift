@@ -28,6 +28,13 @@ package enum Delegation {
             guard foreign.isEmpty else {
                 throw lack("these groups are not this user's: \(foreign.joined(separator: ", "))")
             }
+            // What not every run needs.
+            if let mount = mounts.first(where: { !$0.isUnified && $0.controllers.contains(HybridCgroups.reading) }) {
+                let place = path(mount, own[HybridCgroups.reading])
+                if isWritable(place, ["cgroup.procs"]) {
+                    taken.append(CgroupMount(path: place, isUnified: false, controllers: mount.controllers))
+                }
+            }
             return taken
         }
         guard let mount = mounts.first(where: \.isUnified) else { throw lack("no v2 hierarchy is mounted") }

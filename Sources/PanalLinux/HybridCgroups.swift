@@ -6,6 +6,8 @@ package struct HybridCgroups: CgroupDriver {
     package let keepsGroups = true
     package var freezes: Bool { pressure != nil }
     static let controllers = ["cpu", "cpuacct", "cpuset", "memory", "pids"]
+    /// What limits reading from disks; used where a profile wants that.
+    static let reading = "blkio"
     private let cpu: GroupFolder
     private let accounting: GroupFolder
     private let cpuset: GroupFolder
@@ -13,9 +15,12 @@ package struct HybridCgroups: CgroupDriver {
     private let processes: GroupFolder
     /// Below the v2 hierarchy without controllers, which tells of pressure; nil where there is none to be written to.
     private let pressure: GroupFolder?
+    /// Nil where the controller is not mounted, or was not handed over.
+    private let disks: GroupFolder?
+    private let limitsReading: Bool
 
     /// Nil when a controller that every cell needs is not mounted.
-    init?(mounts: [CgroupMount], instance: String) {
+    init?(mounts: [CgroupMount], instance: String, limitsReading: Bool) {
         func folder(_ controller: String) -> GroupFolder? {
             mounts.first { !$0.isUnified && $0.controllers.contains(controller) }
                 .map { GroupFolder(path: "\($0.path)/panal-\(instance)") }
@@ -28,6 +33,8 @@ package struct HybridCgroups: CgroupDriver {
         self.cpuset = cpuset
         self.memory = memory
         self.processes = processes
+        disks = folder(Self.reading)
+        self.limitsReading = limitsReading
         pressure = mounts.first { unsafe $0.isUnified && access($0.path, W_OK) == 0 }
             .map { GroupFolder(path: "\($0.path)/panal-\(instance)") }
     }
@@ -35,9 +42,17 @@ package struct HybridCgroups: CgroupDriver {
     /// Each mounted folder once: controllers that are mounted together share one.
     private var roots: [String] {
         var seen: Set<String> = []
-        return ([cpu, accounting, cpuset, memory, processes] + (pressure.map { [$0] } ?? [])).map(\.path).filter {
+        let optional = [pressure, limitsReading ? disks : nil].compactMap { $0 }
+        return ([cpu, accounting, cpuset, memory, processes] + optional).map(\.path).filter {
             seen.insert($0).inserted
         }
+    }
+
+    package var readingRefusal: StepFailure? {
+        guard limitsReading, let disks, Folders.exists("\(disks.path)/\(ReadingLimit.Form.hybrid.file)") else {
+            return .noReadingLimit(Self.reading, in: cpu.path)
+        }
+        return nil
     }
 
     package func prepare() throws(StepFailure) {
@@ -47,6 +62,7 @@ package struct HybridCgroups: CgroupDriver {
                 try sweepCells(in: root)
             }
             try sweepIdleCells()
+            if let other = unusedReading { try remove(other) }
         }
         let parent = GroupFolder(
             path: String(cpuset.path.prefix(upTo: cpuset.path.lastIndex(of: "/") ?? cpuset.path.endIndex)))
@@ -57,13 +73,21 @@ package struct HybridCgroups: CgroupDriver {
 
     package func sweep() throws(StepFailure) {
         try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in try sweepIdleCells() }
-        for root in roots {
-            try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in
-                guard try Folders.isThere(root) else { return }
-                try sweepCells(in: root)
-                try Folders.removeSettling(root)
-            }
+        for root in roots + [unusedReading].compactMap({ $0 }) {
+            try StepFailure.naming("cgroup.sweep") { () throws(SystemCallFailure) in try remove(root) }
         }
+    }
+
+    private func remove(_ root: String) throws(SystemCallFailure) {
+        guard try Folders.isThere(root) else { return }
+        try sweepCells(in: root)
+        try Folders.removeSettling(root)
+    }
+
+    /// Where an earlier process of this instance may have limited reading, which this one does not.
+    private var unusedReading: String? {
+        guard !limitsReading, let disks, !roots.contains(disks.path) else { return nil }
+        return disks.path
     }
 
     private func sweepIdleCells() throws(SystemCallFailure) {
@@ -115,6 +139,7 @@ package struct HybridCgroups: CgroupDriver {
             cpu: cell(cpu, name).path, accounting: cell(accounting, name).path, cpuset: cell(cpuset, name).path,
             memory: cell(memory, name).path, processes: cell(processes, name).path,
             pressure: pressure.map { cell($0, name).path }, allCores: cores,
+            reading: try ReadingLimit(limitsReading ? disks.map { cell($0, name).path } : nil, .hybrid),
             weight: try GroupWeight(cell(cpu, name).path, isIdle: name.isIdle, .hybrid))
     }
 

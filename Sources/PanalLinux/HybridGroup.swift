@@ -26,6 +26,8 @@ final class HybridGroup: CellGroup {
     private let systemTime: KernelHandle
     private let event: Descriptor
     private let weight: GroupWeight
+    /// Nil where reading from disks is not limited.
+    private let reading: ReadingLimit?
     /// The group in the v2 hierarchy; nil where there is none.
     private let unified: String?
     /// Every core that cells of this instance may have.
@@ -57,9 +59,10 @@ final class HybridGroup: CellGroup {
 
     init(
         cpu: String, accounting: String, cpuset: String, memory folder: String, processes counts: String,
-        pressure: String?, allCores: String, weight: GroupWeight
+        pressure: String?, allCores: String, reading: ReadingLimit?, weight: GroupWeight
     ) throws(StepFailure) {
         self.allCores = allCores
+        self.reading = reading
         self.weight = weight
         unified = pressure
         func handle(_ path: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
@@ -161,6 +164,10 @@ final class HybridGroup: CellGroup {
             guard let burst else { throw .noBurst }
             try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
         }
+        if let rate = limits.reading {
+            guard let reading else { throw .noReadingLimit(HybridCgroups.reading, in: "the cell's group") }
+            try reading.set(rate)
+        }
     }
 
     /// Between runs there is none: to look first is worth its time only where there is to be none.
@@ -247,12 +254,16 @@ final class HybridGroup: CellGroup {
         try weight.set(isUrgent: isUrgent)
     }
 
-    func hasten() { try? quota.write("-1") }
+    func hasten() {
+        try? quota.write("-1")
+        try? reading?.lift()
+    }
 
     func relax() throws(StepFailure) {
         if isRelaxed { return }
         try weight.set(isUrgent: false)
         if limits.burst > 0 { try burst?.set("0", step: "cgroup.cpu.burst") }
+        try reading?.lift()
         if limits.quota == nil {
             try quota.set("-1", step: "cgroup.cpu")
         } else {

@@ -6,10 +6,14 @@ package struct UnifiedCgroups: CgroupDriver {
     package let freezes = true
     private let parent: GroupFolder
     private let root: GroupFolder
+    private let limitsReading: Bool
     static let controllers = ["cpu", "cpuset", "memory", "pids"]
+    /// What limits reading from disks; used where a profile wants that.
+    static let reading = "io"
 
     /// Nil when this hierarchy does not offer every controller.
-    init?(mount: CgroupMount, instance: String) throws(StepFailure) {
+    init?(mount: CgroupMount, instance: String, limitsReading: Bool) throws(StepFailure) {
+        self.limitsReading = limitsReading
         parent = GroupFolder(path: mount.path)
         root = GroupFolder(path: "\(mount.path)/panal-\(instance)")
         let offered = try parent.read("cgroup.controllers", step: "cgroup.layout").split(separator: " ").map(
@@ -59,6 +63,16 @@ package struct UnifiedCgroups: CgroupDriver {
         guard Self.controllers.allSatisfy(found.contains) else {
             throw StepFailure(step: "cgroup.controllers", detail: "\(folder.path) enables only \(found)", errno: 0)
         }
+        // Where it cannot be had, what needs it is refused, and nothing else (`readingRefusal`).
+        if limitsReading { try? KernelFile.write("\(folder.path)/cgroup.subtree_control", "+\(Self.reading)") }
+    }
+
+    package var readingRefusal: StepFailure? {
+        let below = try? root.read("cgroup.subtree_control", step: ReadingLimit.step).split(separator: " ")
+        guard limitsReading, below?.contains(Self.reading[...]) == true,
+            Folders.exists("\(root.path)/\(ReadingLimit.Form.unified.file)")
+        else { return .noReadingLimit(Self.reading, in: root.path) }
+        return nil
     }
 
     private func cell(_ name: GroupName) -> GroupFolder {
@@ -87,7 +101,7 @@ package struct UnifiedCgroups: CgroupDriver {
     }
 
     package func open(_ name: GroupName) throws(StepFailure) -> any CellGroup {
-        try UnifiedGroup(path: cell(name).path, isIdle: name.isIdle)
+        try UnifiedGroup(path: cell(name).path, isIdle: name.isIdle, limitsReading: limitsReading)
     }
 
     package func birthplace(_ name: GroupName) throws(StepFailure) -> Descriptor? {

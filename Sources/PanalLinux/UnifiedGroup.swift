@@ -19,11 +19,14 @@ final class UnifiedGroup: CellGroup {
     /// Nil before Linux 5.14.
     private let killing: KernelHandle?
     private let weight: GroupWeight
+    /// Nil where reading from disks is not limited.
+    private let reading: ReadingLimit?
     private var before = GroupUsage()
     private let path: String
 
-    init(path: String, isIdle: Bool) throws(StepFailure) {
+    init(path: String, isIdle: Bool, limitsReading: Bool) throws(StepFailure) {
         self.path = path
+        reading = try ReadingLimit(limitsReading ? path : nil, .unified)
         weight = try GroupWeight(path, isIdle: isIdle, .unified)
         func handle(_ file: String, _ flags: Int32 = O_RDONLY) throws(StepFailure) -> KernelHandle {
             try StepFailure.naming("cgroup.open") { () throws(SystemCallFailure) in
@@ -69,6 +72,10 @@ final class UnifiedGroup: CellGroup {
         if limits.burst > 0 {
             guard let burst else { throw .noBurst }
             try burst.set(String(limits.burst), step: "cgroup.cpu.burst")
+        }
+        if let rate = limits.reading {
+            guard let reading else { throw .noReadingLimit(UnifiedCgroups.reading, in: path) }
+            try reading.set(rate)
         }
     }
 
@@ -127,10 +134,11 @@ final class UnifiedGroup: CellGroup {
 
     func hasten() {
         try? processorLimit.write("max \(GroupLimits.period)")
+        try? reading?.lift()
         try? killing?.write("1")
     }
 
-    func relax() throws(StepFailure) {}
+    func relax() throws(StepFailure) { try reading?.lift() }
 
     func freezer() throws(StepFailure) -> GroupFreezer { try GroupFreezer(group: path) }
 

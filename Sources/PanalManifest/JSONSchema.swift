@@ -4,8 +4,8 @@ extension Manifest {
     /// JSON Schema (draft 2020-12) of a submission: an object with a member for each field, by id, and the rules between
     /// them. A file is a text of bytes (`"format": "binary"`), as form data carries it.
     ///
-    /// It takes what the rule engine takes of values of these types; that a text such as `"3"` is taken for a number too,
-    /// and what a file has to be, it leaves unsaid. A block is a list of objects; what its fields say of fields outside of it
+    /// It takes what the rule engine takes of values that came as JSON; what a file has to be it leaves unsaid. In forms, where
+    /// everything is text, `3` is a number. A block is a list of objects; what its fields say of fields outside of it
     /// is left unsaid too.
     package func jsonSchema() -> JSONValue {
         var properties: [String: JSONValue] = [:]

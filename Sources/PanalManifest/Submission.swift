@@ -5,6 +5,9 @@ package struct Submission: Hashable, Sendable {
     package var values: [String: [SubmittedValue]]
     /// Values that came as JSON lists, beside `values`: a list of values for most fields, one document for a JSON field.
     package var documents: [String: JSONValue] = [:]
+    /// The same values as JSON had them: each has to be of its field's kind then, a number is no text and a text no number. Nil where they
+    /// came as texts, as those of a form do.
+    package var typed: [String: JSONValue]?
 
     package init(values: [String: [SubmittedValue]] = [:]) {
         self.values = values

@@ -12,6 +12,7 @@ enum ProfileKey: String, CaseIterable {
     case results
     case openFiles = "open-files"
     case fileSize = "file-size"
+    case diskRead = "disk-read"
     case seccomp, network, price
     case memoryPrice = "memory-price"
     case opportunisticPrice = "opportunistic-price"
@@ -21,6 +22,8 @@ enum ProfileKey: String, CaseIterable {
         case text
         case cores
         case bytes(ClosedRange<Int>)
+        /// Bytes in each second.
+        case rate(ClosedRange<Int>)
         case count(ClosedRange<Int>)
         /// Seconds.
         case time(ClosedRange<Int>)
@@ -38,6 +41,7 @@ enum ProfileKey: String, CaseIterable {
         case .output: .bytes(1_024...(1 << 34))
         case .results: .bytes(0...(1 << 44))
         case .fileSize: .bytes(mebibyte...(1 << 44))
+        case .diskRead: .rate(mebibyte...(1 << 44))
         case .processes: .count(2...4_194_304)
         case .scratchFiles: .count(16...100_000_000)
         case .resultFiles: .count(0...100_000)
@@ -63,6 +67,7 @@ enum ProfileKey: String, CaseIterable {
         case .results: "256MiB"
         case .openFiles: "1024"
         case .fileSize: "256MiB"
+        case .diskRead: "50MiB/s"
         case .seccomp: "default"
         case .network: "none"
         case .price: "0.04/h"
@@ -71,10 +76,10 @@ enum ProfileKey: String, CaseIterable {
         }
     }
 
-    /// Whether a profile may leave it out, its defaults too; what then holds is the least.
+    /// Whether a profile may leave it out, its defaults too; what then holds is the least, and of `disk-read` no limit.
     var isOptional: Bool {
         switch self {
-        case .summary, .network, .cpuBurst, .price, .memoryPrice, .opportunisticPrice: true
+        case .summary, .network, .cpuBurst, .diskRead, .price, .memoryPrice, .opportunisticPrice: true
         default: false
         }
     }
@@ -90,7 +95,8 @@ enum ProfileKey: String, CaseIterable {
         "burst": .cpuBurst, "cpu_burst": .cpuBurst, "disk": .scratch, "tmp": .scratch, "scratch_files": .scratchFiles,
         "inodes": .scratchFiles, "stdout": .output, "output-bytes": .output, "files": .resultFiles,
         "result_files": .resultFiles, "open_files": .openFiles, "nofile": .openFiles, "file_size": .fileSize,
-        "fsize": .fileSize, "description": .summary, "policy": .seccomp,
+        "fsize": .fileSize, "disk_read": .diskRead, "diskRead": .diskRead, "read": .diskRead, "bandwidth": .diskRead,
+        "io": .diskRead, "description": .summary, "policy": .seccomp,
         "net": .network, "networks": .network, "loopback": .network,
         "cost": .price, "credits": .price, "core-price": .price, "cpu-price": .price, "memory_price": .memoryPrice,
         "ram-price": .memoryPrice, "opportunistic_price": .opportunisticPrice, "idle-price": .opportunisticPrice,

@@ -151,7 +151,8 @@ extension ProfileReader {
             wallTime: time(.time, settings), cpuTime: time(.cpuTime, settings), scratchBytes: bytes(.scratch, settings),
             scratchFiles: count(.scratchFiles, settings), outputBytes: bytes(.output, settings),
             collectedFiles: count(.resultFiles, settings), collectedBytes: bytes(.results, settings),
-            openFiles: count(.openFiles, settings), fileBytes: bytes(.fileSize, settings))
+            openFiles: count(.openFiles, settings), fileBytes: bytes(.fileSize, settings),
+            diskRead: rate(.diskRead, settings))
         let profile = Profile(
             name: name, summary: text(.summary, settings, limit: 200) ?? "", limits: limits, seccomp: policy(settings),
             network: network(settings), tariff: tariff(settings))
@@ -282,6 +283,26 @@ extension ProfileReader {
         } catch {
             report(node, "\(key.rawValue): \(error.detail)")
             return 0
+        }
+    }
+
+    /// Nil where it is left out.
+    private mutating func rate(_ key: ProfileKey, _ settings: [ProfileKey: Node]) -> Int? {
+        guard case .rate(let range) = key.kind, let text = scalar(key, settings), let node = settings[key] else {
+            return nil
+        }
+        do {
+            let bytes = try Quantity.bytesPerSecond(text)
+            if !range.contains(bytes) {
+                report(
+                    node,
+                    "\(key.rawValue): \(text) is out of range; write \(ByteCount.text(range.lowerBound))/s to "
+                        + "\(ByteCount.text(range.upperBound))/s, or leave it out for no limit")
+            }
+            return bytes
+        } catch {
+            report(node, "\(key.rawValue): \(error.detail)")
+            return nil
         }
     }
 

@@ -23,6 +23,7 @@ final class CellLoop: Sendable {
         case settle(AttemptID)
         case freeze(AttemptID, Bool, @Sendable (SystemError?) -> Void)
         case sample(AttemptID, @Sendable (UsageSample?) -> Void)
+        case copy(AttemptID, file: Int32, maximumBytes: Int, CopyQuestions.Done)
         case detach(@Sendable () -> Void)
         case stop(@Sendable () -> Void)
         case watch(@Sendable () -> Void)
@@ -161,6 +162,10 @@ final class CellLoop: Sendable {
     func sample(_ attempt: AttemptID, _ done: @escaping @Sendable (UsageSample?) -> Void) {
         post(.sample(attempt, done))
     }
+    /// `file` stays the caller's, who keeps it open until `done`.
+    func copyRoot(of attempt: AttemptID, into file: Int32, maximumBytes: Int, _ done: @escaping CopyQuestions.Done) {
+        post(.copy(attempt, file: file, maximumBytes: maximumBytes, done))
+    }
     func detach(_ done: @escaping @Sendable () -> Void) { post(keepsCells ? .detach(done) : .stop(done)) }
     func stop(_ done: @escaping @Sendable () -> Void) { post(.stop(done)) }
     /// Calls `done` when the launcher is gone.
@@ -183,6 +188,7 @@ final class CellLoop: Sendable {
         case .held(let answer), .recover(_, let answer): answer([])
         case .freeze(_, _, let done): done(Self.gone)
         case .sample(_, let done): done(nil)
+        case .copy(_, _, _, let done): done(.failure(Self.gone))
         case .stop(let done), .detach(let done), .watch(let done): done()
         case .order(_, let streams): for number in streams { close(number) }
         case .cancel, .settle, .denied, .stored: break
@@ -241,11 +247,12 @@ final class CellLoop: Sendable {
         if run.run.isKept { mailbox.withLock { $0.unsettled[run.run.attempt.id] = run.id } }
         state.freezing.end(run.id)
         state.sampling.end(run.id)
+        state.copying.end(run.id)
         run.run.finished(result)
     }
 
     /// A closed socket shows in the next poll too, and ends every run there.
-    private func send(_ command: Command, _ descriptors: [Int32] = []) {
+    func send(_ command: Command, _ descriptors: [Int32] = []) {
         _ = MessageSocket.send(socket, command.encoded(), descriptors: descriptors, waiting: true)
     }
 
@@ -284,6 +291,8 @@ final class CellLoop: Sendable {
                 if let id { send(.forget(id: id)) }
             case .freeze(let attempt, let wanted, let done): setFrozen(attempt, wanted, done, &state)
             case .sample(let attempt, let done): sample(attempt, done, &state)
+            case .copy(let attempt, let file, let maximumBytes, let done):
+                copyRoot(of: attempt, into: file, maximumBytes: maximumBytes, done, &state)
             case .watch(let done): state.stopped.append(done)
             case .detach(let done):
                 state.stopped.append(done)
@@ -307,26 +316,6 @@ final class CellLoop: Sendable {
         state.runs[run.id] = active
         send(.resume(id: run.id))
         endIfCancelled(active)
-    }
-
-    // MARK: Standing still
-
-    private func setFrozen(
-        _ attempt: AttemptID, _ wanted: Bool, _ done: @escaping @Sendable (SystemError?) -> Void,
-        _ state: inout LoopState
-    ) {
-        let running = state.runs.values.first { $0.run.attempt.id == attempt }?.id
-        guard let id = running ?? state.earlier.id(of: attempt) else { return done(FreezeQuestions.notRunning) }
-        state.freezing.ask(id, wanted, done)
-        send(wanted ? .freeze(id: id) : .thaw(id: id))
-    }
-
-    private func sample(
-        _ attempt: AttemptID, _ done: @escaping @Sendable (UsageSample?) -> Void, _ state: inout LoopState
-    ) {
-        guard let id = state.runs.values.first(where: { $0.run.attempt.id == attempt })?.id else { return done(nil) }
-        state.sampling.ask(id, done)
-        send(.sample(id: id))
     }
 
     // MARK: Cancelling
@@ -422,6 +411,7 @@ final class CellLoop: Sendable {
             complete(run, &state)
         case .freezing(let id, let isFrozen, let failure): state.freezing.answer(id, isFrozen, failure)
         case .sampled(let id, let sample): state.sampling.answer(id, sample)
+        case .copied(let id, let copy): state.copying.answer(id, copy)
         case .ready, .unusable, .taken, .otherTable, .held: for number in descriptors { close(number) }
         }
     }
@@ -445,5 +435,6 @@ final class CellLoop: Sendable {
         state.earlier.close()
         state.freezing.endAll()
         state.sampling.endAll()
+        state.copying.endAll()
     }
 }

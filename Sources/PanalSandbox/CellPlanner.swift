@@ -10,12 +10,18 @@ struct CellPlanner {
     let seccomp: [SeccompProgram]
     /// Names of those that follow in the launcher's table, which explain.
     let explained: [String]
+    /// Whether runs may be held to a rate of reading.
+    let limitsReading: Bool
 
     func request(
         for attempt: AttemptSpec, id: UInt64, program: String?, label: [UInt8] = []
     ) throws(SystemError) -> RunRequest {
         let limits = attempt.limits
         let rootfs = try rootfs(attempt.rootfs)
+        if attempt.hasWritableRoot, rootfs == .host {
+            throw SystemError(
+                step: "plan.rootfs", detail: "the host's own files cannot be written to: a writable root is an image's")
+        }
         guard let seccomp = seccomp.firstIndex(where: { $0.name == attempt.seccomp }) else {
             throw SystemError(step: "plan.seccomp", detail: "there is no seccomp policy ‘\(attempt.seccomp)’")
         }
@@ -24,6 +30,13 @@ struct CellPlanner {
                 step: "plan.network",
                 detail: "the policy ‘\(attempt.seccomp)’ lets no socket be made; a run with the network "
                     + "‘\(attempt.network.rawValue)’ needs one that does, such as ‘loopback’")
+        }
+        if limits.diskRead != nil, !limitsReading {
+            throw SystemError(
+                step: "plan.disk-read",
+                detail:
+                    "no profile had disk-read when this executor was started, so nothing can hold a run to it; submit it again"
+            )
         }
         let isExclusive: Bool
         let quota: Int
@@ -38,7 +51,8 @@ struct CellPlanner {
         case .shared(let millicores): (isExclusive, quota) = (false, millicores * 100)
         }
         let request = RunRequest(
-            id: id, label: label, rootfs: rootfs, seccomp: UInt16(try filter(for: attempt, seccomp)),
+            id: id, label: label, rootfs: rootfs, hasWritableRoot: attempt.hasWritableRoot,
+            seccomp: UInt16(try filter(for: attempt, seccomp)),
             network: Self.network(attempt.network),
             cores: attempt.cores.sorted().map { UInt16(clamping: $0) }, exclusive: isExclusive, isIdle: attempt.isIdle,
             quota: UInt32(clamping: quota), burst: UInt32(clamping: limits.cpuBurst.wholeMicroseconds),
@@ -53,7 +67,8 @@ struct CellPlanner {
             inputs: attempt.inputs.map {
                 .init(field: $0.field, name: $0.name, source: ContentLayout.blob($0.content))
             },
-            arguments: attempt.arguments, environment: attempt.environment)
+            arguments: attempt.arguments, environment: attempt.environment,
+            diskRead: UInt64(clamping: limits.diskRead ?? 0))
         let bytes = Command.run(request).encoded().count
         guard bytes <= Command.maximumBytes else {
             throw SystemError(

@@ -39,7 +39,7 @@ enum AttemptLabel {
 enum LauncherClaim: ~Copyable {
     /// There is none.
     case nobody
-    case taken(socket: Descriptor, HostCapacity, freezes: Bool, [HeldCell])
+    case taken(socket: Descriptor, HostCapacity, LauncherAbilities, [HeldCell])
     /// There was one with another table: it has been stopped, and with it these attempts, whether they ran or waited for their
     /// results to be taken.
     case replaced([AttemptID])
@@ -86,9 +86,12 @@ enum LauncherClaim: ~Copyable {
                         continue
                     }
                     held.append(cell)
-                case .ready(let cores, let memory, let freezes):
-                    let capacity = HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory))
-                    return .taken(socket: socket, capacity, freezes: freezes, held)
+                case .ready(let cores, let memory, let freezes, let writesRoots, let refusal):
+                    let capacity = HostCapacity(
+                        cores: cores.map(Int.init), memory: Int(clamping: memory),
+                        readingRefusal: refusal.isEmpty ? nil : refusal)
+                    let abilities = LauncherAbilities(freezes: freezes, writesRoots: writesRoots)
+                    return .taken(socket: socket, capacity, abilities, held)
                 case .taken: return Optional.none
                 case .otherTable: return .replaced(try stop(socket, held))
                 default:

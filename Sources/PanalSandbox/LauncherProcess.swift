@@ -4,6 +4,12 @@ internal import PanalLauncherProtocol
 internal import PanalLinux
 internal import PanalSeccomp
 
+/// What a launcher can do on its host, as it said itself.
+struct LauncherAbilities: Hashable, Sendable {
+    var freezes: Bool
+    var writesRoots: Bool
+}
+
 /// The launcher: a child of this process, started by root or by an ordinary user and told its table once, or one that an
 /// earlier server left behind and that was told the same.
 struct LauncherProcess: ~Copyable {
@@ -12,7 +18,7 @@ struct LauncherProcess: ~Copyable {
     let process: pid_t
     /// What it may give to cells, as it said itself.
     let capacity: HostCapacity
-    let freezes: Bool
+    let abilities: LauncherAbilities
     /// What it kept.
     let held: [HeldCell]
     /// What had to end with an earlier launcher that was told another table.
@@ -25,9 +31,9 @@ struct LauncherProcess: ~Copyable {
             let replaced: [AttemptID]
             let claim = try LauncherClaim.make(table)
             switch consume claim {
-            case .taken(let socket, let capacity, let freezes, let held):
+            case .taken(let socket, let capacity, let abilities, let held):
                 return LauncherProcess(
-                    socket: socket, process: 0, capacity: capacity, freezes: freezes, held: held, replaced: [])
+                    socket: socket, process: 0, capacity: capacity, abilities: abilities, held: held, replaced: [])
             case .replaced(let attempts): replaced = attempts
             case .nobody: replaced = []
             }
@@ -42,9 +48,10 @@ struct LauncherProcess: ~Copyable {
             let process = try spawn(settings.executable, socket: theirs, table: tableFile)
             close(theirs.release())
             do throws(StepFailure) {
-                let (capacity, freezes) = try waitUntilReady(ours)
+                let (capacity, abilities) = try waitUntilReady(ours)
                 return LauncherProcess(
-                    socket: ours, process: process, capacity: capacity, freezes: freezes, held: [], replaced: replaced)
+                    socket: ours, process: process, capacity: capacity, abilities: abilities, held: [],
+                    replaced: replaced)
             } catch {
                 kill(process, SIGKILL)
                 var status: Int32 = 0
@@ -77,7 +84,8 @@ struct LauncherProcess: ~Copyable {
             wallMicroseconds: UInt64(LauncherSettings.longestRun.wholeMicroseconds),
             processes: UInt32(LauncherSettings.mostProcesses),
             prepared: UInt16(clamping: min(64, settings.preparedCells ?? min(cores.count, 15) + 1)),
-            keepSeconds: UInt32(clamping: settings.keepsCells.wholeMicroseconds / 1_000_000))
+            keepSeconds: UInt32(clamping: settings.keepsCells.wholeMicroseconds / 1_000_000),
+            limitsReading: settings.limitsReading)
     }
 
     /// The filters, and after them those that explain.
@@ -130,7 +138,7 @@ struct LauncherProcess: ~Copyable {
 
     private static func waitUntilReady(
         _ socket: borrowing Descriptor
-    ) throws(StepFailure) -> (HostCapacity, freezes: Bool) {
+    ) throws(StepFailure) -> (HostCapacity, LauncherAbilities) {
         var polled = pollfd(fd: socket.raw, events: Int16(POLLIN), revents: 0)
         let seconds: Int32 = 30
         guard unsafe poll(&polled, 1, seconds * 1_000) > 0 else {
@@ -140,8 +148,11 @@ struct LauncherProcess: ~Copyable {
             let message = try MessageSocket.receive(socket)
             if let message, !message.bytes.isEmpty {
                 switch try Report(decoding: message.bytes) {
-                case .ready(let cores, let memory, let freezes):
-                    return (HostCapacity(cores: cores.map(Int.init), memory: Int(clamping: memory)), freezes)
+                case .ready(let cores, let memory, let freezes, let writesRoots, let refusal):
+                    let capacity = HostCapacity(
+                        cores: cores.map(Int.init), memory: Int(clamping: memory),
+                        readingRefusal: refusal.isEmpty ? nil : refusal)
+                    return (capacity, LauncherAbilities(freezes: freezes, writesRoots: writesRoots))
                 case .unusable(let step):
                     throw StepFailure(step: step.step, detail: step.detail, errno: step.errno)
                 default: break

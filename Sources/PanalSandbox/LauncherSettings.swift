@@ -26,6 +26,8 @@ package struct LauncherSettings: Sendable {
     /// For how long, in whole seconds, the launcher keeps running cells and their results when this process is killed or
     /// detaches, for the next one with the same settings (`Executor.recover`); at most a week. Zero: everything ends with this process.
     package var keepsCells: Duration
+    /// Whether runs may be held to a rate of reading (`CellLimits.diskRead`), which takes a controller more in each cell's group.
+    package var limitsReading: Bool
 
     /// Ids that Debian gives neither to users nor to user namespaces: they are above both.
     package static let standardUserRange: Range<UInt32> = 2_000_000_000..<2_000_008_192
@@ -34,7 +36,7 @@ package struct LauncherSettings: Sendable {
         executable: String, instance: String, dataFolder: String?, seccomp: [SeccompProgram],
         userRange: Range<UInt32> = LauncherSettings.standardUserRange, reservedCores: Int = 0, reservedMemory: Int = 0,
         preparedCells: Int? = nil, explained: [SeccompPolicy] = [], keepsCells: Duration = .zero,
-        imageFolder: String? = nil
+        imageFolder: String? = nil, limitsReading: Bool = false
     ) {
         self.executable = executable
         self.instance = instance
@@ -47,6 +49,7 @@ package struct LauncherSettings: Sendable {
         self.reservedMemory = reservedMemory
         self.preparedCells = preparedCells
         self.keepsCells = keepsCells
+        self.limitsReading = limitsReading
     }
 
     /// Longest time that any profile may give: a week.

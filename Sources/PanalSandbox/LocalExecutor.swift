@@ -26,6 +26,7 @@ package final class LocalExecutor: Executor, Sendable {
     private let judges: [String: SeccompJudge]
     private let keepsCells: Bool
     package let canFreeze: Bool
+    package let canCopyRoots: Bool
     /// Whether an earlier process has left something that was still held when this one came.
     package let hasInherited: Bool
 
@@ -41,12 +42,13 @@ package final class LocalExecutor: Executor, Sendable {
 
     private init(_ launcher: consuming LauncherProcess, _ settings: LauncherSettings) throws(SystemError) {
         capacity = launcher.capacity
-        canFreeze = launcher.freezes
+        canFreeze = launcher.abilities.freezes
+        canCopyRoots = launcher.abilities.freezes && launcher.abilities.writesRoots
         hasInherited = !launcher.held.isEmpty
         keepsCells = settings.keepsCells > .zero
         planner = CellPlanner(
             hasImages: settings.imageFolder != nil, seccomp: settings.seccomp,
-            explained: settings.explained.map(\.name))
+            explained: settings.explained.map(\.name), limitsReading: settings.limitsReading)
         dataFolder = settings.dataFolder
         do throws(SeccompMistake) {
             var judges: [String: SeccompJudge] = [:]
@@ -161,6 +163,18 @@ package final class LocalExecutor: Executor, Sendable {
 
     package func sample(_ attempt: AttemptID) async -> UsageSample? {
         await withCheckedContinuation { continuation in loop.sample(attempt) { continuation.resume(returning: $0) } }
+    }
+
+    /// Steps of errors: `cell.copy` where no copy can be made, or the run ended or went on meanwhile; `copy.file` for a file that is none
+    /// to write to; `copy.size` and `copy.entries` for more than fits; `copy.write`, with the kernel's number, where the file could not be
+    /// written; `copy.read`.
+    package func copyRoot(
+        of attempt: AttemptID, into file: Int32, maximumBytes: Int
+    ) async throws(SystemError) -> CopiedRoot {
+        let answer = await withCheckedContinuation { continuation in
+            loop.copyRoot(of: attempt, into: file, maximumBytes: maximumBytes) { continuation.resume(returning: $0) }
+        }
+        return try answer.get()
     }
 
     private func setFrozen(_ attempt: AttemptID, _ wanted: Bool) async throws(SystemError) {

@@ -11,6 +11,7 @@ extension CellLoop {
         var earlier: EarlierRuns
         var freezing = FreezeQuestions()
         var sampling = SampleQuestions()
+        var copying = CopyQuestions()
         var isDetached = false
 
         init(keeper: FileKeeper, earlier: EarlierRuns) {

@@ -186,8 +186,7 @@ struct DemandShape: Hashable, Sendable {
 /// What is said to whoever waits.
 package struct WaitingReport: Hashable, Sendable {
     package var ticket: Ticket
-    /// In words and numbers.
-    package var reason: String
+    package var reason: WaitingReason
     /// Jobs that stand before it.
     package var ahead: Int
     /// If everything takes as long as it may; nil when that cannot be said.
@@ -211,72 +210,63 @@ extension ScheduleState {
         return tickets.compactMap(waitingReport)
     }
 
-    private func reason(_ job: Int32, ahead: Int) -> String {
+    private func reason(_ job: Int32, ahead: Int) -> WaitingReason {
         let record = jobs[Int(job)]
-        if let limit = limitReason(record) { return limit }
-        let inFront = "\(Words.count(ahead, "job")) \(ahead == 1 ? "is" : "are") ahead"
-        if let lack = lack(of: record) { return ahead == 0 ? lack : "\(lack); \(inFront)" }
+        if let limit = limitReason(record) { return WaitingReason(limit) }
+        if let lack = lack(of: record) { return WaitingReason(lack, ahead: ahead) }
         guard ahead > 0 else {
-            return record.demand.isOpportunistic
-                ? "waits for idle cores" : "needs cells on hosts that are in part taken"
+            return WaitingReason(record.demand.isOpportunistic ? .idleCores : .hostsInPartTaken)
         }
-        guard let head = head(), head != job, let lack = lack(of: jobs[Int(head)]) else { return inFront }
-        return "\(inFront), the first of them \(lack)"
+        guard let head = head(), head != job else { return WaitingReason(nil, ahead: ahead) }
+        return WaitingReason(nil, ahead: ahead, causeOfFirst: lack(of: jobs[Int(head)]))
     }
 
-    private func limitReason(_ record: JobRecord) -> String? {
-        for (kind, account) in [("user", accounts.users[record.user]), ("group", accounts.groups[record.group])] {
+    private func limitReason(_ record: JobRecord) -> WaitingReason.Cause? {
+        let (user, group) = (accounts.users[record.user], accounts.groups[record.group])
+        for (party, account) in [(WaitingReason.Party.user(user.name), user), (.group(group.name), group)] {
             let startable = account.startable(atOnce: record.jobCount)
             guard record.millicores > startable else { continue }
             if let most = account.limits.runningJobs, account.runningJobs + record.jobCount > most {
-                let running = "\(kind) ‘\(account.name)’ has \(Words.count(account.runningJobs, "job")) running"
-                return account.runningJobs >= most
-                    ? "\(running), the most that it may have"
-                    : "is \(record.jobCount) jobs together, \(running) of at most \(most)"
+                return .jobsOf(party, own: record.jobCount, running: account.runningJobs, most: most)
             }
-            return "needs \(Words.ofCores(record.millicores)), \(kind) ‘\(account.name)’ has "
-                + "\(Words.cores(account.runningMillicores)) of at most \(account.limits.runningCores ?? 0) already"
+            return .coresOf(
+                party, own: record.millicores, running: account.runningMillicores,
+                most: account.limits.runningCores ?? 0)
         }
         return nil
     }
 
     /// What is missing for a job to start now; nil when nothing is.
-    private func lack(of record: JobRecord) -> String? {
+    private func lack(of record: JobRecord) -> WaitingReason.Cause? {
         let open = hosts.filter { $0.isOpen && $0.pool & record.pools != 0 }
-        guard !open.isEmpty else { return "no host that it may run on is open" }
+        guard !open.isEmpty else { return .noOpenHost }
         if record.demand.isOpportunistic { return nil }
         guard let cell = record.demand.cells.first else { return nil }
         let count = record.demand.cellCount
         if count > 1 {
             let free = open.reduce(0) { $0 + $1.cores.freeMillicores }
             guard free < record.millicores else { return nil }
-            return "needs \(Words.count(count, "cell")) with \(Words.cores(record.millicores)) cores at the same time, "
-                + "\(Words.areFree(free / 1_000))\(nextRelease)"
+            return .cellsTogether(count, cores: record.millicores, free: free / 1_000, nextRelease: nextRelease)
         }
         guard !open.contains(where: { $0.fits(cell.request) }) else { return nil }
-        var lacks: [String] = []
+        var lacks: [WaitingReason.Lack] = []
         switch cell.request.cpu {
         case .exclusive(let count):
             let free = open.reduce(0) { max($0, $1.cores.freeCount) }
-            if free < count { lacks.append("needs \(Words.count(count, "whole core")), \(Words.areFree(free))") }
+            if free < count { lacks.append(.wholeCores(needed: count, free: free)) }
         case .shared(let millicores):
             if !open.contains(where: { $0.cores.fits(millicores: millicores, isWhole: false) }) {
                 let left = open.reduce(0) { max($0, $1.cores.freeMillicores) }
-                lacks.append("needs \(Words.cores(millicores)) shared cores, \(Words.cores(left)) left in all")
+                lacks.append(.sharedCores(needed: millicores, left: left))
             }
         }
         let free = open.reduce(0) { max($0, $1.freeMemory) }
-        if cell.request.memory > free {
-            let text = free == 0 ? "none" : ByteCount.text(free)
-            lacks.append("needs \(ByteCount.text(cell.request.memory)) of memory, \(text) is free")
-        }
-        guard !lacks.isEmpty else { return "needs cores and memory that are free on different hosts only" }
-        return lacks.joined(separator: ", and ") + nextRelease
+        if cell.request.memory > free { lacks.append(.memory(needed: cell.request.memory, free: free)) }
+        return lacks.isEmpty ? .onDifferentHosts : .lacks(lacks, nextRelease: nextRelease)
     }
 
-    private var nextRelease: String {
-        guard let next = ends.first(endsRoot) else { return "" }
-        return ", the next release is expected by \(Words.clock(time.outside(max(next.end, time.now)).microseconds))"
+    private var nextRelease: Timestamp? {
+        ends.first(endsRoot).map { time.outside(max($0.end, time.now)) }
     }
 
     /// A promise for the head; for others when the work before them is done, if all cores were always busy with it.

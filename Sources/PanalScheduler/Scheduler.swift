@@ -92,6 +92,35 @@ package actor Scheduler {
         return .waits(copy.waitingReport(ticket))
     }
 
+    /// The same of jobs that were submitted together, all or none, or as a gang. Of those that would have to wait the last one is told.
+    package func forecast(together demands: [JobDemand], isGang: Bool) -> Forecast {
+        var copy = state
+        let jobs = demands.enumerated().map { place, demand in
+            (ticket: Ticket(number: .max - Int64(demands.count - 1 - place)), demand: demand)
+        }
+        var entering = jobs
+        if isGang, jobs.count > 1, let gang = JobDemand.gang(of: jobs) {
+            entering = [(ticket: jobs[0].ticket, demand: gang)]
+        }
+        let own = Set(jobs.map(\.ticket))
+        var waiting = own
+        var taken: [Reservation] = []
+        let now = clock.now()
+        for (ticket, demand) in entering {
+            for action in copy.apply(.submit(ticket, demand), at: now) {
+                switch action {
+                case .start(let started, let reservations) where own.contains(started):
+                    waiting.remove(started)
+                    taken += reservations
+                case .refuse(let refused, let refusal) where own.contains(refused): return .refused(refusal)
+                case .start, .refuse, .freeze, .thaw: continue
+                }
+            }
+        }
+        guard let last = waiting.max() else { return .starts(taken) }
+        return .waits(copy.waitingReport(entering.count == 1 ? entering[0].ticket : last))
+    }
+
     /// Jobs that no open host could take, whatever ends.
     package func waitingWithoutHost() -> [Ticket] { state.waitingWithoutHost() }
 

@@ -130,12 +130,37 @@ extension Panal {
         return (user, password)
     }
 
-    static let accountNameRule = "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’"
-    static let spanishAccountNameRule = "de 2 a 40 caracteres de a-z, 0-9, «.», «_» y «-»"
+    static let accountNameRule = "2 to 40 characters out of a-z, 0-9, ‘.’, ‘_’ and ‘-’, and no identifier"
+    static let spanishAccountNameRule = "de 2 a 40 caracteres de a-z, 0-9, «.», «_» y «-», y ningún identificador"
 
     static func isAccountName(_ name: String) -> Bool {
         let letters = Set("abcdefghijklmnopqrstuvwxyz0123456789._-".utf8)
-        return (2...40).contains(name.utf8.count) && name.utf8.allSatisfy(letters.contains)
+        // Where a user or a group is named an identifier is taken too: no name may be somebody else's.
+        return (2...40).contains(name.utf8.count) && name.utf8.allSatisfy(letters.contains) && UserID(name) == nil
+    }
+
+    /// The user whom a text means: an identifier, or else a name. For administrators; throws `notFound` where there is none.
+    package func userID(_ principal: Principal, meantBy text: String) async throws -> UserID {
+        try requireAdministrator(principal)
+        guard let user = try await meant(by: text) else { throw Self.noUser }
+        return user.id
+    }
+
+    /// Not to be answered to anybody who is no administrator.
+    func meant(by text: String) async throws -> User? {
+        if let id = UserID(text), let user = try await store.user(id) { return user }
+        return try await user(named: text)
+    }
+
+    /// The same of a group.
+    package func groupID(_ principal: Principal, meantBy text: String) throws -> GroupID {
+        try requireAdministrator(principal)
+        guard let group = group(meantBy: text) else { throw Self.noGroup }
+        return group.id
+    }
+
+    func group(meantBy text: String) -> UserGroup? {
+        GroupID(text).flatMap { tenancy.group($0) } ?? tenancy.groups.first { $0.name == text }
     }
 
     /// For the audit log; not to be answered to anybody.
@@ -188,22 +213,11 @@ extension Principal {
     }
 }
 
-extension ServiceError {
-    /// One wrong field.
-    init(_ code: Code, mistake pointer: String, _ detail: String, spanish: String? = nil) {
-        self.init(code, detail, mistakes: [Mistake(pointer: pointer, detail: detail, spanish: spanish)])
-    }
-}
-
 extension String {
     var trimmed: String {
         var text = self[...]
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text)
-    }
-
-    var hasControlCharacters: Bool {
-        unicodeScalars.contains { $0.value < 32 || (127...159).contains($0.value) }
     }
 }

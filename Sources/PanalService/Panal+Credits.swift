@@ -1,7 +1,7 @@
 import Logging
 package import PanalCore
 
-/// Who a group or a user is in requests about credit.
+/// Who a group or a user is in requests about credit, by name or by identifier.
 package enum AccountName: Hashable, Sendable {
     case user(String)
     case group(String)
@@ -268,15 +268,16 @@ extension Panal {
     ) async throws -> (account: LedgerAccount, name: AccountName) {
         switch name {
         case nil: return (.user(principal.user), .user(principal.name))
-        case .user(let text) where text == principal.name: return (.user(principal.user), .user(text))
+        case .user(let text) where text == principal.name || text == principal.user.text:
+            return (.user(principal.user), .user(principal.name))
         case .user(let text):
             if principal.role == .administrator { try requireAdministrator(principal) }
-            guard principal.isAdministrator, let user = try await store.user(named: text) else {
+            guard principal.isAdministrator, let user = try await meant(by: text) else {
                 throw ServiceError(.notFound, "there is no such user")
             }
             return (.user(user.id), .user(user.name))
         case .group(let text):
-            let group = tenancy.groups.first { $0.name == text }
+            let group = group(meantBy: text)
             let isMember = tenancy.groups(of: principal.user).contains { $0.id == group?.id }
             if principal.role == .administrator, !isMember { try requireAdministrator(principal) }
             guard let group, principal.isAdministrator || isMember else {

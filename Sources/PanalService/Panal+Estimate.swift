@@ -1,5 +1,6 @@
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 /// What would become of a submission, without making it.
@@ -26,6 +27,17 @@ package struct JobEstimate: Hashable, Sendable {
     package var standing: AccountStanding?
 
     package var isValid: Bool { refusal?.code != .invalid && refusal?.code != .malformed }
+}
+
+/// What would become of jobs that were submitted together.
+package struct BatchEstimate: Hashable, Sendable {
+    /// Of all of them: it starts when the last of them does. Its charge is that of one.
+    package var whole: JobEstimate
+    package var size: Int
+    package var isGang: Bool
+    /// What all may cost at most, and what would be set aside.
+    package var most = Credits.zero
+    package var hold = Credits.zero
 }
 
 /// A submission that is right and allowed, as far as can be said without storing it.
@@ -56,25 +68,33 @@ extension Panal {
             estimate.refusal = error
             return estimate
         }
+        try await self.estimate(prepared, &estimate)
+        estimate.refusal = estimate.standing?.refusal(of: prepared.charge.hold).map { ServiceError($0) }
+        note(await runner.scheduler.forecast(of: prepared.demand), in: &estimate)
+        return estimate
+    }
+
+    /// What a prepared job says of itself and of who pays.
+    func estimate(_ prepared: PreparedJob, _ estimate: inout JobEstimate) async throws {
         estimate.profile = prepared.profile.name
         estimate.version = prepared.program.version.number
         estimate.longest = prepared.profile.limits.wallTime
         estimate.charge = prepared.charge
-        let standing = try await store.standing(of: prepared.charge.payer, at: clock.now())
-        estimate.standing = standing
-        estimate.refusal = standing.refusal(of: prepared.charge.hold).map { ServiceError($0) }
-        switch await runner.scheduler.forecast(of: prepared.demand) {
+        estimate.standing = try await store.standing(of: prepared.charge.payer, at: clock.now())
+    }
+
+    func note(_ forecast: Forecast, in estimate: inout JobEstimate) {
+        switch forecast {
         case .starts(let reservations):
             estimate.startsNow = true
             estimate.estimatedStart = clock.now()
             // There is one host so far, the one that this process runs on.
             estimate.host = reservations.isEmpty ? nil : hosts.first?.name
         case .waits(let report):
-            estimate.reason = report?.reason
+            estimate.reason = report?.reason.sentence
             estimate.estimatedStart = report?.estimatedStart
         case .refused(let refusal): estimate.refusal = estimate.refusal ?? Self.refused(refusal)
         }
-        return estimate
     }
 
     /// Everything about a submission that can be said before it is stored. Throws as ``submit`` does.

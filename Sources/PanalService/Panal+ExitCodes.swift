@@ -32,8 +32,8 @@ extension Panal {
         if let cached = exitCodes[key] {
             known = cached
         } else {
-            guard let stored = try await store.program(named: job.programName, version: job.version) else { return job }
-            known = try manifests.manifest(of: stored.version).exitCodes
+            guard let version = try await store.version(job.version, of: job.program) else { return job }
+            known = try manifests.manifest(of: version).exitCodes
             exitCodes[key] = known
         }
         guard let meaning = known[code] else { return job }

@@ -1,6 +1,7 @@
 import Logging
 package import PanalCore
 package import PanalManifest
+import PanalPublication
 import PanalScheduler
 
 extension Panal {
@@ -79,7 +80,8 @@ extension Panal {
         switch job.state {
         case .queued:
             let report = await runner?.waitingReport(of: id)
-            job.message = report?.reason
+            job.message = report?.reason.sentence
+            job.waiting = report?.reason
             job.estimatedStart = report?.estimatedStart
             job.ahead = report?.ahead
         case .configuring, .deploying, .running, .reconnecting, .copyRequested, .copying, .finishing:
@@ -96,13 +98,12 @@ extension Panal {
     /// Jobs, the newest first, `limit` (1 to 1000) of them from before `before` on. `everyone` is for administrators, others get
     /// `forbidden`; without it administrators too see their own.
     package func jobs(
-        _ principal: Principal, program: String? = nil, state: JobState? = nil, before: JobPlace? = nil,
-        limit: Int = 50,
-        everyone: Bool = false
+        _ principal: Principal, program: String? = nil, state: JobState? = nil, batch: BatchID? = nil,
+        before: JobPlace? = nil, limit: Int = 50, everyone: Bool = false
     ) async throws -> [Job] {
         if everyone { try requireAdministrator(principal) }
         let query = JobQuery(
-            owner: everyone ? nil : principal.user, program: program, state: state, before: before,
+            owner: everyone ? nil : principal.user, program: program, state: state, batch: batch, before: before,
             limit: min(max(limit, 1), 1_000))
         return try await withMeanings(try await store.jobs(query))
     }

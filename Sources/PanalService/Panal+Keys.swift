@@ -109,9 +109,10 @@ extension Panal {
     /// The longest that the secret before may be taken beside the new one.
     package static let longestGrace = Duration.seconds(7 * 86_400)
 
-    /// Gives one of the principal's own keys a new secret, which is only in this answer; the present one is taken for `grace` more, an
-    /// older one no more. Scopes and end stay. Throws `forbidden` for whoever comes by a key that may less than this one or ends before
-    /// it, `conflict` when it has expired, `changed` where it is not as `expected`.
+    /// Gives one of the principal's own keys a new secret, which is only in this answer; the present one is taken for `grace` more.
+    /// Without grace nothing but the new one is good from now on, whatever was promised before. With grace an older secret keeps what it
+    /// was promised: while it is still taken, `conflict` says until when. Scopes and end stay. Throws `forbidden` for whoever comes by a
+    /// key that may less than this one or ends before it, `conflict` too when it has expired, `changed` where it is not as `expected`.
     package func rotateKey(
         _ principal: Principal, _ id: APIKeyID, grace: Duration, expecting expected: APIKey? = nil
     ) async throws -> (key: APIKey, secret: String) {
@@ -136,6 +137,7 @@ extension Panal {
                 throw ServiceError(.forbidden, "a key cannot renew one that holds longer than itself")
             }
         }
+        if grace > .zero, let end = key.previousHoldsUntil, end > now { throw Self.earlierSecret(until: end, now) }
         let secret = Secrets.make()
         let until = now + grace
         guard
@@ -148,6 +150,16 @@ extension Panal {
         accessSignals.post(about: principal.user)
         key.previousHoldsUntil = until
         return (key, APIKeyText.make(id: id, secret: secret))
+    }
+
+    /// A key has two secrets at most: the one before the present one would end for a third.
+    private static func earlierSecret(until end: Timestamp, _ now: Timestamp) -> ServiceError {
+        var error = ServiceError(
+            .conflict,
+            "the secret before this one is taken until \(end.rfc3339), and would end earlier: rotate after that, or with ‘grace’ 0, "
+                + "which ends all earlier ones now", retryAfter: end - now)
+        error.numbers["until"] = .string(end.rfc3339)
+        return error
     }
 
     static let noKey = ServiceError(.notFound, "there is no such key")

@@ -29,14 +29,34 @@ package struct Page<Entry: Sendable>: Sendable {
 extension Panal {
     /// Jobs, the newest first. `everyone` is for administrators, others get `forbidden`.
     package func jobPage(
-        _ principal: Principal, program: String? = nil, state: JobState? = nil, _ wish: PageWish,
-        everyone: Bool = false
+        _ principal: Principal, program: String? = nil, state: JobState? = nil, batch: BatchID? = nil,
+        _ wish: PageWish, everyone: Bool = false
     ) async throws -> Page<Job> {
-        let list = ["jobs", everyone ? "" : principal.user.text, program ?? "", state?.rawValue ?? ""]
+        let list = [
+            "jobs", everyone ? "" : principal.user.text, program ?? "", state?.rawValue ?? "", batch?.text ?? "",
+        ]
         return try await page(of: list, wish, place: { "\($0.submitted.microseconds) \($0.id)" }) { place, limit in
             try await jobs(
-                principal, program: program, state: state, before: try place.map(Self.jobPlace), limit: limit,
-                everyone: everyone)
+                principal, program: program, state: state, batch: batch, before: try place.map(Self.jobPlace),
+                limit: limit, everyone: everyone)
+        }
+    }
+
+    /// Batches, the newest first. `everyone` is for administrators, others get `forbidden`.
+    package func batchPage(
+        _ principal: Principal, program: String? = nil, _ wish: PageWish, everyone: Bool = false
+    ) async throws -> Page<BatchSummary> {
+        if everyone { try requireAdministrator(principal) }
+        let list = ["batches", everyone ? "" : principal.user.text, program ?? ""]
+        let place = { (entry: BatchSummary) in "\(entry.batch.submitted.microseconds) \(entry.batch.id)" }
+        return try await page(of: list, wish, place: place) { behind, limit in
+            let before = try behind.map { text -> BatchPlace in
+                let place: (moment: Timestamp, id: BatchID) = try Self.moment(text)
+                return BatchPlace(submitted: place.moment, batch: place.id)
+            }
+            return try await store.batches(
+                BatchQuery(
+                    owner: everyone ? nil : principal.user, program: program, before: before, limit: limit))
         }
     }
 

@@ -1,7 +1,7 @@
-import FoundationEssentials
 import Logging
 package import PanalCore
 import PanalManifest
+import PanalPublication
 
 extension Panal {
     /// Takes a file: `append`, then `finish`; `discard` when the client goes away. At most `limit` bytes, and never more than the
@@ -28,7 +28,8 @@ extension Panal {
         _ principal: Principal, manifest: [UInt8], upload: ProgramUpload, isPublic: Bool,
         mayStill: @Sendable () async -> Bool = { true }
     ) async throws -> (entry: ProgramEntry, created: Bool) {
-        let (parsed, document, text) = try read(manifest)
+        let published = try PublishedManifest(manifest)
+        let parsed = published.manifest
         if let taken = try await store.program(named: parsed.slug, version: nil),
             taken.program.owner != principal.user
         {
@@ -38,33 +39,23 @@ extension Panal {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
         let rootfs = try chosenRootfs(of: parsed, for: principal.user)
+        defer { withExtendedLifetime(rootfs) {} }
         let staged = try await stage(upload)
         do {
-            let rule = EntryRule(command: EntryRule.command(in: document), slug: parsed.slug)
-            let entry = try rule.choose(among: staged.files)
-            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }),
-                let refusal = ExecutableCheck.refusal(of: file)
-            {
-                throw ServiceError(.unsupported, refusal)
-            }
+            let start = try ProgramStart(of: staged.files, by: published)
             let size = staged.files.reduce(0) { $0 + $1.bytes }
             try await checkStorage(of: principal.user, tenancy.rights(of: principal.user), adding: size)
             let probe = UploadProbe(
                 files: staged.files, cell: files(of: rootfs, named: parsed.rootfs), manifest: parsed,
                 environment: rootfs.environment)
-            // A Boutiques descriptor's word means something in a container that nobody has here; its first run says the same.
-            if text.utf8.elementsEqual(manifest), let word = rule.hostCommand,
-                let refusal = probe.refusal(ofCommand: word)
-            {
-                throw ServiceError(.invalid, mistake: "/command/0", refusal)
-            }
-            let (content, bytes) = try await staged.commit(manifest: manifest, entry: entry.path)
-            if entry.isStartedDirectly, let file = staged.files.first(where: { $0.path == entry.path }) {
-                try await look(at: file, of: content, probe)
+            try start.checkCommand(by: probe)
+            let (content, bytes) = try await staged.commit(manifest: manifest, entry: start.path)
+            try await start.checkFile(by: probe) { [blobs] file, range in
+                guard let whole = try await blobs.file(file.path, of: content) else { throw BlobError.missing(content) }
+                return try await whole.narrowed(to: range).all()
             }
             let tests = try await passingTests(
-                of: TestedProgram(
-                    manifest: parsed, content: content, entry: entry.path, owner: principal.user))
+                of: TestedProgram(manifest: parsed, content: content, entry: start.path), owner: principal.user)
             try Task.checkCancellation()
             if tests != nil, await !mayStill() {
                 throw ServiceError(
@@ -72,7 +63,7 @@ extension Panal {
             }
             let draft = ProgramDraft(
                 name: parsed.slug, owner: principal.user, isPublic: isPublic, content: content,
-                manifest: text, entry: entry.path, size: bytes, at: clock.now(), tests: tests)
+                manifest: published.text, entry: start.path, size: bytes, at: clock.now(), tests: tests)
             // Somebody who goes in this moment leaves it published or not, and never half.
             let (program, version, created) = try await uncancelled { [store] in try await store.publish(draft) }
             await staged.keep()
@@ -81,9 +72,9 @@ extension Panal {
                 metadata: ["program": "\(program.name)", "version": "\(version.number)", "created": "\(created)"])
             // Not before: what is there already, or is refused, needs no room.
             if created { await makeRoom(behind: principal.user) }
-            let published = ProgramEntry(
+            let entry = ProgramEntry(
                 program: program, version: version, ownerName: principal.name, manifest: parsed, isOwn: true)
-            return (published, created)
+            return (entry, created)
         } catch {
             await staged.discard()
             if case StoreError.nameTaken = error { throw Self.nameTaken(parsed.slug) }
@@ -121,6 +112,27 @@ extension Panal {
         }
     }
 
+    /// Takes a version away, or all of them where `version` is nil; for the program's owner and administrators. Nobody can run it any more.
+    /// Jobs that were submitted come to their end, their history stays, and so does the name, which is nobody else's: publishing the
+    /// same again brings a version back. With the last one the program is gone. Throws `changed` where the program is not as
+    /// `expected`.
+    package func withdraw(
+        _ principal: Principal, program name: String, version: Int? = nil, expecting expected: Program? = nil
+    ) async throws {
+        let found = try await program(principal, name: name, version: version)
+        guard found.isOwn else { throw ServiceError(.forbidden, "only its owner may withdraw a program") }
+        do {
+            try await store.withdraw(found.program.id, version: version, at: clock.now(), expecting: expected)
+        } catch StoreError.changed {
+            throw Self.changed
+        } catch StoreError.unknown {
+            throw ServiceError(.notFound, "‘\(name)’ was withdrawn in this moment")
+        }
+        logger.info(
+            "program withdrawn",
+            metadata: ["program": "\(name)", "version": "\(version.map(String.init) ?? "all")"])
+    }
+
     func entry(_ stored: StoredProgram, for principal: Principal) throws -> ProgramEntry {
         ProgramEntry(
             program: stored.program, version: stored.version, ownerName: stored.ownerName,
@@ -132,35 +144,9 @@ extension Panal {
         program.isPublic || program.owner == principal.user || principal.isAdministrator
     }
 
-    /// The manifest, its document, and its text as it was published.
-    /// A Boutiques descriptor is made into a manifest first, and stored as that.
-    private func read(_ given: [UInt8]) throws -> (Manifest, JSONValue, String) {
-        let parsed: Manifest
-        var bytes = given
-        do {
-            if let document = try? JSONReader.read(given), BoutiquesReader.recognises(document) {
-                bytes = Array(try BoutiquesReader.manifest(of: document).serialized(pretty: true))
-            }
-            parsed = try Manifest(parsing: Data(bytes))
-        } catch let error as ManifestError {
-            throw ServiceError(.invalid, "the manifest has mistakes", mistakes: error.mistakes)
-        }
-        guard let text = String(validating: bytes, as: UTF8.self), let document = try? JSONReader.read(bytes) else {
-            throw ServiceError(.invalid, mistake: "", "the manifest has to be JSON in UTF-8")
-        }
-        return (parsed, document, text)
-    }
-
     private func files(of chosen: ChosenRootfs, named word: String) -> CellFiles {
         guard let rootfs, let digest = ContentHash(hex: chosen.name) else { return cellFiles }
         return CellFiles(image: rootfs.library.tree(of: digest), named: word, environment: chosen.environment)
-    }
-
-    /// Throws `unsupported` for a file that no cell could start.
-    private func look(at file: ProgramFile, of program: ContentHash, _ probe: UploadProbe) async throws {
-        guard let bytes = try await blobs.file(file.path, of: program) else { throw BlobError.missing(program) }
-        let refusal = try await probe.refusal(of: file) { try await bytes.narrowed(to: $0).all() }
-        if let refusal { throw ServiceError(.unsupported, refusal) }
     }
 
     private func stage(_ upload: ProgramUpload) async throws -> any StagedProgram {

@@ -8,7 +8,9 @@ package struct QueueEntry: Hashable, Sendable {
     package var position: Int
     /// Nil for a job of somebody else's.
     package var job: JobID?
-    package var reason: String?
+    package var reason: WaitingReason?
+    /// The reason in English.
+    package var sentence: String? { reason?.sentence }
     package var estimatedStart: Timestamp?
 }
 

@@ -199,6 +199,7 @@ extension Panal {
         do {
             try await finishBegun()
             while try await sweepPass() { try await Task.sleep(for: .milliseconds(50)) }
+            try await sweepClosedAccounts()
             let users = tenancy.users
             try await store.forgetFilling(exceptOf: users)
             for user in users {
@@ -280,6 +281,11 @@ extension Panal {
         }
         // Where all that is due is being read, another pass at once would come to nothing.
         return more || due.count == Self.pass && removed + spared.count > 0
+    }
+
+    /// Of accounts that are closed.
+    func removeOutputs(of jobs: [JobID]) async throws {
+        for part in jobs.parts(of: Self.share) { try await finishRemovals(try await remove(part, because: .request)) }
     }
 
     /// Notes that outputs go, and counts them. Answers of which jobs: the others' are none of what may be removed, or not any more.

@@ -1,6 +1,7 @@
 import Logging
 import PanalCore
 import PanalManifest
+import PanalPublication
 
 /// Tests run again when what they ran under has changed: a program that does not pass any more is marked, and its owner told.
 extension Panal {
@@ -23,9 +24,10 @@ extension Panal {
         do {
             let program = TestedProgram(
                 manifest: try manifests.manifest(of: stored.version), content: stored.version.content,
-                entry: stored.version.entry, owner: stored.program.owner)
+                entry: stored.version.entry)
             guard !program.manifest.tests.isEmpty else { return }
-            guard let record = try await record(of: program, known: stored.version.tests) else { return }
+            let owner = stored.program.owner
+            guard let record = try await record(of: program, owner: owner, known: stored.version.tests) else { return }
             try await store.note(record, of: program.content)
             if !record.hasPassed {
                 logger.warning(
@@ -45,12 +47,14 @@ extension Panal {
     }
 
     /// What the tests come to now; nil where nothing has changed since they ran last.
-    private func record(of program: TestedProgram, known: TestRecord?) async throws -> TestRecord? {
+    private func record(
+        of program: TestedProgram, owner: UserID, known: TestRecord?
+    ) async throws -> TestRecord? {
         let profiles: [Profile]
         let rootfs: ChosenRootfs
         do {
-            profiles = try testProfiles(program)
-            rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
+            profiles = try testProfiles(program.manifest, owner)
+            rootfs = try chosenRootfs(of: program.manifest, for: owner)
         } catch let error as ServiceError where error.code == .invalid {
             // The profile that it asks for is gone, or too large for this host, or its image is.
             let conditions = Secrets.hash("none: \(error.mistakes)")
@@ -59,7 +63,7 @@ extension Panal {
         }
         let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         guard known?.conditions != conditions else { return nil }
-        let failures = try await run(program.manifest.tests, of: program, profiles, .low)
+        let failures = try await run(program, owner: owner, profiles, .low)
         return TestRecord(conditions: conditions, at: clock.now(), failures: failures)
     }
 }

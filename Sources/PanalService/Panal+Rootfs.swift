@@ -1,6 +1,7 @@
 import Logging
 package import PanalCore
 import PanalManifest
+import PanalPublication
 import Synchronization
 
 /// An image, its owner's name, and the names that lead to it.
@@ -17,6 +18,9 @@ package final class RootfsPlace: Sendable {
     /// Bytes of images, as `RootfsFacts.diskBytes` counts them, that a user who is no administrator may have.
     let quota: Int
     let book = Mutex(RootfsBook())
+    let choices = RootfsChoices()
+    /// How often the book was asked for anew, and by which of these it was read.
+    private let reloads = Mutex<(asked: Int, read: Int)>((0, 0))
     /// Who makes which image, and whether trees are being removed. Never both: who makes one may find it there in the moment in which
     /// it goes.
     let works = Mutex<(tasks: [RootfsID: Task<Void, Never>], isCollecting: Bool)>(([:], false))
@@ -29,9 +33,18 @@ package final class RootfsPlace: Sendable {
         self.quota = quota
     }
 
+    /// Reads the book behind a change. One that was begun earlier and is slower puts nothing older in its place.
     func reload() async throws {
+        let turn = reloads.withLock { state in
+            state.asked += 1
+            return state.asked
+        }
         let read = RootfsBook(images: try await store.rootfsImages(), aliases: try await store.rootfsAliases())
-        book.withLock { $0 = read }
+        reloads.withLock { state in
+            guard turn > state.read else { return }
+            state.read = turn
+            book.withLock { $0 = read }
+        }
     }
 }
 
@@ -42,8 +55,8 @@ extension Panal {
         return rootfs
     }
 
-    /// What programs of `owner` with this manifest see below `/`. Throws `invalid` at `/rootfs`, and at `/writable` where this host
-    /// runs no programs that write there.
+    /// What programs of `owner` with this manifest see below `/`, to be had until a job is stored that uses it. Throws `invalid` at
+    /// `/rootfs`, and at `/writable` where this host runs no programs that write there.
     func chosenRootfs(of manifest: Manifest, for owner: UserID) throws -> ChosenRootfs {
         if manifest.hasWritableRoot, !executor.canCopyRoots {
             throw ServiceError(
@@ -58,8 +71,12 @@ extension Panal {
                 ])
         }
         if manifest.rootfs == AttemptSpec.hostRootfs { return .host }
+        // Before the book is looked into.
+        let hold = rootfs.map { $0.choices.hold() }
         do {
-            return try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(manifest.rootfs, for: owner)
+            var chosen = try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(manifest.rootfs, for: owner)
+            chosen.hold = hold
+            return chosen
         } catch {
             throw ServiceError(.invalid, mistake: "/rootfs", error.detail)
         }
@@ -324,17 +341,20 @@ extension Panal {
             try await rootfs.store.replace(image, with: lost)
         }
         try await rootfs.reload()
-        // Nobody is between choosing an image and storing a job at this moment.
-        try await collectRootfs(unusedSince: now)
+        try await collectRootfs()
     }
 
-    /// Each minute while the service runs.
+    /// Each minute while the service runs, and soon where an image is to go that nothing runs in.
     func watchRootfs() async {
-        guard rootfs != nil else { return }
-        while (try? await Task.sleep(for: .seconds(60))) != nil {
+        guard let rootfs else { return }
+        for pause in 1... {
+            guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
+            let going = rootfs.book.withLock { $0.images.filter { $0.state == .removing } }
+            let used = going.isEmpty ? [:] : runner?.liveJobsByRootfs() ?? [:]
+            let isWorth = going.contains { image in image.digest.map { used[$0.hex] == nil } ?? true }
+            guard isWorth || pause.isMultiple(of: 30) else { continue }
             do {
-                // Whoever chose one before it was to be removed has stored the job by then, or ended the tests of a publication.
-                try await collectRootfs(unusedSince: clock.now() + (.zero - configuration.testTime - .seconds(60)))
+                try await collectRootfs()
             } catch {
                 logger.warning("images were not tidied up", metadata: ["error": "\(error)"])
             }
@@ -348,11 +368,12 @@ extension Panal {
         for work in works { await work.value }
     }
 
-    /// Removes images that are to go, were to go before `moment`, and that no job uses; and trees that no image has.
-    package func collectRootfs(unusedSince moment: Timestamp) async throws {
+    /// Removes images that are to go and that no job uses, nor anybody who has chosen it for one; and trees that no image has.
+    package func collectRootfs() async throws {
         guard let rootfs else { return }
-        let images = try await rootfs.store.rootfsImages()
-        for image in images where image.state == .removing && image.changed <= moment {
+        try await rootfs.reload()
+        let images = rootfs.book.withLock(\.images)
+        for image in images where image.state == .removing && rootfs.choices.areOver(of: image.id) {
             if let digest = image.digest, try await rootfs.store.unfinishedJobs(in: digest) > 0 { continue }
             try await rootfs.store.deleteRootfsImage(image.id)
             try await rootfs.reload()
@@ -371,24 +392,5 @@ extension Panal {
             guard try await rootfs.store.unfinishedJobs(in: digest) == 0 else { continue }
             try await rootfs.library.remove(digest)
         }
-    }
-}
-
-extension ChosenRootfs {
-    /// The environment of a run: what the image says stands where only Panal's standard stood, and never in place of what the manifest
-    /// or a field says. Where a cell's own folders are no image knows.
-    func environment(of invocation: [String], manifest: Manifest) -> [String] {
-        guard !environment.isEmpty else { return invocation }
-        var fixed: Set<String> = ["HOME", "TMPDIR"]
-        fixed.formUnion(manifest.environment.map(\.name))
-        for input in manifest.inputs {
-            if case .environment(let name) = input.route { fixed.insert(name) }
-        }
-        var variables: [String: String] = [:]
-        for text in environment + invocation {
-            let name = String(text.prefix { $0 != "=" })
-            if variables[name] == nil || fixed.contains(name) { variables[name] = text }
-        }
-        return variables.sorted { $0.key < $1.key }.map(\.value)
     }
 }

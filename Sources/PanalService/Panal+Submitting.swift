@@ -54,9 +54,7 @@ extension Panal {
     package func submit(
         _ principal: Principal, together requests: [JobRequest], isGang: Bool = false, once key: RetryKey?
     ) async throws -> (report: BatchReport, isRepeated: Bool) {
-        guard let first = requests.first, requests.count <= Self.largestBatch else {
-            throw ServiceError(.invalid, mistake: "/submissions", "1 to \(Self.largestBatch) submissions")
-        }
+        let first = try Self.first(of: requests)
         let now = clock.now()
         let mark = try key.map { key in
             let document = JSONValue.array(requests.map(\.document))
@@ -66,6 +64,60 @@ extension Panal {
             return (try await self.batch(principal, batch), true)
         }
         let runner = try takingRunner()
+        var prepared = try await prepare(principal, together: requests, runner)
+        let batch = JobBatch(
+            id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
+            size: prepared.count, isGang: isGang)
+        for place in prepared.indices { prepared[place] = try await storingTexts(of: prepared[place]) }
+        let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal, $1.callback)) }
+        try await acknowledge(drafts, batch: batch, mark: mark, runner)
+        return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)
+    }
+
+    /// What would become of a batch now, as `estimate` says it of one job. Nothing is stored and nothing changes. Throws `invalid` for none and
+    /// for too many.
+    package func estimate(
+        _ principal: Principal, together requests: [JobRequest], isGang: Bool = false
+    ) async throws -> BatchEstimate {
+        let request = try Self.first(of: requests)
+        let runner = try takingRunner()
+        var batch = BatchEstimate(
+            whole: JobEstimate(priority: request.priority, startsNow: false), size: requests.count, isGang: isGang)
+        let prepared: [PreparedJob]
+        do {
+            prepared = try await prepare(principal, together: requests, runner)
+        } catch let error as ServiceError where error.code != .notFound && error.code != .internal {
+            batch.whole.refusal = error
+            return batch
+        }
+        guard let first = prepared.first else { return batch }
+        try await estimate(first, &batch.whole)
+        for job in prepared {
+            batch.most = min(.largest, batch.most + job.charge.mostCost)
+            batch.hold = min(.largest, batch.hold + job.charge.hold)
+        }
+        batch.whole.refusal = batch.whole.standing?.refusal(of: batch.hold).map { ServiceError($0) }
+        let forecast = await runner.scheduler.forecast(together: prepared.map(\.demand), isGang: isGang)
+        if case .refused(let refusal) = forecast, isGang, refusal.kind == .impossible {
+            batch.whole.refusal =
+                batch.whole.refusal ?? ServiceError(.invalid, mistake: "/together", refusal.reason)
+        } else {
+            note(forecast, in: &batch.whole)
+        }
+        return batch
+    }
+
+    private static func first(of requests: [JobRequest]) throws -> JobRequest {
+        guard let first = requests.first, requests.count <= largestBatch else {
+            throw ServiceError(.invalid, mistake: "/submissions", "1 to \(largestBatch) submissions")
+        }
+        return first
+    }
+
+    /// Prepares all of them. Throws `invalid` with the mistakes of each, whose places begin with the number of their job.
+    private func prepare(
+        _ principal: Principal, together requests: [JobRequest], _ runner: JobRunner
+    ) async throws -> [PreparedJob] {
         var prepared: [PreparedJob] = []
         var mistakes: [Mistake] = []
         var texts = 0
@@ -97,13 +149,7 @@ extension Panal {
         guard mistakes.isEmpty else {
             throw ServiceError(.invalid, "some submissions have mistakes; none was taken", mistakes: mistakes)
         }
-        let batch = JobBatch(
-            id: .make(at: now), owner: principal.user, programName: first.program, submitted: now,
-            size: prepared.count, isGang: isGang)
-        for place in prepared.indices { prepared[place] = try await storingTexts(of: prepared[place]) }
-        let drafts = zip(prepared, requests).map { ($0, draft(of: $0, $1.priority, principal, $1.callback)) }
-        try await acknowledge(drafts, batch: batch, mark: mark, runner)
-        return (BatchReport(batch: batch, jobs: drafts.map(\.1.job)), false)
+        return prepared
     }
 
     /// Jobs of one batch, at most.
@@ -153,6 +199,8 @@ extension Panal {
         _ jobs: [(prepared: PreparedJob, draft: JobDraft)], batch: JobBatch? = nil, mark: RetryMark? = nil,
         isTold: Bool = true, _ runner: JobRunner
     ) async throws {
+        // The images that they are to run in stay until the jobs are stored.
+        defer { withExtendedLifetime(jobs) {} }
         try await uncancelled { [self] in
             let gate = StoreGate()
             let refusal = await runner.submit(

@@ -2,41 +2,34 @@ import Crypto
 import Logging
 import PanalCore
 import PanalManifest
+import PanalPublication
 import PanalScheduler
 import Synchronization
-
-/// A version as its tests need it: its files have their place, whether it is published or not.
-struct TestedProgram: Sendable {
-    var manifest: Manifest
-    var content: ContentHash
-    var entry: String
-    /// For whom they run: their shares and limits hold, their credits are not touched.
-    var owner: UserID
-}
 
 /// Tests of manifests, as runs in cells like any other but without a job.
 extension Panal {
     /// Where another Panal on this host has a run's cores for itself.
     private static let coreStep = "core.lock"
 
-    /// Bytes of result files that one test may leave.
-    private static let mostTestBytes = 64 << 20
-
     /// What is stored with a version whose tests have all passed; nil where it has none. They do not run again where the same content
     /// has passed under the same conditions.
     ///
+    /// They run for `owner`: their shares and limits hold, their credits are not touched.
+    ///
     /// Throws `invalid` with what did not come as the tests say, and `overloaded` where they cannot run now.
-    func passingTests(of program: TestedProgram) async throws -> TestRecord? {
+    func passingTests(of program: TestedProgram, owner: UserID) async throws -> TestRecord? {
         let tests = program.manifest.tests
         guard !tests.isEmpty else { return nil }
-        let profiles = try testProfiles(program)
-        let rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
+        let profiles = try testProfiles(program.manifest, owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: owner)
         let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         if let known = try await store.testRecord(of: program.content), known.hasPassed, known.conditions == conditions
         {
             return known
         }
-        let failures = try await inTestTurn(of: program.owner) { try await run(tests, of: program, profiles) }
+        let failures = try await inTestTurn(of: owner) {
+            try await run(program, owner: owner, profiles)
+        }
         guard failures.isEmpty else {
             let failed = Set(failures.map { $0.pointer.split(separator: "/").prefix(2) }).count
             throw ServiceError(
@@ -47,11 +40,11 @@ extension Panal {
 
     /// The profile of each test. Throws `invalid` where there is none such, where the owner may not use it, or where this host is too
     /// small for it.
-    func testProfiles(_ program: TestedProgram) throws -> [Profile] {
-        let rights = tenancy.rights(of: program.owner)
-        return try program.manifest.tests.enumerated().map { number, test in
+    func testProfiles(_ manifest: Manifest, _ owner: UserID) throws -> [Profile] {
+        let rights = tenancy.rights(of: owner)
+        return try manifest.tests.enumerated().map { number, test in
             do {
-                return try profile(named: test.profile(of: program.manifest), for: program.manifest, rights)
+                return try profile(named: test.profile(of: manifest), for: manifest, rights)
             } catch let error as ServiceError where error.code == .invalid {
                 throw ServiceError(
                     .invalid, mistake: "/tests/\(number)/profile", error.mistakes.first?.detail ?? error.detail)
@@ -93,56 +86,47 @@ extension Panal {
 
     /// What is not as the tests say, in their order. Throws where they could not be run to their end.
     func run(
-        _ tests: [ManifestTest], of program: TestedProgram, _ profiles: [Profile], _ priority: PriorityClass = .normal
+        _ program: TestedProgram, owner: UserID, _ profiles: [Profile], _ priority: PriorityClass = .normal
     ) async throws -> [Mistake] {
         let deadline = ContinuousClock.now + configuration.testTime
+        let rootfs = try chosenRootfs(program.manifest.rootfs, for: owner)
+        // No stored job says that a test runs in it.
+        defer { withExtendedLifetime(rootfs) {} }
         return try await holding { held in
             var failures: [Mistake] = []
-            var files: [ManifestTest.Value: SubmittedFile] = [:]
-            for (number, (test, profile)) in zip(tests, profiles).enumerated() {
-                let missing = try await store(filesOf: test, number: number, of: program, in: &files, held)
+            var files = TestFiles()
+            for (number, (test, profile)) in zip(program.manifest.tests, profiles).enumerated() {
+                let missing = try await files.add(filesOf: test, number: number) {
+                    try await store($0, of: program.content, held)
+                }
                 failures += missing
                 guard missing.isEmpty else { continue }
-                failures += try await run(
-                    test, number: number, of: program, profile, files, held, priority, until: deadline)
+                let run = TestRun(test, number: number, of: program, under: profile, in: rootfs)
+                do {
+                    let invocation = try await run.invocation(with: files) {
+                        try await held.store(Array($0.utf8)).content
+                    }
+                    failures += try await carryOut(
+                        run, invocation, demand(run.limits, owner: owner, priority: priority), until: deadline)
+                } catch let error as SubmissionError {
+                    failures += error.mistakes
+                }
                 guard ContinuousClock.now < deadline else { break }
             }
             return failures
         }
     }
 
-    private func run(
-        _ test: ManifestTest, number: Int, of program: TestedProgram, _ profile: Profile,
-        _ files: [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs, _ priority: PriorityClass,
-        until deadline: ContinuousClock.Instant
+    private func carryOut(
+        _ run: TestRun, _ invocation: Invocation, _ demand: JobDemand, until deadline: ContinuousClock.Instant
     ) async throws -> [Mistake] {
-        let rootfs = try chosenRootfs(of: program.manifest, for: program.owner)
-        let invocation: Invocation
-        do {
-            let submission = test.submission { files[$0] } ?? Submission()
-            var planned = try program.manifest.plan(submission, entry: program.entry)
-            planned.environment = rootfs.environment(of: planned.environment, manifest: program.manifest)
-            invocation = try await storingTexts(of: planned) { try await held.store(Array($0.utf8)).content }
-        } catch let error as SubmissionError {
-            return error.mistakes.map { mistake in
-                var mistake = mistake
-                mistake.pointer = "/tests/\(number)/inputs" + mistake.pointer
-                return mistake
-            }
-        }
-        var limits = profile.limits
-        limits.wallTime = min(limits.wallTime, test.time ?? limits.wallTime)
-        limits.collectedBytes = min(limits.collectedBytes, Self.mostTestBytes)
+        let test = run.test
         var generator = SystemRandomNumberGenerator()
         let job = JobID.make(at: clock.now())
         for attempt in 1...configuration.attempts {
-            let attempt = AttemptSpec(
-                id: AttemptID(job: job, number: attempt, nonce: generator.next()), rootfs: rootfs.name,
-                seccomp: profile.seccomp, network: profile.network, limits: limits, cores: [], program: program.content,
-                arguments: invocation.arguments, environment: invocation.environment, inputs: invocation.inputs,
-                standardInput: invocation.standardInput, hasWritableRoot: program.manifest.hasWritableRoot)
+            let attempt = run.attempt(
+                AttemptID(job: job, number: attempt, nonce: generator.next()), invocation)
             let sink = TestSink(for: test)
-            let demand = demand(limits, owner: program.owner, priority: priority)
             switch await (try takingRunner()).pass(attempt, demand, sink: sink, until: deadline) {
             case .ended(let result):
                 if case .systemError(let error) = result.outcome {
@@ -151,8 +135,7 @@ extension Panal {
                     guard error.step != Self.coreStep else { throw Self.coresInUse(test) }
                     continue
                 }
-                return test.mistakes(
-                    in: sink.evidence(result), number: number, of: program.manifest, longest: limits.wallTime)
+                return run.mistakes(result, sink)
             case .refused(let refusal): throw Self.refused(refusal)
             case .stopped:
                 try Task.checkCancellation()
@@ -161,7 +144,7 @@ extension Panal {
                 throw ServiceError(
                     .overloaded, "the turn of test ‘\(test.name)’ did not come in time: send it again later",
                     retryAfter: .seconds(60))
-            case .late: return [ManifestTest.overdue(number: number, limit: configuration.testTime)]
+            case .late: return run.overdue(configuration.testTime)
             }
         }
         throw ServiceError(.internal, "test ‘\(test.name)’ could not be run, which is this server's fault")
@@ -174,32 +157,15 @@ extension Panal {
             retryAfter: .seconds(60))
     }
 
-    /// Stores the files that a test submits; answers those that are not there.
+    /// Stores what a test submits as a file; nil for one that the program's folder does not hold.
     private func store(
-        filesOf test: ManifestTest, number: Int, of program: TestedProgram,
-        in files: inout [ManifestTest.Value: SubmittedFile], _ held: HeldBlobs
-    ) async throws -> [Mistake] {
-        var missing: [Mistake] = []
-        for (field, values) in test.inputs.sorted(by: { $0.key < $1.key }) {
-            for value in values where files[value] == nil {
-                switch value {
-                case .text: break
-                case .programFile(let path):
-                    guard let bytes = try await blobs.file(path, of: program.content) else {
-                        missing.append(ManifestTest.missingFile(path, number: number, field: field))
-                        continue
-                    }
-                    let name = path.split(separator: "/").last.map(String.init) ?? path
-                    let stored = try await held.store(bytes)
-                    files[value] = SubmittedFile(
-                        name: name, content: stored.content, bytes: stored.bytes, mediaType: nil)
-                case .inline(let name, let text):
-                    let stored = try await held.store(Array(text.utf8))
-                    files[value] = SubmittedFile(
-                        name: name, content: stored.content, bytes: stored.bytes, mediaType: nil)
-                }
-            }
+        _ value: ManifestTest.Value, of program: ContentHash, _ held: HeldBlobs
+    ) async throws -> (content: ContentHash, bytes: Int)? {
+        switch value {
+        case .programFile(let path):
+            guard let bytes = try await blobs.file(path, of: program) else { return nil }
+            return try await held.store(bytes)
+        case .text(let text), .inline(_, let text): return try await held.store(Array(text.utf8))
         }
-        return missing
     }
 }

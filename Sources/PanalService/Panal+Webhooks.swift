@@ -21,8 +21,7 @@ extension Panal {
         _ principal: Principal, url: String, events: Set<WebhookEvent>
     ) async throws -> (webhook: Webhook, secret: String) {
         let outlets = try outlets
-        let target = try WebhookTarget(url)
-        if let literal = target.literal, let refusal = outlets.policy.refusal(of: literal) {
+        if let refusal = outlets.policy.refusal(of: try WebhookTarget(url)) {
             throw ServiceError(.invalid, mistake: "/url", refusal)
         }
         guard try await outlets.store.webhooks(of: principal.user).count < Self.mostWebhooks else {
@@ -99,8 +98,7 @@ extension Panal {
     /// Checks a job's own address before anything of the job is stored.
     func checkCallback(_ principal: Principal, _ callback: JobCallback) async throws {
         let outlets = try outlets
-        let target = try WebhookTarget(callback.url, pointer: "/_callback")
-        if let literal = target.literal, let refusal = outlets.policy.refusal(of: literal) {
+        if let refusal = outlets.policy.refusal(of: try WebhookTarget(callback.url, pointer: "/_callback")) {
             throw ServiceError(.invalid, mistake: "/_callback", refusal)
         }
         guard try await outlets.store.webhooks(of: principal.user).contains(where: { $0.url == nil }) else {

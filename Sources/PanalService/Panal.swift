@@ -1,5 +1,6 @@
 package import Logging
 package import PanalCore
+package import PanalPublication
 import PanalManifest
 import PanalScheduler
 import Synchronization
@@ -181,7 +182,9 @@ package final class Panal: Sendable {
     /// What this host can give to cells: a core with several threads counts once.
     var capacity: HostCapacity {
         guard let host = configuration.host else { return executor.capacity }
-        return HostCapacity(cores: host.cores.compactMap(\.threads.first), memory: host.memory)
+        return HostCapacity(
+            cores: host.cores.compactMap(\.threads.first), memory: host.memory,
+            readingRefusal: executor.capacity.readingRefusal)
     }
 
     /// The profiles in the operator's order, and which of them this host is too small for, or `principal` may not use.
@@ -237,7 +240,9 @@ package final class Panal: Sendable {
 
     private func removeUnreferenced(before moment: Timestamp) async throws {
         let content = try await blobs.removeBlobs(except: try await store.referencedBlobs(), before: moment)
-        let programs = try await blobs.removePrograms(except: try await store.referencedPrograms(), before: moment)
+        // The same grace for a version that was withdrawn while somebody submitted it.
+        let kept = try await store.referencedPrograms(withdrawnAfter: moment)
+        let programs = try await blobs.removePrograms(except: kept, before: moment)
         guard content + programs > 0 else { return }
         logger.info("removed what nothing refers to", metadata: ["files": "\(content)", "programs": "\(programs)"])
     }
@@ -288,10 +293,10 @@ package final class Panal: Sendable {
     }
 
     private func manifest(of left: UnfinishedJob) async throws -> Manifest {
-        guard let program = try await store.program(named: left.job.programName, version: left.job.version) else {
+        guard let version = try await store.version(left.job.version, of: left.job.program) else {
             throw StoreError.damaged("version \(left.job.version) of program \(left.job.programName) is gone")
         }
-        return try manifests.manifest(of: program.version)
+        return try manifests.manifest(of: version)
     }
 
     private func demand(of left: UnfinishedJob) -> JobDemand {

@@ -1,13 +1,5 @@
 package import PanalCore
-
-/// What a program sees below `/`, as a job records it.
-package struct ChosenRootfs: Hashable, Sendable {
-    /// `host`, or the digest of a tree.
-    package var name: String
-    package var environment: [String] = []
-
-    static let host = ChosenRootfs(name: AttemptSpec.hostRootfs)
-}
+package import PanalPublication
 
 /// Images and their names as they are stored. Pure.
 package struct RootfsBook: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import PanalCore
+import PanalPublication
 package import PanalScheduler
 
 /// What an operator may set. Sizes in bytes.
@@ -38,7 +39,7 @@ package struct ServiceConfiguration: Hashable, Sendable {
         maximumProgramFiles: Int = 10_000, sessionLifetime: Duration = .seconds(12 * 3_600),
         minimumPasswordLength: Int = 10, passwordCost: PasswordCost = .standard, throttle: ThrottleRule = .standard,
         defaultProfile: String = "small", credits: CreditRules = CreditRules(),
-        testTime: Duration = .seconds(600), testsAtOnce: Int = 8, testsOfOneAtOnce: Int = 2
+        testTime: Duration = TestRun.time, testsAtOnce: Int = 8, testsOfOneAtOnce: Int = 2
     ) {
         self.credits = credits
         self.testTime = testTime

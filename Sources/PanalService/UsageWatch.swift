@@ -8,19 +8,49 @@ final class UsageWatch: Sendable {
         var ended: [JobID: UsageHistory] = [:]
         /// The oldest first.
         var order: [JobID] = []
+        /// Those whose answer is still to come.
+        var asked: Set<JobID> = []
+        /// In which round each was asked last.
+        var rounds: [JobID: Int] = [:]
+        var round = 0
     }
 
     private let state = Mutex(State())
     /// Jobs that have ended and are still remembered.
     private static let mostEnded = 200
+    /// Jobs that may be under question at the same time: as many as a launcher has cells.
+    static let mostAsked = 64
 
     func note(_ sample: UsageSample, of job: JobID) {
         state.withLock { $0.running[job, default: UsageHistory()].note(sample) }
     }
 
+    /// Those of `jobs` whose turn it is to be looked at: first who has waited longest for it. Whoever has not been answered yet is not asked
+    /// again, so that one without an answer keeps no other waiting; each is to be given back by ``answered(_:of:)``.
+    func turns(of jobs: [JobID]) -> [JobID] {
+        state.withLock { state in
+            state.round += 1
+            let waiting = jobs.filter { !state.asked.contains($0) }
+                .sorted { (state.rounds[$0] ?? 0, $0.text) < (state.rounds[$1] ?? 0, $1.text) }
+            let turns = Array(waiting.prefix(max(0, Self.mostAsked - state.asked.count)))
+            for job in turns { state.rounds[job] = state.round }
+            state.asked.formUnion(turns)
+            return turns
+        }
+    }
+
+    /// `sample` is nil where nobody knows.
+    func answered(_ sample: UsageSample?, of job: JobID) {
+        state.withLock { state in
+            state.asked.remove(job)
+            if let sample { state.running[job, default: UsageHistory()].note(sample) }
+        }
+    }
+
     /// Only these run any more.
     func keep(_ jobs: Set<JobID>) {
         state.withLock { state in
+            state.rounds = state.rounds.filter { jobs.contains($0.key) }
             for (job, history) in state.running where !jobs.contains(job) {
                 state.running[job] = nil
                 // A second attempt takes the place of the first.
@@ -41,23 +71,25 @@ extension JobRunner {
     /// How far two looks at the same job are apart, and how long one runs before the first: the short ones, which are the most, cost
     /// nothing.
     private static let pause = Duration.seconds(1)
-    /// Jobs that are looked at in one second.
-    private static let mostWatched = 256
 
-    /// Until the task is cancelled.
+    /// Until the task is cancelled. A round asks and does not wait for the answers, so that it takes no longer the more jobs run.
     func watchUsage() async {
-        while !Task.isCancelled, !isStopping {
-            try? await Task.sleep(for: Self.pause)
-            let now = clock.elapsed()
-            let running = state.withLock { state in
-                state.live.compactMap { job, live in
-                    live.state == .running && !live.isFrozen && now - live.since >= Self.pause
-                        ? (job: job, attempt: live.attempt.id) : nil
+        await withDiscardingTaskGroup { looks in
+            while !Task.isCancelled, !isStopping {
+                try? await Task.sleep(for: Self.pause)
+                let now = clock.elapsed()
+                let (running, due) = state.withLock { state in
+                    let running = state.live.filter { $0.value.state == .running }
+                    let due = running.filter { !$0.value.isFrozen && now - $0.value.since >= Self.pause }
+                    return (Set(running.keys), due.mapValues(\.attempt.id))
                 }
-            }
-            usage.keep(state.withLock { Set($0.live.filter { $0.value.state == .running }.keys) })
-            for (job, attempt) in running.prefix(Self.mostWatched) where !Task.isCancelled {
-                if let sample = await executor.sample(attempt) { usage.note(sample, of: job) }
+                usage.keep(running)
+                for job in usage.turns(of: Array(due.keys)) {
+                    guard let attempt = due[job] else { continue }
+                    looks.addTask { [executor, usage] in
+                        usage.answered(await executor.sample(attempt), of: job)
+                    }
+                }
             }
         }
     }

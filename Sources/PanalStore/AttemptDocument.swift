@@ -18,6 +18,8 @@ struct AttemptDocument: Codable {
         var collectedBytes: Int
         var openFiles: Int
         var fileBytes: Int
+        /// Missing for no limit.
+        var diskRead: Int?
 
         init(_ limits: CellLimits) {
             switch limits.cpu {
@@ -36,6 +38,7 @@ struct AttemptDocument: Codable {
             collectedBytes = limits.collectedBytes
             openFiles = limits.openFiles
             fileBytes = limits.fileBytes
+            diskRead = limits.diskRead
         }
 
         /// As the coder writes it.
@@ -46,6 +49,7 @@ struct AttemptDocument: Codable {
             text.add("collectedFiles", collectedFiles)
             text.add("cores", cores)
             text.add("cpuMicroseconds", cpuMicroseconds)
+            text.add("diskRead", diskRead)
             text.add("fileBytes", fileBytes)
             text.add("memory", memory)
             text.add("millicores", millicores)
@@ -70,7 +74,7 @@ struct AttemptDocument: Codable {
                 wallTime: .microseconds(wallMicroseconds),
                 cpuTime: .microseconds(cpuMicroseconds), scratchBytes: scratchBytes, scratchFiles: scratchFiles,
                 outputBytes: outputBytes, collectedFiles: collectedFiles, collectedBytes: collectedBytes,
-                openFiles: openFiles, fileBytes: fileBytes)
+                openFiles: openFiles, fileBytes: fileBytes, diskRead: diskRead)
         }
     }
 

@@ -82,7 +82,7 @@ package struct Backup: Sendable {
                 database,
                 sql: "SELECT content FROM attempt_blobs UNION SELECT content FROM \(Schema.presentFiles)"
             ).map { ContentLayout.blob(try $0.hash(0)) }
-            let programs = try Row.fetchAll(database, sql: "SELECT DISTINCT content FROM program_versions").map {
+            let programs = try Row.fetchAll(database, sql: SQLiteStore.neededPrograms).map {
                 ContentLayout.program(try $0.hash(0))
             }
             return { blobs + programs }

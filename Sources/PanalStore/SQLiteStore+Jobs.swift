@@ -7,9 +7,10 @@ let jobColumns = """
     kept, expires, removed, removal, removed_bytes, removed_files
     """
 
-/// A job with its charge, and whether it has left files.
+/// A job with its charge, whether it has left files, and its batch.
 private let wholeColumns = """
-    \(jobColumns), \(SQLiteStore.chargeColumns), EXISTS (SELECT 1 FROM job_files WHERE job_files.job = jobs.id)
+    \(jobColumns), \(SQLiteStore.chargeColumns), EXISTS (SELECT 1 FROM job_files WHERE job_files.job = jobs.id),
+    (SELECT batch FROM batch_jobs WHERE batch_jobs.job = jobs.id)
     """
 
 private let withCharges = "FROM jobs LEFT JOIN job_charges ON job_charges.job = jobs.id"
@@ -33,7 +34,9 @@ extension SQLiteStore {
     package func jobs(_ query: JobQuery) async throws -> [Job] {
         // What is found by an index, row by row, is there sooner than a thread that would look for it. A transaction is not needed: all
         // but files is read by one statement, and files come with a job's end.
-        if query.program == nil, query.state == nil, query.limit <= 64 { return try look { try Self.jobs(query, $0) } }
+        if query.program == nil, query.state == nil, query.batch == nil, query.limit <= 64 {
+            return try look { try Self.jobs(query, $0) }
+        }
         return try await pool.read { try Self.jobs(query, $0) }
     }
 
@@ -44,11 +47,16 @@ extension SQLiteStore {
             conditions.append(condition)
             arguments += [value]
         }
-        if let owner = query.owner { require("jobs.owner = ?", owner.text) }
-        if let program = query.program { require("program_name = ?", program) }
+        // A batch has few jobs, and they are found by their places: no other index is looked through for them.
+        let plain = query.batch == nil ? "" : "+"
+        if let batch = query.batch {
+            require("position IN (SELECT position FROM batch_jobs JOIN jobs ON id = job WHERE batch = ?)", batch.text)
+        }
+        if let owner = query.owner { require("\(plain)jobs.owner = ?", owner.text) }
+        if let program = query.program { require("\(plain)program_name = ?", program) }
         if let state = query.state {
-            require("state = ?", state.rawValue)
-            conditions.append(state.isFinal ? Schema.ended : Schema.unfinished)
+            require("\(plain)state = ?", state.rawValue)
+            if query.batch == nil { conditions.append(state.isFinal ? Schema.ended : Schema.unfinished) }
         }
         if let before = query.before {
             // Where that job is gone, what was submitted before its moment.
@@ -75,9 +83,10 @@ extension SQLiteStore {
             let next = Job.columnCount
             job.charge = try row.optional(next) { _ in try charge(row, from: next) }
             let last = next + chargeColumnCount
-            if row.count > last + 1 {
-                job.rootfs = try row.optional(last + 1, row.text)
-                job.hasWritableRoot = try row.flag(last + 2)
+            job.batch = try row.optional(last + 1, row.identifier)
+            if row.count > last + 2 {
+                job.rootfs = try row.optional(last + 2, row.text)
+                job.hasWritableRoot = try row.flag(last + 3)
             }
             if job.state.isFinal, try row.flag(last) { withFiles.append(jobs.count) }
             jobs.append(job)

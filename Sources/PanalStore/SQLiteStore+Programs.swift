@@ -39,10 +39,45 @@ extension SQLiteStore {
                 SELECT \(programColumns), \(versionColumns), users.name FROM programs
                 JOIN program_versions AS version
                     ON version.program = programs.id AND version.number = coalesce(:version, latest)
+                    AND version.withdrawn IS NULL
                 \(testsOfVersion) JOIN users ON users.id = programs.owner WHERE programs.name = :name
                 """)
         return try Row.fetchOne(statement, arguments: ["name": name, "version": version])
             .map { try StoredProgram(row: $0) }
+    }
+
+    package func version(_ number: Int, of program: ProgramID) async throws -> ProgramVersion? {
+        try look { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT \(versionColumns) FROM program_versions AS version \(testsOfVersion)
+                    WHERE program = ? AND number = ?
+                    """)
+            return try Row.fetchOne(statement, arguments: [program.text, number])
+                .map { try ProgramVersion(row: $0, from: 0) }
+        }
+    }
+
+    package func withdraw(
+        _ program: ProgramID, version number: Int?, at moment: Timestamp, expecting expected: Program?
+    ) async throws {
+        try await write { database in
+            if let expected, try Self.program("id", program.text, database) != expected {
+                throw StoreError.changed("program \(program)")
+            }
+            try database.execute(
+                sql: """
+                    UPDATE program_versions SET withdrawn = :at
+                    WHERE program = :program AND number = coalesce(:number, number) AND withdrawn IS NULL
+                    """, arguments: ["at": moment.microseconds, "program": program.text, "number": number])
+            guard database.changesCount > 0 else { throw StoreError.unknown("version of program \(program)") }
+            // 0 is no version's number: the program is not found any more.
+            try database.execute(
+                sql: """
+                    UPDATE programs SET latest = (SELECT coalesce(max(number), 0) FROM program_versions
+                        WHERE program = programs.id AND withdrawn IS NULL) WHERE id = ?
+                    """, arguments: [program.text])
+        }
     }
 
     package func versions(
@@ -53,7 +88,7 @@ extension SQLiteStore {
                 database,
                 sql: """
                     SELECT \(versionColumns) FROM program_versions AS version \(testsOfVersion)
-                    WHERE program = ? AND number < ?
+                    WHERE program = ? AND number < ? AND withdrawn IS NULL
                     ORDER BY number DESC LIMIT ?
                     """, arguments: [program.text, number ?? .max, limit]
             ).map { try ProgramVersion(row: $0, from: 0) }
@@ -89,12 +124,18 @@ extension SQLiteStore {
                 arguments: [program.id.text, draft.content.hex]
             ).map { try ProgramVersion(row: $0, from: 0) }
             let version = try known ?? Self.addVersion(draft, to: program, database)
+            try database.execute(
+                sql: """
+                    UPDATE program_versions SET withdrawn = NULL
+                    WHERE program = ? AND number = ? AND withdrawn IS NOT NULL
+                    """, arguments: [program.id.text, version.number])
+            let isBack = database.changesCount > 0
             program.latest = max(program.latest, version.number)
             program.isPublic = program.isPublic || draft.isPublic
             try database.execute(
                 sql: "UPDATE programs SET latest = ?, is_public = ? WHERE id = ?",
                 arguments: [program.latest, program.isPublic, program.id.text])
-            return (program, version, known == nil)
+            return (program, version, known == nil || isBack)
         }
     }
 
@@ -114,11 +155,19 @@ extension SQLiteStore {
         }
     }
 
-    package func referencedPrograms() async throws -> Set<ContentHash> {
+    package func referencedPrograms(withdrawnAfter moment: Timestamp) async throws -> Set<ContentHash> {
         try await pool.read { database in
-            Set(try Row.fetchAll(database, sql: "SELECT content FROM program_versions").map { try $0.hash(0) })
+            let rows = try Row.fetchAll(
+                database, sql: Self.neededPrograms + " OR withdrawn > ?", arguments: [moment.microseconds])
+            return Set(try rows.map { try $0.hash(0) })
         }
     }
+
+    /// What may be run, and what unfinished jobs run.
+    static let neededPrograms = """
+        SELECT DISTINCT content FROM program_versions WHERE withdrawn IS NULL
+            OR (program, number) IN (SELECT program, version FROM jobs WHERE \(Schema.unfinished))
+        """
 
     private static func program(_ column: String, _ value: String, _ database: Database) throws -> Program? {
         try Row.fetchOne(
@@ -129,11 +178,17 @@ extension SQLiteStore {
     private static func addVersion(
         _ draft: ProgramDraft, to program: Program, _ database: Database
     ) throws -> ProgramVersion {
+        // Numbers of versions that were withdrawn are not given again.
+        let last = try Int.fetchOne(
+            database, sql: "SELECT max(number) FROM program_versions WHERE program = ?", arguments: [program.id.text])
         let version = ProgramVersion(
-            program: program.id, number: program.latest + 1, content: draft.content, manifest: draft.manifest,
+            program: program.id, number: (last ?? 0) + 1, content: draft.content, manifest: draft.manifest,
             entry: draft.entry, size: draft.size, published: draft.at, tests: draft.tests)
         try database.execute(
-            sql: "INSERT INTO program_versions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql: """
+                INSERT INTO program_versions (program, number, content, manifest, entry, size, published)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
             arguments: [
                 version.program.text, version.number, version.content.hex, version.manifest, version.entry,
                 version.size, version.published.microseconds,

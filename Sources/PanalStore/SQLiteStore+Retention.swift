@@ -20,7 +20,8 @@ extension SQLiteStore {
                     ORDER BY ended LIMIT ?
                     """)
             var found: [EndedJob] = []
-            for row in try Row.fetchAll(database, sql: "SELECT id FROM users ORDER BY id") where found.count < limit {
+            for row in try Row.fetchAll(database, sql: "SELECT id FROM users WHERE closed IS NULL ORDER BY id")
+            where found.count < limit {
                 let owner: UserID = try row.identifier(0)
                 guard let until = plan.rule(of: owner).tells(at: now) else { continue }
                 found += try Row.fetchAll(

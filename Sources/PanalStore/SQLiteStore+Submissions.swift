@@ -149,11 +149,49 @@ extension SQLiteStore {
     private func batch(_ condition: String, _ argument: String) async throws -> JobBatch? {
         try await pool.read { database in
             let statement = try database.cachedStatement(
-                sql: "SELECT id, owner, program_name, submitted, size, is_gang FROM batches WHERE \(condition)")
-            return try Row.fetchOne(statement, arguments: [argument]).map {
-                JobBatch(
-                    id: try $0.identifier(0), owner: try $0.identifier(1), programName: try $0.text(2),
-                    submitted: try $0.moment(3), size: try $0.integer(4), isGang: try $0.integer(5) != 0)
+                sql: "SELECT \(Self.batchColumns) FROM batches WHERE \(condition)")
+            return try Row.fetchOne(statement, arguments: [argument]).map(Self.batch)
+        }
+    }
+
+    private static let batchColumns = "id, owner, program_name, submitted, size, is_gang"
+
+    private static func batch(_ row: Row) throws -> JobBatch {
+        JobBatch(
+            id: try row.identifier(0), owner: try row.identifier(1), programName: try row.text(2),
+            submitted: try row.moment(3), size: try row.integer(4), isGang: try row.integer(5) != 0)
+    }
+
+    package func batches(_ query: BatchQuery) async throws -> [BatchSummary] {
+        var conditions: [String] = []
+        var arguments: StatementArguments = []
+        if let owner = query.owner {
+            conditions.append("owner = ?")
+            arguments += [owner.text]
+        }
+        if let program = query.program {
+            conditions.append("program_name = ?")
+            arguments += [program]
+        }
+        if let before = query.before {
+            conditions.append("(submitted, id) < (?, ?)")
+            arguments += [before.submitted.microseconds, before.batch.text]
+        }
+        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let sql = "SELECT \(Self.batchColumns) FROM batches \(filter) ORDER BY submitted DESC, id DESC LIMIT ?"
+        arguments += [query.limit]
+        return try await pool.read { [arguments] database in
+            let counts = try database.cachedStatement(
+                sql: """
+                    SELECT state, count(*) FROM batch_jobs JOIN jobs ON jobs.id = batch_jobs.job WHERE batch = ?
+                    GROUP BY state
+                    """)
+            return try Row.fetchAll(database, sql: sql, arguments: arguments).map(Self.batch).map { batch in
+                var states: [JobState: Int] = [:]
+                for row in try Row.fetchAll(counts, arguments: [batch.id.text]) {
+                    states[try row.word(0)] = try row.integer(1)
+                }
+                return BatchSummary(batch: batch, states: states)
             }
         }
     }
@@ -165,7 +203,11 @@ extension SQLiteStore {
                     SELECT \(jobColumns) FROM batch_jobs JOIN jobs ON jobs.id = batch_jobs.job
                     WHERE batch = ? ORDER BY place
                     """)
-            return try Row.fetchAll(statement, arguments: [batch.text]).map { try Job(row: $0) }
+            return try Row.fetchAll(statement, arguments: [batch.text]).map { row in
+                var job = try Job(row: row)
+                job.batch = batch
+                return job
+            }
         }
     }
 

@@ -133,7 +133,7 @@ extension SQLiteStore {
             sql: """
                 SELECT coalesce((SELECT bytes FROM stored_sums WHERE owner = ?1), 0)
                     + coalesce((SELECT sum(size) FROM programs JOIN program_versions
-                        ON program_versions.program = programs.id WHERE owner = ?1), 0)
+                        ON program_versions.program = programs.id WHERE owner = ?1 AND withdrawn IS NULL), 0)
                 """)
         return try Int.fetchOne(statement, arguments: [user.text]) ?? 0
     }

@@ -202,7 +202,7 @@ extension SQLiteStore: WebhookStore {
             database,
             sql: """
                 SELECT DISTINCT owner FROM programs JOIN program_versions ON program_versions.program = programs.id
-                WHERE content = ?
+                WHERE content = ? AND withdrawn IS NULL
                 """, arguments: [content.hex])
         for owner in owners { try announce(.failing, to: owner, at: moment, database) }
     }

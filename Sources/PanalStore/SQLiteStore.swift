@@ -123,14 +123,16 @@ let userColumns = "users.id, users.name, users.role, users.status, users.created
 extension SQLiteStore: Store {
     package func users() async throws -> [User] {
         try await pool.read { database in
-            try Row.fetchAll(database, sql: "SELECT \(userColumns) FROM users ORDER BY name").map { try User(row: $0) }
+            try Row.fetchAll(database, sql: "SELECT \(userColumns) FROM users WHERE closed IS NULL ORDER BY name").map {
+                try User(row: $0)
+            }
         }
     }
 
     package func users(after name: String?, limit: Int) async throws -> [User] {
         try await pool.read { database in
             let statement = try database.cachedStatement(
-                sql: "SELECT \(userColumns) FROM users WHERE name > ? ORDER BY name LIMIT ?")
+                sql: "SELECT \(userColumns) FROM users WHERE name > ? AND closed IS NULL ORDER BY name LIMIT ?")
             return try Row.fetchAll(statement, arguments: [name ?? "", limit]).map { try User(row: $0) }
         }
     }
@@ -149,7 +151,9 @@ extension SQLiteStore: Store {
 
     static func insert(_ user: User, _ credential: Credential, _ database: Database) throws {
         guard try Self.user("name", user.name, database) == nil else { throw StoreError.nameTaken(user.name) }
-        try database.cachedStatement(sql: "INSERT INTO users VALUES (?, ?, ?, ?, ?)").execute(arguments: [
+        try database.cachedStatement(
+            sql: "INSERT INTO users (id, name, role, status, created) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
             user.id.text, user.name, user.role.rawValue, user.status.rawValue, user.created.microseconds,
         ])
         try insert(credential, of: user.id, database)
@@ -201,15 +205,16 @@ extension SQLiteStore: Store {
     }
 
     /// Throws, which takes the change back, where nobody is left.
-    private static func checkAdministrators(_ database: Database) throws {
+    static func checkAdministrators(_ database: Database) throws {
         let left = try Int.fetchOne(
             database, sql: "SELECT count(*) FROM users WHERE role = ? AND status = ?",
             arguments: [Role.administrator.rawValue, UserStatus.available.rawValue])
         guard left ?? 0 > 0 else { throw StoreError.lastAdministrator }
     }
 
-    private static func user(_ column: String, _ value: String, _ database: Database) throws -> User? {
-        let statement = try database.cachedStatement(sql: "SELECT \(userColumns) FROM users WHERE \(column) = ?")
+    static func user(_ column: String, _ value: String, _ database: Database) throws -> User? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT \(userColumns) FROM users WHERE \(column) = ? AND closed IS NULL")
         return try Row.fetchOne(statement, arguments: [value]).map { try User(row: $0) }
     }
 

@@ -1,4 +1,10 @@
 extension Schema {
+    /// For the list of batches, the newest first: one's own, and everybody's.
+    static let batchesInOrder = """
+        CREATE INDEX batches_of_owner ON batches (owner, submitted, id);
+        CREATE INDEX batches_by_time ON batches (submitted, id);
+        """
+
     /// `retry_marks.key` and `request` are hashes. `uploads.received` is how much of an upload is surely on the disk; `content` is set
     /// when all of it is there.
     static let submissions = """

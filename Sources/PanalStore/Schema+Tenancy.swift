@@ -1,4 +1,12 @@
 extension Schema {
+    /// `closed` is when the account was. The trigger is for a submission that was under way in that moment.
+    static let closedAccounts = """
+        ALTER TABLE users ADD COLUMN closed INTEGER;
+        CREATE TRIGGER jobs_of_nobody BEFORE INSERT ON jobs
+            WHEN (SELECT closed FROM users WHERE id = NEW.owner) IS NOT NULL
+            BEGIN SELECT RAISE(ABORT, 'the account is closed'); END;
+        """
+
     /// Keys of before may still do all that their owner may.
     static let keyScopes = """
         ALTER TABLE api_keys ADD COLUMN scopes TEXT NOT NULL DEFAULT 'read,jobs,programs,account,administration';

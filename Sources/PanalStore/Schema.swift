@@ -37,6 +37,11 @@ enum Schema {
         migrator.registerMigration("15 favourites and links") { try $0.execute(sql: pages) }
         migrator.registerMigration("16 images") { try $0.execute(sql: rootfs) }
         migrator.registerMigration("17 steps in order") { try $0.execute(sql: steps) }
+        migrator.registerMigration("18 batches in order") { try $0.execute(sql: batchesInOrder) }
+        migrator.registerMigration("18b withdrawn versions") { database in
+            try database.execute(sql: "ALTER TABLE program_versions ADD COLUMN withdrawn INTEGER")
+        }
+        migrator.registerMigration("18c closed accounts") { try $0.execute(sql: closedAccounts) }
         migrator.registerMigration("19 copies of jobs") { try $0.execute(sql: copies) }
         return migrator
     }

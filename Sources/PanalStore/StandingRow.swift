@@ -56,6 +56,8 @@ extension Database {
             case SQLITE_ROW: try body(unsafe StandingRow(raw))
             case SQLITE_DONE: return
             case let code:
+                // Of a reader that was cancelled GRDB knows it, and its next statement throws `CancellationError`.
+                if code & 0xFF == SQLITE_INTERRUPT { try execute(sql: "SELECT 1") }
                 let reason = unsafe sqlite3_errmsg(sqliteConnection).map { unsafe String(cString: $0) }
                 throw DatabaseError(resultCode: ResultCode(rawValue: code), message: reason, sql: sql)
             }

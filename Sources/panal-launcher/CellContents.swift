@@ -4,6 +4,7 @@ internal import PanalLauncherProtocol
 struct CellContents: Hashable {
     var scratchBytes: UInt64
     var scratchFiles: UInt32
+    var hasWritableRoot: Bool
     /// Folder below the data folder; empty for none.
     var program: String
     var inputs: [RunRequest.Input]
@@ -11,6 +12,7 @@ struct CellContents: Hashable {
     init(_ request: RunRequest) {
         scratchBytes = request.scratchBytes
         scratchFiles = request.scratchFiles
+        hasWritableRoot = request.hasWritableRoot
         program = request.program
         inputs = request.inputs
     }
@@ -20,9 +22,13 @@ struct CellContents: Hashable {
         scratchBytes == plan.scratchBytes && scratchFiles == plan.scratchFiles && program.isEmpty && inputs.isEmpty
     }
 
+    /// Where the scratch shows, beside `/tmp`.
+    var scratchPlace: String { hasWritableRoot ? "/tmp" : "/work" }
+
     func write(to writer: inout ByteWriter) {
         writer.put(scratchBytes)
         writer.put(scratchFiles)
+        writer.put(UInt8(hasWritableRoot ? 1 : 0))
         writer.put(program)
         for texts in [inputs.map(\.field), inputs.map(\.name), inputs.map(\.source)] { writer.put(texts) }
     }
@@ -30,6 +36,7 @@ struct CellContents: Hashable {
     init(from reader: inout ByteReader) throws(ProtocolError) {
         scratchBytes = try reader.number()
         scratchFiles = try reader.number()
+        hasWritableRoot = try reader.number(UInt8.self) != 0
         program = try reader.text(limit: 255)
         let fields = try reader.texts(count: RunRequest.maximumInputs, length: 255)
         let names = try reader.texts(count: RunRequest.maximumInputs, length: 255)

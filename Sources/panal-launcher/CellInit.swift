@@ -14,6 +14,8 @@ struct CellInit {
         var ahead: UInt16?
         /// The image that is its root; nil for the host's.
         var image: ImageTree?
+        /// Whether that root is one of the cell's own, which it can write to.
+        var hasWritableRoot = false
     }
     let plan: Plan
     /// See `CellRoot.prepare`.
@@ -29,7 +31,7 @@ struct CellInit {
     let trees: Int32
     /// Held by the program's process until it executes: its other end tells the launcher of that.
     let start: Int32
-    /// The detached tmpfs that becomes the cell's scratch.
+    /// The detached tmpfs that becomes the cell's scratch; -1 where the spawner has put it into the root already.
     let scratch: Int32
 
     func run() -> Never {
@@ -40,7 +42,7 @@ struct CellInit {
                 try Processes.closeAll(but: [0, 1, 2, line.raw, trees, start, scratch])
             }
             if ownsGroupNamespace { try enterGroupNamespace() }
-            try CellRoot.prepare(inside: folder, scratch: scratch, ofImage: plan.image != nil)
+            try CellRoot.prepare(inside: folder, scratch: scratch, plan)
             if ownsGroupNamespace { try Self.readBackGroupNamespace(step: Self.groupNamespace) }
             // The program's process inherits it, and reads it back.
             if !users.isOrdinary { try SpareTime.leave() }

@@ -14,24 +14,22 @@ enum CellRoot {
     /// would cost what the pivot does. Nothing is kept from the program by that: what is covered holds the same two folders that
     /// the cell has as `/tmp` and `/work`, with the same owners and flags. It is out of reach all the same: each way to `/tmp`
     /// ends in what stands on top, `..` from there leads below both, and nobody in the cell may unmount.
+    ///
+    /// A root that can be written comes with all that its scratch is in it (`WritableRoot`).
     static func prepare(
-        inside folder: String?, scratch: Int32, ofImage isImage: Bool
+        inside folder: String?, scratch: Int32, _ plan: CellInit.Plan
     ) throws(StepFailure) {
         try StepFailure.naming("mount.root") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/\(folder ?? "")"), "chdir(\(folder ?? ""))")
         }
-        try StepFailure.naming("mount.scratch") { () throws(SystemCallFailure) in
-            let place = folder == nil ? "tmp" : "/\(Stage.scratch)"
-            try Mounts.attach(scratch, at: place)
-            try Mounts.bind("\(place)/work", "work")
-            // At last, since from here on `tmp` is this.
-            try Mounts.bind("\(place)/tmp", "tmp")
-        }
+        if !plan.hasWritableRoot { try attach(scratch, inside: folder) }
         try StepFailure.naming("mount.proc") { () throws(SystemCallFailure) in try Mounts.process(at: "proc") }
         if folder != nil {
             try StepFailure.naming("mount.pivot") { () throws(SystemCallFailure) in try Mounts.pivotHere() }
         }
-        try readBackAll(expected(ofImage: isImage, ofOrdinaryUser: folder != nil))
+        try readBackAll(
+            expected(
+                ofImage: plan.image != nil, isWritable: plan.hasWritableRoot, ofOrdinaryUser: folder != nil))
         // The program's process begins where init is.
         try StepFailure.naming("program.work-folder") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/work"), "chdir(/work)")
@@ -40,6 +38,16 @@ enum CellRoot {
         var place = [CChar](repeating: 0, count: 64)
         guard unsafe getcwd(&place, place.count) != nil, unsafe strcmp(place, "/work") == 0 else {
             throw .mismatch("program.work-folder", "init is not in /work")
+        }
+    }
+
+    private static func attach(_ scratch: Int32, inside folder: String?) throws(StepFailure) {
+        try StepFailure.naming("mount.scratch") { () throws(SystemCallFailure) in
+            let place = folder == nil ? "tmp" : "/\(Stage.scratch)"
+            try Mounts.attach(scratch, at: place)
+            try Mounts.bind("\(place)/work", "work")
+            // At last, since from here on `tmp` is this.
+            try Mounts.bind("\(place)/tmp", "tmp")
         }
     }
 
@@ -52,8 +60,9 @@ enum CellRoot {
         if let found = MountList.difference(of: list, from: expected) { throw .mismatch(readBack, found) }
     }
 
-    private static let sealed = [
-        ExpectedMount("/", system: "overlay ", flags: ["ro", "nosuid", "nodev"], below: nil),
+    private static let sealed =
+        [ExpectedMount("/", system: "overlay ", flags: ["ro", "nosuid", "nodev"], below: nil)] + fixed
+    private static let fixed = [
         ExpectedMount("/dev", system: "overlay ", flags: ["ro", "nosuid", "noexec"]),
         ExpectedMount(
             "/proc", system: "proc proc rw,hidepid=invisible,subset=pid", flags: ["nosuid", "nodev", "noexec"]),
@@ -74,9 +83,17 @@ enum CellRoot {
             ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags),
             ExpectedMount("/work", folder: "/work", system: "tmpfs ", flags: scratchFlags, same: 3),
         ]
-        + HostRootfs.nodes.map {
-            ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 1)
-        }
+        + nodesOfTheHost
+    private static let nodesOfTheHost = HostRootfs.nodes.map {
+        ExpectedMount("/dev/\($0.name)", folder: nil, system: nil, flags: ["ro", "nosuid"], below: 1)
+    }
+
+    /// Where the root can be written: of the scratch only its `tmp` is in sight.
+    private static let writableMounts =
+        [ExpectedMount("/", system: "overlay ", flags: scratchFlags, below: nil)] + fixed + [
+            ExpectedMount("/tmp", folder: "/tmp", system: "tmpfs ", flags: scratchFlags)
+        ]
+    private static let writableMountsOfOrdinaryUser = writableMounts + nodesOfTheHost
 
     /// Where the root is the host's.
     private static let usr = [ExpectedMount("/usr", system: "overlay ", flags: ["ro", "nosuid", "nodev"])]
@@ -84,7 +101,10 @@ enum CellRoot {
     private static let mountsOfOrdinaryUser = imageMountsOfOrdinaryUser + usr
 
     /// Everything that must be mounted, and nothing else.
-    static func expected(ofImage isImage: Bool, ofOrdinaryUser isOrdinary: Bool) -> [ExpectedMount] {
+    static func expected(
+        ofImage isImage: Bool, isWritable: Bool = false, ofOrdinaryUser isOrdinary: Bool
+    ) -> [ExpectedMount] {
+        if isWritable { return isOrdinary ? writableMountsOfOrdinaryUser : writableMounts }
         if isImage { return isOrdinary ? imageMountsOfOrdinaryUser : imageMounts }
         return isOrdinary ? mountsOfOrdinaryUser : mounts
     }
@@ -94,9 +114,10 @@ enum CellRoot {
     static func complete(
         _ contents: CellContents, next: () throws(StepFailure) -> Descriptor
     ) throws(StepFailure) {
-        if try !fits(contents, "/work") {
+        let place = contents.scratchPlace
+        if try !fits(contents, place) {
             try StepFailure.naming("scratch.size") { () throws(SystemCallFailure) in
-                try Mounts.resize("/work", bytes: contents.scratchBytes, inodes: contents.scratchFiles)
+                try Mounts.resize(place, bytes: contents.scratchBytes, inodes: contents.scratchFiles)
             }
         }
         try readBackScratch(contents)
@@ -127,9 +148,24 @@ enum CellRoot {
 
     /// Holds both places of the scratch against the run's size of it.
     static func readBackScratch(_ contents: CellContents) throws(StepFailure) {
-        for path in ["/work", "/tmp"] where try !fits(contents, path) {
+        for path in [contents.scratchPlace, "/tmp"] where try !fits(contents, path) {
             throw .mismatch(
                 readBack, "\(path) is not the scratch of \(contents.scratchBytes) bytes that was asked for")
+        }
+        if contents.hasWritableRoot { try readBackWritable(contents) }
+    }
+
+    /// A root that can be written tells of the file system that its upper layer is in, by its own name.
+    private static func readBackWritable(_ contents: CellContents) throws(StepFailure) {
+        let found = try status("/")
+        let flags = Mounts.noSetID | Mounts.noDevices
+        guard found.magic == Mounts.overlayMagic, found.flags & (flags | Mounts.readOnly) == flags,
+            found.bytes == contents.scratchBytes, found.inodes == UInt64(contents.scratchFiles)
+        else {
+            throw .mismatch(
+                readBack,
+                "/ is not writable, nosuid and nodev, with \(contents.scratchBytes) bytes, as it must be (flags \(found.flags))"
+            )
         }
     }
 

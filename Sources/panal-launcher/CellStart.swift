@@ -12,6 +12,7 @@ struct CellStart {
     let pipes: [Int32]
     /// See `UserBlock.owner`.
     let owner: UInt32?
+    let reading: ReadingRate?
 
     func run(in slot: Slot) throws(StepFailure) -> RunningCell {
         guard let cell = slot.cell else { throw .mismatch("cell.order", "the slot has no cell") }
@@ -30,7 +31,8 @@ struct CellStart {
     private var limits: GroupLimits {
         GroupLimits(
             memory: Int(clamping: request.memory), processes: Int(request.processes),
-            quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst))
+            quota: request.quota == 0 ? nil : Int(request.quota), burst: Int(request.burst),
+            reading: reading)
     }
 
     /// Has the spawner do what needs rights, or open what the program's process, which still has them, puts in its place.

@@ -9,8 +9,10 @@ internal import PanalLinux
 /// an open folder, without links of any kind and without leaving the scratch file system; files are opened non-blocking and
 /// taken only when they are regular and have one link. Names that are not UTF-8 cannot be told to a client and are skipped.
 struct Collector {
-    let files: Int
-    let bytes: UInt64
+    private let files: Int
+    private let bytes: UInt64
+    /// Whether the work folder is one of an overlay's upper layer.
+    private let isOfOverlay: Bool
     private static let depth = 32
     private static let skippedAtMost = 20
     /// Files and folders of a scratch in which the program has left nothing: its root, `tmp` and `work`.
@@ -26,11 +28,12 @@ struct Collector {
     private let skip: (_ path: String, _ reason: String) -> Void
 
     init(
-        files: Int, bytes: UInt64, take: @escaping (String, UInt64, Int32) -> Void,
+        _ request: RunRequest, take: @escaping (String, UInt64, Int32) -> Void,
         skip: @escaping (String, String) -> Void
     ) {
-        self.files = files
-        self.bytes = bytes
+        files = Int(request.collectedFiles)
+        bytes = request.collectedBytes
+        isOfOverlay = request.hasWritableRoot
         self.take = take
         self.skip = skip
     }
@@ -40,11 +43,24 @@ struct Collector {
         .skipped(id: request.id, path: String(path.prefix(4_096)), reason: reason)
     }
 
-    /// Goes through the work folder, which stands in the scratch file system as `work`.
+    /// Goes through the work folder, which stands in the scratch file system as `work`; or, where the root can be written, through what
+    /// the program has written there. Then it is not there, or no folder, where the program has left it so.
     mutating func collect(scratch: borrowing Descriptor) throws(StepFailure) {
+        if isOfOverlay { return try collectChanges(scratch) }
         if panal_used_inodes(scratch.raw) == Self.emptyScratch { return }
         try StepFailure.naming("collect.work-folder") { () throws(SystemCallFailure) in
             try visit(try Descriptor.open(beneath: scratch, "work", O_RDONLY | O_DIRECTORY), path: "", depth: 0)
+        }
+    }
+
+    private mutating func collectChanges(_ scratch: borrowing Descriptor) throws(StepFailure) {
+        do throws(SystemCallFailure) {
+            let folder = "\(WritableRoot.upper)/work"
+            try visit(try Descriptor.open(beneath: scratch, folder, O_RDONLY | O_DIRECTORY), path: "", depth: 0)
+        } catch {
+            if [ENOENT, ENOTDIR, ELOOP].contains(error.errno) { return }
+            throw StepFailure(
+                step: "collect.work-folder", detail: "\(error.call): \(error.reason)", errno: error.errno)
         }
     }
 
@@ -79,8 +95,15 @@ struct Collector {
         } catch {
             // The host's shortage, not the program's doing: a result with holes would be taken for a whole one.
             if [EMFILE, ENFILE, ENOMEM].contains(error.errno) { throw error }
+            if isOfOverlay, Self.isMark(folder, name) { return }
             leave(path, error.errno == ELOOP ? "it is a symbolic link" : "it cannot be opened: \(error.reason)")
         }
+    }
+
+    /// Whether it stands for something of the image that the program has removed. A device that could be something else it cannot make.
+    private static func isMark(_ folder: borrowing Descriptor, _ name: String) -> Bool {
+        var found = stat()
+        return unsafe fstatat(folder.raw, name, &found, AT_SYMLINK_NOFOLLOW) == 0 && found.st_mode & S_IFMT == S_IFCHR
     }
 
     private mutating func visitOpened(

@@ -131,7 +131,7 @@ final class CollectorProcess {
         guard (try? Processes.closeAll(but: [0, 1, 2, number, scratch.raw])) != nil else { panal_exit(1) }
         _ = panal_set_parent_death_signal(SIGKILL)
         var collector = Collector(
-            files: Int(request.collectedFiles), bytes: request.collectedBytes,
+            request,
             take: { path, bytes, file in
                 send(.found(.file(id: request.id, path: path, bytes: bytes)), file, line)
                 close(file)

@@ -40,7 +40,8 @@ enum HostRootfs {
         if images != Stage.data { try pin(imageFolder, at: "\(stage)/\(images)", step: "launcher.image-folder") }
         return Stage(
             folder: stage, hasData: !dataFolder.isEmpty, images: images,
-            owners: users.isOrdinary ? -1 : try OwnerShift.make(for: "\(stage)/\(images)", in: stage))
+            owners: users.isOrdinary ? -1 : try OwnerShift.make(for: "\(stage)/\(images)", in: stage),
+            writesRoots: WritableRoot.isPossible(in: stage, images: "\(stage)/\(images)", users: users))
     }
 
     private static func pin(_ folder: String, at place: String, step: String) throws(StepFailure) {

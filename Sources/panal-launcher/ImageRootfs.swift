@@ -29,17 +29,26 @@ enum ImageRootfs {
     /// In the stage, at the launcher's start: nothing of it depends on an image.
     static func prepare(_ stage: String, users: UserBlock) throws(StepFailure) {
         try StepFailure.naming("rootfs.skeleton") { () throws(SystemCallFailure) in
-            let folder = "\(stage)/\(skeleton)"
-            for path in [folder, "\(stage)/\(image)", "\(stage)/\(view)"]
-                + (places + ["etc", "var"]).map({ "\(folder)/\($0)" })
-            {
-                try Folders.make(path, mode: 0o755)
+            for name in [skeleton, image, view, WritableRoot.skeleton] {
+                try Folders.make("\(stage)/\(name)", mode: 0o755)
             }
-            for (name, text) in HostRootfs.identity(users) {
-                try NewFile.write("\(folder)/etc/\(name)", Array(text.utf8), mode: 0o644)
-            }
-            try Links.make("\(folder)/var/tmp", to: "/tmp")
+            try fill("\(stage)/\(skeleton)", users: users)
         }
+    }
+
+    /// Puts the skeleton's folders and files into an empty folder.
+    static func fill(_ folder: String, users: UserBlock) throws(SystemCallFailure) {
+        for name in places + ["etc", "var"] { try Folders.make("\(folder)/\(name)", mode: 0o755) }
+        for (name, text) in HostRootfs.identity(users) {
+            try NewFile.write("\(folder)/etc/\(name)", Array(text.utf8), mode: 0o644)
+        }
+        try Links.make("\(folder)/var/tmp", to: "/tmp")
+    }
+
+    /// What `fill` has made, and the folder itself.
+    static func filled(_ folder: String, users: UserBlock) -> [String] {
+        let files = HostRootfs.identity(users).map { "etc/\($0.name)" }
+        return [folder] + (places + ["etc", "var", "var/tmp"] + files).map { "\(folder)/\($0)" }
     }
 
     /// In a spawner, in a mount namespace of its own that is a copy of the stage: a view of `tree` at `view`, complete but for what
@@ -47,13 +56,8 @@ enum ImageRootfs {
     static func makeView(
         of tree: ImageTree, in images: borrowing ImageStore, owners: Int32, isOrdinary: Bool
     ) throws(StepFailure) {
-        let opened = try images.open(tree.digest)
         let (from, to) = ("/\(image)", "/\(view)")
-        try StepFailure.naming(ImageStore.step) { () throws(SystemCallFailure) in
-            guard try ImageTree(tree.digest, opened) == tree else {
-                throw SystemCallFailure(call: "fstat, since the image was replaced", errno: ESTALE)
-            }
-        }
+        let opened = try open(tree, in: images)
         try StepFailure.naming("rootfs.clone") { () throws(SystemCallFailure) in
             let clone = try Mounts.sealedClone(of: opened)
             if owners >= 0 { try OwnerShift.shift(clone, by: owners) }
@@ -62,11 +66,26 @@ enum ImageRootfs {
         try StepFailure.naming("rootfs.view") { () throws(SystemCallFailure) in
             try mount(from, on: "/\(skeleton)", at: to)
             try Mounts.detach(from)
-            try Mounts.view(
-                of: "/\(HostRootfs.name)/dev", empty: "/\(Stage.empty)", at: "\(to)/dev", flags: Mounts.noExecution)
-            if isOrdinary { try HostRootfs.bindNodes(from: "/\(HostRootfs.name)/dev", to: "\(to)/dev") }
+            try addDevices(to, isOrdinary: isOrdinary)
         }
-        try readBack(to)
+        try readBack(to, owner: 0, sealed: true)
+    }
+
+    /// The image's own root, if it is the one that the cell is to have.
+    static func open(_ tree: ImageTree, in images: borrowing ImageStore) throws(StepFailure) -> Descriptor {
+        let opened = try images.open(tree.digest)
+        try StepFailure.naming(ImageStore.step) { () throws(SystemCallFailure) in
+            guard try ImageTree(tree.digest, opened) == tree else {
+                throw SystemCallFailure(call: "fstat, since the image was replaced", errno: ESTALE)
+            }
+        }
+        return opened
+    }
+
+    static func addDevices(_ root: String, isOrdinary: Bool) throws(SystemCallFailure) {
+        let nodes = "/\(HostRootfs.name)/dev"
+        try Mounts.view(of: nodes, empty: "/\(Stage.empty)", at: "\(root)/dev", flags: Mounts.noExecution)
+        if isOrdinary { try HostRootfs.bindNodes(from: nodes, to: "\(root)/dev") }
     }
 
     static func mount(_ image: String, on skeleton: String, at place: String) throws(SystemCallFailure) {
@@ -77,27 +96,36 @@ enum ImageRootfs {
 
     /// That a way to each place leads over no link, and ends on the view itself or on what was mounted there just now. Nothing in the
     /// view can be changed any more; each cell reads back besides what it has mounted where (`CellRoot`).
-    private static func readBack(_ path: String) throws(StepFailure) {
+    static func readBack(_ path: String, owner: UInt32, sealed isSealed: Bool) throws(StepFailure) {
         let step = "rootfs.places"
         let view = try StepFailure.naming(step) { () throws(SystemCallFailure) in
             try Descriptor.open(path, Descriptor.pathOnly | O_DIRECTORY)
         }
-        for place in places + ["etc"] where place != "dev" {
+        let covered = isSealed ? ["dev"] : ["dev", "tmp"]
+        for place in places + ["etc"] where !covered.contains(place) {
             let folder = try StepFailure.naming(step) { () throws(SystemCallFailure) in
                 try Descriptor.open(beneath: view, place, Descriptor.pathOnly | O_DIRECTORY).status()
             }
-            guard folder.isFolder, folder.owner == 0 else { throw .mismatch(step, "/\(place) is not the skeleton's") }
+            guard folder.isFolder, folder.owner == owner else {
+                throw .mismatch(step, "/\(place) is not the skeleton's")
+            }
         }
         for name in ["passwd", "group"] {
             let file = try StepFailure.naming(step) { () throws(SystemCallFailure) in
                 try Descriptor.open(beneath: view, "etc/\(name)", Descriptor.pathOnly).status()
             }
-            guard file.isRegular, file.owner == 0 else { throw .mismatch(step, "/etc/\(name) is not the skeleton's") }
+            guard file.isRegular, file.owner == owner else {
+                throw .mismatch(step, "/etc/\(name) is not the skeleton's")
+            }
         }
         let found = try StepFailure.naming(step) { () throws(SystemCallFailure) in try Mounts.status(path) }
-        let sealed = Mounts.readOnly | Mounts.noSetID | Mounts.noDevices
-        guard found.magic == Mounts.overlayMagic, found.flags & sealed == sealed else {
-            throw .mismatch(step, "the view of the image is not a read-only one (flags \(found.flags))")
+        let flags = Mounts.noSetID | Mounts.noDevices
+        let wanted = isSealed ? flags | Mounts.readOnly : flags
+        guard found.magic == Mounts.overlayMagic, found.flags & (flags | Mounts.readOnly) == wanted else {
+            throw .mismatch(
+                step,
+                "the view of the image is not \(isSealed ? "read-only" : "writable"), nosuid and nodev (flags \(found.flags))"
+            )
         }
     }
 }

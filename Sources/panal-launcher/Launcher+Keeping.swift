@@ -137,6 +137,7 @@ extension Launcher {
         server.drop()
         // Whoever comes next has them looked for again.
         collecting = []
+        drop(copies)
         guard keepsCells else { return stop() }
         for run in held.values { run.isAttached = false }
         unaskedSince = panal_monotonic_ns()
@@ -188,6 +189,7 @@ extension Launcher {
             // Others may have its cores by now.
             if !run.hasCores { try cores.take(run.request) }
             run.hasCores = true
+            endCopy(of: id, "the program was let go on while it was copied")
             try run.thaw(now: panal_monotonic_ns())
             sendFreezing(id, false)
         } catch {

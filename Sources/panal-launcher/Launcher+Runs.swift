@@ -77,9 +77,14 @@ extension Launcher {
         }
         switch request.rootfs {
         case .host: break
+        case .image where request.hasWritableRoot && !writesRoots:
+            throw .mismatch(
+                WritableRoot.step,
+                "on this host no root can be writable: its kernel, or where the images lie, cannot do it")
         // Each time, since it may have been removed, or have come, since a cell was made of it.
         case .image(let digest): run.image = try images.find(digest)
         }
+        let reading = try readingRate(of: request)
         let given = cells.values.reduce(0) { $0 + $1.request.memory }
         guard given + request.memory <= table.memory else {
             throw .mismatch("request.memory", "the cells that run have \(given) of \(table.memory) bytes already")
@@ -109,7 +114,8 @@ extension Launcher {
         do throws(StepFailure) {
             let start = CellStart(
                 request: request, streams: run.streams,
-                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index))
+                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index),
+                reading: reading)
             cells[request.id] = try start.run(in: slot)
         } catch {
             cores.giveBack(request)
@@ -199,6 +205,7 @@ extension Launcher {
         _ run: RunningCell, storage: ArraySlice<Int64>, cellTime: Int64, isGone: Bool = false
     ) -> RunEnd? {
         cells[run.request.id] = nil
+        if !copies.isEmpty { endCopy(of: run.request.id, "the program ended while it was copied") }
         if run.hasCores { cores.giveBack(run.request) }
         run.noteEnd()
         do throws(StepFailure) {
@@ -224,7 +231,7 @@ extension Launcher {
         var found: [(String, UInt64, Int32)] = []
         var skipped: [(String, String)] = []
         var collector = Collector(
-            files: Int(request.collectedFiles), bytes: request.collectedBytes,
+            request,
             take: { found.append(($0, $1, $2)) }, skip: { skipped.append(($0, $1)) })
         do throws(StepFailure) {
             try collector.collect(scratch: scratch)

@@ -10,6 +10,10 @@ final class Launcher {
     let users: UserBlock
     let groups: any CgroupDriver
     let images: ImageStore
+    /// Whether roots can be writable here.
+    let writesRoots: Bool
+    /// Nil where no run may be held to a rate of reading.
+    let reading: ReadPlaces?
 
     let server: ServerLine
     let pool: SlotPool
@@ -20,6 +24,9 @@ final class Launcher {
     var leaving: [(slot: Slot, end: RunEnd, cell: PreparedCell)] = []
     /// Runs whose results are being looked for, of which the server is told afterwards.
     var collecting: [CollectorProcess] = []
+    /// Copies of roots that are being made; and those that nobody wants any more, or are done, until their processes have ended.
+    var copies: [RootCopy] = []
+    var endingCopies: [RootCopy] = []
     /// What takes down large scratches.
     var teardowns: [ScratchTeardown] = []
     var cells: [UInt64: RunningCell] = [:]
@@ -34,7 +41,7 @@ final class Launcher {
 
     init(
         table: LauncherTable, server: ServerLine, locks: HostLocks, users: UserBlock, groups: any CgroupDriver,
-        images: consuming ImageStore, pool: SlotPool
+        images: consuming ImageStore, writesRoots: Bool, reading: ReadPlaces?, pool: SlotPool
     ) {
         self.table = table
         self.server = server
@@ -42,6 +49,8 @@ final class Launcher {
         self.users = users
         self.groups = groups
         self.images = images
+        self.writesRoots = writesRoots
+        self.reading = reading
         self.pool = pool
         cores = CoreLocks(locks)
     }
@@ -76,7 +85,11 @@ final class Launcher {
     }
 
     func sendReady() {
-        server.send(.ready(cores: table.cores, memory: table.memory, freezes: groups.freezes))
+        let refusal = table.limitsReading ? groups.readingRefusal?.detail : nil
+        server.send(
+            .ready(
+                cores: table.cores, memory: table.memory, freezes: groups.freezes, writesRoots: writesRoots,
+                readingRefusal: String(refusal?.prefix(1_000) ?? "")))
     }
 
     private func takeBackVacated() {
@@ -88,6 +101,7 @@ final class Launcher {
     }
 
     private func followTeardowns() {
+        if !endingCopies.isEmpty { endingCopies.removeAll(where: \.isOver) }
         guard !teardowns.isEmpty else { return }
         for teardown in teardowns { teardown.begin() }
         teardowns.removeAll { $0.isOver }
@@ -97,6 +111,7 @@ final class Launcher {
         isStopping = true
         server.close()
         collecting = []
+        drop(copies)
         for cell in cells.values { cell.kill(.stopped) }
         for run in parked { drop(run, .stopped) }
         parked = []
@@ -134,6 +149,9 @@ final class Launcher {
         for collector in collectors {
             polled.append(pollfd(fd: collector.line.raw, events: Int16(POLLIN), revents: 0))
         }
+        let copying = copies
+        let firstCopy = polled.count
+        for copy in copying { polled.append(pollfd(fd: copy.line.raw, events: Int16(POLLIN), revents: 0)) }
         let last = polled.count
         let left = leaving
         for run in left { polled.append(pollfd(fd: run.cell.pidfd.raw, events: Int16(POLLIN), revents: 0)) }
@@ -158,13 +176,14 @@ final class Launcher {
         for (index, collector) in collectors.enumerated() where polled[firstCollector + index].revents != 0 {
             takeResults(from: collector)
         }
+        for (index, copy) in copying.enumerated() where polled[firstCopy + index].revents != 0 { takeCopied(copy) }
         for (index, watched) in slots.enumerated() where polled[firstSlot + index].revents != 0 {
             if let failure = pool.take(from: watched.slot) {
-                refuseOne(failure, watched.slot.kind, watched.slot.plan.image)
+                refuseOne(failure, watched.slot.kind, watched.slot.plan)
             }
         }
         for slot in pool.unwatched(isIdle: cells.isEmpty) {
-            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind, slot.plan.image) }
+            if let failure = pool.take(from: slot) { refuseOne(failure, slot.kind, slot.plan) }
         }
         if polled[1].revents != 0 { takeMade() }
         if polled[0].revents & Int16(POLLIN | POLLHUP) != 0 { takeCommands() }
@@ -186,9 +205,12 @@ final class Launcher {
 
     /// A cell that could not be made is told to the run that has waited longest for one of its kind with its root, if one waits; or
     /// without, where the root had no part in it.
-    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind, _ image: ImageTree? = nil) {
+    private func refuseOne(_ failure: StepFailure, _ kind: Slot.Kind, _ plan: CellInit.Plan? = nil) {
         let waiting = parked.indices.filter { parked[$0].kind == kind }
-        let own = waiting.first { parked[$0].image == image }
+        let own = waiting.first {
+            parked[$0].image == plan?.image
+                && parked[$0].request.hasWritableRoot == (plan?.hasWritableRoot ?? false)
+        }
         guard let index = own ?? (failure.isOfImage ? nil : waiting.first) else { return }
         refuse(parked.remove(at: index).request, failure)
     }
@@ -237,6 +259,9 @@ final class Launcher {
 
     private func carryOut(_ command: Command, _ descriptors: [Int32]) throws(ProtocolError) {
         if case .run(let request) = command { return admit(request, descriptors) }
+        if case .copyChanges(let id, let maximumBytes) = command {
+            return copyChanges(id, maximumBytes: maximumBytes, descriptors)
+        }
         guard descriptors.isEmpty else { throw .unknownKind }
         switch command {
         case .kill(let id, let cause): kill(id, cause)
@@ -246,7 +271,7 @@ final class Launcher {
         case .freeze(let id): freeze(id, true)
         case .thaw(let id): freeze(id, false)
         case .sample(let id): server.send(.sampled(id: id, cells[id]?.sample(now: panal_monotonic_ns())))
-        case .run, .claim: throw .unknownKind
+        case .run, .copyChanges, .claim: throw .unknownKind
         }
     }
 }

@@ -38,10 +38,10 @@ internal import PanalLinux
 /// | 6 | L | all | locks: the instance's name, a block of user ids (`HostLocks`, `UserBlock`) | inode at the path |
 /// | 7 | L | all | a mount namespace, private; the stage, a small tmpfs in it (`HostRootfs`) | 27: no peers |
 /// | 8 | L | all | the root `host`: `/usr`, an `/etc` of our own, device nodes, all sealed; the data folder and the folder of images, sealed; what images need | stat of nodes; 27, 44 |
-/// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`) | controllers, cores |
+/// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`); where the table says that runs are held to a rate of reading, the controller for it, and the disks of `/usr`, data and images (`ReadPlaces`) | controllers, cores; /sys |
 /// | 10 | L | all | the socket for the next server, 0600 in a folder of 0700 (`ServerLine`); fork of M (`SlotMaker`) | answer |
 /// | | | | **a slot** (`SlotMaker.make`, `Spawner.setUp`) | |
-/// | 11 | M | all | v1: the slot's group; no swap, its period, no balancing, idle or not | each file |
+/// | 11 | M | all | v1: the slot's group, in blkio only where the table says so; no swap, its period, no balancing, idle or not | each file |
 /// | 12 | M | all | fork of S, a child of L's; v1: S is moved into the group | cgroup.procs |
 /// | 13 | S | all | all descriptors but 0 to 2, its line and the owners' namespace are closed; it dies with L | answer |
 /// | 14 | S | all | every signal as programs expect it | /proc/self/status |
@@ -66,10 +66,10 @@ internal import PanalLinux
 /// | 32 | P | none | *ahead:* the filter; P waits with nothing left that a program has not | PR_GET_SECCOMP |
 /// | | | | **a run** (`Launcher.start`, `CellStart`) | |
 /// | 33 | L | all | the request is held against the table, streams against their kind (`RequestCheck`) | fstat |
-/// | 34 | L | all | memory that no run, no result and no run that is over has; the cores' locks (`CoreLocks`) | flock |
+/// | 34 | L | all | memory that no run, no result and no run that is over has; the cores' locks (`CoreLocks`); for a rate of reading, the disks of all that the run can read | flock |
 /// | 35 | L | all | the group's cores (`CellGroup.place`); counters, `begin` | cpuset, v2 effective too |
 /// | 36 | L | all | the order goes out with the streams; pipes are given to the program's user | answer |
-/// | 37 | L | all | weight, memory, swap, processes, quota, burst (`CellGroup.limit`) | each file |
+/// | 37 | L | all | weight, memory, swap, processes, quota, burst, rate of reading (`CellGroup.limit`) | each file |
 /// | 38 | L | all | the word to go, without which nothing is executed | |
 /// | | | | **meanwhile in the cell** | |
 /// | 39 | I, P | none, kept | the order is taken, streams become 0 to 2, all else is closed (`takeStreams`) | *ahead* the filter's number |
@@ -152,7 +152,7 @@ internal import PanalLinux
 /// by the kernel to be gone already, for which no process of the program's is needed (the kernel releases every process of a pid namespace
 /// before its init ends, and counts it out of its groups before that: `CellGroup.waitUntilEmpty` finds so at its first look); for cells that
 /// no run was given to, and spawners, which it ends itself (`PreparedCell.end`, `Slot.remove`). Whatever takes its time is others' work:
-/// making slots the maker's, cells, memory and inputs the spawners', the looking through many results a process of its own, and the same
+/// making slots the maker's, a copy a process's of its own, cells, memory and inputs the spawners', the looking through many results a process of its own, and the same
 /// for taking them down with v2 controllers (`ScratchTeardown`): there the launcher would be the last to hold a run's scratch, and by
 /// closing it the kernel takes down what lies there. For the server it waits no more: one that asks and does not read is not read.
 ///
@@ -204,6 +204,29 @@ internal import PanalLinux
 ///
 /// Only the kernel's word counts for owners: ext4, xfs and btrfs can be shifted, an overlay cannot; then files show the number of the
 /// server's user. The launcher's own look at a tree waits for the disk where the kernel has forgotten the folder.
+///
+/// ## Roots that can be written
+///
+/// Where a run asks for it, its image's root is an overlay that can be written, of this cell alone (`WritableRoot`): what the program writes
+/// lies in its scratch, below `root/upper`, and counts there. Such a cell is never made before a run waits for it.
+///
+/// | process | step | read back |
+/// |---|---|---|
+/// | launcher, at start | such a root is tried out with the folder of images; where it cannot be had, the server is told, and no run has one | an opaque folder |
+/// | spawner, each cell | a namespace of its own, from the stage · the image's tree as above, its owners shifted to the slot's user · a skeleton of that user's · the overlay · `/tmp` of the scratch · all that it is made of taken away · `/dev` · pivot; left when the cell is born | as above; the places' owner; writable, nosuid, nodev |
+/// | init | proc | all mounts: `/`, `/dev`, `/proc`, `/tmp` |
+/// | init, spawner, each run | as for all, the scratch at `/tmp` | and `/`: kind, flags, the scratch's size |
+/// | launcher, the end | results are what the upper folder's `work` holds | as for all |
+///
+/// All that is in sight there may be changed but what is mounted: the program owns its root as it owns its work folder, and with the same effect on others,
+/// none. No step reads what a program has written but the collector and the copy.
+///
+/// A copy (`RootCopy`) is made of a frozen program on the server's order, once at a time, by a process beside the launcher with the
+/// launcher's rights, since the files may be readable to nobody; it has the scratch, a line, and the file that came with the order:
+/// a regular one, open for writing, in a file system that has room, since the kernel's own files would look at this process's rights.
+/// It opens nothing but folders and regular files, one component at a time below the scratch, and writes no name but as bytes of an archive
+/// (`ChangesCopier`, `LayerArchive`). It ends with the run, a thaw, the server and the launcher; nobody waits for it, and a later
+/// server can ask again. What it wrote is the server's to judge: an image is made of it as of any archive.
 ///
 /// ## Standing still
 ///
@@ -288,8 +311,11 @@ internal import PanalLinux
 ///
 /// All cells share the host's kernel: a hole in a system call that the policy permits is a way out, and nothing here would hold it up.
 /// What a program may use of the kernel that no group counts is bounded by the policy alone. With v1 controllers a run that has been at its
-/// memory limit, and is ended when the host runs out, is taken for the cause of that. Cells write to no disk, but read the host's files without
-/// a limit.
+/// memory limit, and is ended when the host runs out, is taken for the cause of that. Cells write to no disk, and read as fast as it goes
+/// unless their profile has a rate. With one, pages that the kernel holds back for a run are held back from whoever else wants the same
+/// pages of the same file; that may be as much as the run's memory, for as long as its rate takes, and no longer than it runs: the limit is
+/// taken away before its end (`CellGroup.hasten`, `relax`). What the server feeds to standard input is read by the server. Of a
+/// btrfs that is given another disk later, that disk is not limited before the launcher is started anew.
 ///
 /// Runs at the same time can signal: by futexes on pages of files that both map, which the
 /// kernel finds by the file below every view, and wakes at also when a thread ends (the policy `strict` has neither shared
@@ -339,7 +365,9 @@ struct LauncherMain {
         let stage = try HostRootfs.build(
             users: users, dataFolder: table.dataFolder, imageFolder: table.imageFolder, folder: locks.folder)
         let images = try ImageStore(stage.images.map { "\(stage.folder)/\($0)" })
-        let groups = try CgroupLayout.driver(instance: table.instance, mounts: mounts)
+        let reading = ReadPlaces(table)
+        let groups = try CgroupLayout.driver(
+            instance: table.instance, mounts: mounts, limitsReading: table.limitsReading)
         try groups.prepare()
         locks.sweepDead { (name) throws(StepFailure) in
             try CgroupLayout.driver(instance: name, mounts: mounts).sweep()
@@ -347,7 +375,7 @@ struct LauncherMain {
         let maker = SlotMaker(groups: groups, stage: stage, table: table, users: users)
         return Launcher(
             table: table, server: try ServerLine(table: table, folder: locks.folder), locks: locks, users: users,
-            groups: groups, images: images,
+            groups: groups, images: images, writesRoots: stage.writesRoots, reading: reading,
             pool: try SlotPool(maker, groups: groups, reserve: Int(table.prepared)))
     }
 

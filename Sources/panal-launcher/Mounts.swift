@@ -49,6 +49,16 @@ enum Mounts {
             owning: try SystemCallFailure.check(unsafe panal_new_view("\(lower):\(empty)"), "fsmount(overlay)"))
     }
 
+    /// An overlay that can be written: what is changed lies in `upper`.
+    static func writableView(
+        of lower: String, upper: String, work: String, at path: String, options: String
+    ) throws(SystemCallFailure) {
+        try SystemCallFailure.check(
+            unsafe panal_mount(
+                "panal", path, "overlay", noSetID | noDevices,
+                "lowerdir=\(lower),upperdir=\(upper),workdir=\(work),\(options)"), "mount(overlay \(path))")
+    }
+
     static func process(at path: String) throws(SystemCallFailure) {
         try SystemCallFailure.check(
             unsafe panal_mount("proc", path, "proc", inert, "hidepid=invisible,subset=pid"), "mount(proc)")

@@ -13,12 +13,21 @@ enum OwnerShift {
         try StepFailure.naming("rootfs.owners") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe stat(folder, &found), "stat(\(folder))")
         }
-        guard found.st_uid != 0, let owners = try? namespace(user: found.st_uid, group: found.st_gid) else { return -1 }
+        guard found.st_uid != 0, let owners = try? namespace(showing: found, as: 0) else { return -1 }
         guard (try? tryOut(owners.raw, folder, in: stage)) != nil else { return -1 }
         return owners.release()
     }
 
-    private static func namespace(user: UInt32, group: UInt32) throws(SystemCallFailure) -> Descriptor {
+    /// A user namespace whose map shows the owner and the group of what was looked at as `user`'s. The host's `/proc` is in sight.
+    static func namespace(showing found: stat, as user: UInt32) throws(SystemCallFailure) -> Descriptor {
+        let processes = try Descriptor.open("/proc", Descriptor.pathOnly | O_DIRECTORY)
+        return try namespace(showing: found, as: user, processes: processes.raw)
+    }
+
+    /// The same where only an open `/proc` is there.
+    static func namespace(
+        showing found: stat, as user: UInt32, processes: Int32
+    ) throws(SystemCallFailure) -> Descriptor {
         var pidfd: Int32 = -1
         let process = try SystemCallFailure.check(
             unsafe panal_fork(panal_clone_newuser(), -1, &pidfd), "clone3(CLONE_NEWUSER)")
@@ -33,9 +42,18 @@ enum OwnerShift {
             var status: Int32 = 0
             _ = unsafe panal_wait(process, &status)
         }
-        try KernelFile.write("/proc/\(process)/uid_map", "\(user) 0 1")
-        try KernelFile.write("/proc/\(process)/gid_map", "\(group) 0 1")
-        return try Descriptor.open("/proc/\(process)/ns/user", O_RDONLY)
+        for (name, id) in [("uid_map", found.st_uid), ("gid_map", found.st_gid)] {
+            try open("\(process)/\(name)", O_WRONLY, in: processes).writeAll(Array("\(id) \(user) 1".utf8))
+        }
+        return try open("\(process)/ns/user", O_RDONLY, in: processes)
+    }
+
+    private static func open(
+        _ path: String, _ flags: Int32, in processes: Int32
+    ) throws(SystemCallFailure) -> Descriptor {
+        Descriptor(
+            owning: try SystemCallFailure.checkErrno(
+                unsafe openat(processes, path, flags | O_CLOEXEC), "open(/proc/\(path))"))
     }
 
     /// Makes of the folder what is made of images, and takes it away.
@@ -50,9 +68,11 @@ enum OwnerShift {
     }
 
     /// Shows a detached tree's files so, and reads that back.
-    static func shift(_ tree: borrowing Descriptor, by owners: Int32) throws(SystemCallFailure) {
+    static func shift(
+        _ tree: borrowing Descriptor, by owners: Int32, to user: UInt32 = 0
+    ) throws(SystemCallFailure) {
         try SystemCallFailure.check(panal_shift_owners(tree.raw, owners), "mount_setattr(MOUNT_ATTR_IDMAP)")
-        guard try tree.status().owner == 0 else {
+        guard try tree.status().owner == user else {
             throw SystemCallFailure(call: "mount_setattr(MOUNT_ATTR_IDMAP), without effect", errno: EBADMSG)
         }
     }

@@ -22,6 +22,8 @@ final class RootViews {
     private var hostNamespace: Int32 = -1
     /// The one that was used last comes last.
     private var images: [(tree: ImageTree, namespace: Int32)] = []
+    /// The namespace that shows whose the last image's files are as the slot's user's, once a root was to be writable.
+    private var owners: (user: UInt32, group: UInt32, namespace: Int32)?
     /// Where the last cell was born.
     private var home: Int32 = -1
     /// Where this process is.
@@ -72,6 +74,42 @@ final class RootViews {
     /// Goes back to where the last cell was born.
     func goHome() { go(to: home) }
 
+    /// Goes to a namespace with a root of `image` that can be written, what is written lying in `scratch`. It is one cell's, and gone with
+    /// it once this process has left it, which is the next thing to do when the cell is born.
+    func enterWritable(_ image: ImageTree, scratch: borrowing Descriptor, slot: Int) throws(StepFailure) {
+        go(to: stageNamespace)
+        try leaveForOwn()
+        let store = try ImageStore(stage.images.map { "/\($0)" })
+        let tree = try ImageRootfs.open(image, in: store)
+        try WritableRoot.make(
+            of: tree, scratch: scratch, owner: users.owner(slot) ?? 0, owners: try ownersNamespace(tree, slot),
+            users: users)
+        if !users.isOrdinary { try pivotOnly(to: ImageRootfs.view) }
+    }
+
+    /// Leaves it.
+    func leaveWritable() {
+        home = hostNamespace
+        goHome()
+    }
+
+    /// One that shows the image's owner as the slot's user; -1 where there is only one user.
+    private func ownersNamespace(_ tree: borrowing Descriptor, _ slot: Int) throws(StepFailure) -> Int32 {
+        guard let user = users.owner(slot) else { return -1 }
+        let processes = processes
+        let found = try StepFailure.naming("rootfs.owners") { () throws(SystemCallFailure) in
+            try WritableRoot.look(at: tree)
+        }
+        if let owners, owners.user == found.st_uid, owners.group == found.st_gid { return owners.namespace }
+        let made = try StepFailure.naming("rootfs.owners") { () throws(SystemCallFailure) in
+            try OwnerShift.namespace(showing: found, as: user, processes: processes)
+        }
+        if let owners { close(owners.namespace) }
+        let namespace = made.release()
+        owners = (found.st_uid, found.st_gid, namespace)
+        return namespace
+    }
+
     /// A namespace with a view of an image; this process is in it afterwards.
     private func make(_ image: ImageTree) throws(StepFailure) -> Int32 {
         try leaveForOwn()
@@ -94,12 +132,16 @@ final class RootViews {
     /// Leaves in this namespace nothing but the view in `folder`: so a cell has little to copy and nothing to leave. What is
     /// mounted there is read back in each cell.
     private func pivot(to folder: String) throws(StepFailure) -> Int32 {
+        try pivotOnly(to: folder)
+        current = try mountNamespace()
+        return current
+    }
+
+    private func pivotOnly(to folder: String) throws(StepFailure) {
         try StepFailure.naming("slot.view") { () throws(SystemCallFailure) in
             try SystemCallFailure.checkErrno(unsafe chdir("/\(folder)"), "chdir(/\(folder))")
             try Mounts.pivotHere()
         }
-        current = try mountNamespace()
-        return current
     }
 
     private func mountNamespace() throws(StepFailure) -> Int32 {

@@ -165,7 +165,7 @@ struct OutgoingMessages {
     mutating func send(_ report: Report, descriptors: [Int32]) {
         let isAnswer =
             switch report {
-            case .finished, .sampled, .freezing: true
+            case .finished, .sampled, .freezing, .copied: true
             default: false
             }
         if isAnswer { answers += 1 }

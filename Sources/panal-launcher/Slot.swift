@@ -40,8 +40,12 @@ final class Slot {
     private var lastFilter: UInt16 = 0
     /// The root of the next cell: what the last run had, or one that waits wants.
     var image: ImageTree?
+    /// Whether the next cell's root can be written: only where a run waits that wants that.
+    var isWritable = false
     /// Images of which the spawner keeps views, the one that was used last at the end (`RootViews`).
     private(set) var images: [ImageTree] = []
+    /// All images whose files it keeps on the disk.
+    var heldImages: [ImageTree] { plan.hasWritableRoot ? images + [plan.image].compactMap { $0 } : images }
     /// Which of the launcher's runs was the last one here.
     var lastUse = 0
     /// What the cell that is being made, or stands ready, is made for.
@@ -89,8 +93,11 @@ final class Slot {
         }
         let filter = kind == .ordinary ? expected.flatMap { ahead.contains($0) ? $0 : nil } : nil
         plan = CellInit.Plan(
-            scratchBytes: scratchBytes, scratchFiles: scratchFiles, ahead: filter, image: image)
-        if let image { images = images.filter { $0 != image }.suffix(RootViews.most - 1) + [image] }
+            scratchBytes: scratchBytes, scratchFiles: scratchFiles, ahead: filter, image: image,
+            hasWritableRoot: isWritable && image != nil)
+        if let image, !plan.hasWritableRoot {
+            images = images.filter { $0 != image }.suffix(RootViews.most - 1) + [image]
+        }
         let request = SpawnerRequest.make(plan)
         let number = birthplace.number
         let answer = MessageSocket.send(
@@ -102,7 +109,8 @@ final class Slot {
 
     /// Whether the cell that is being made, or stands ready, is one that the run can have.
     func fits(_ run: ParkedRun) -> Bool {
-        plan.image == run.image && (plan.ahead == nil || plan.ahead == run.request.seccomp)
+        plan.image == run.image && plan.hasWritableRoot == run.request.hasWritableRoot
+            && (plan.ahead == nil || plan.ahead == run.request.seccomp)
     }
 
     /// Nothing is left of a run but its cell's init, whose end nobody waits for: it is for time that no cell wants.
@@ -159,6 +167,7 @@ final class Slot {
         let ended = cell
         cell = nil
         isRunning = false
+        isWritable = false
         returning = kept == nil ? 0 : request?.memory ?? 0
         if let request {
             (scratchBytes, scratchFiles) = (request.scratchBytes, request.scratchFiles)
@@ -169,6 +178,8 @@ final class Slot {
         }
         if let fresh {
             self.fresh = nil
+            // It goes; what it waits for should not hold that up.
+            try? fresh.group.relax()
             try leftovers.remove(fresh.name, results: ended, of: request)
         }
         try kept?.relax()

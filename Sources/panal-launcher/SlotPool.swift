@@ -127,6 +127,7 @@ final class SlotPool {
                 try cell.group.waitUntilEmpty()
             }
             try slot.finish(nil)
+            slot.isWritable = run.request.hasWritableRoot
             try slot.order(isUrgent: !isComing, ahead: ahead)
         } catch {
             giveUp(slot)
@@ -152,7 +153,7 @@ final class SlotPool {
     /// The next cell's root is what the last run had, unless another one waits.
     private func choose(_ slot: Slot) {
         guard let wanted, wanted.kind == slot.kind else { return }
-        slot.image = wanted.image
+        (slot.image, slot.isWritable) = (wanted.image, wanted.request.hasWritableRoot)
         self.wanted = nil
     }
 
@@ -206,14 +207,14 @@ final class SlotPool {
     private var nextSurplus: Int64 { idleSince != .max && !isTidy ? idleSince + Self.patience : .max }
 
     /// When it is to be seen whether images of which views are kept are still in the store.
-    private var nextLook: Int64 { slots.values.contains { !$0.images.isEmpty } ? lastLook + Self.lookEvery : .max }
+    private var nextLook: Int64 { slots.values.contains { !$0.heldImages.isEmpty } ? lastLook + Self.lookEvery : .max }
 
     /// Gives up slots that keep views of images which have been removed, since the files would stay on the disk as long. A slot
     /// with a run is seen to the next time.
     func letGo(now: Int64, unlessIn isThere: (ImageTree) -> Bool) {
         guard now >= nextLook else { return }
         lastLook = now
-        for slot in slots.values where !slot.isRunning && !slot.images.allSatisfy(isThere) { giveUp(slot) }
+        for slot in slots.values where !slot.isRunning && !slot.heldImages.allSatisfy(isThere) { giveUp(slot) }
     }
 
     /// Gives up a slot that is one too many, or whose count of processes is spoiled; one at a time, as it costs the host time.

@@ -145,8 +145,13 @@ final class Spawner {
     }
 
     private func make(_ plan: CellInit.Plan, birthplace: Int32) throws(StepFailure) -> Cell {
-        try views?.enter(plan.image)
-        let scratch = try makeScratch(bytes: plan.scratchBytes, files: plan.scratchFiles)
+        if !plan.hasWritableRoot { try views?.enter(plan.image) }
+        let scratch = try makeScratch(plan)
+        if plan.hasWritableRoot, let image = plan.image {
+            try views?.enterWritable(image, scratch: scratch, slot: slot)
+        }
+        // Nobody else has that namespace: it must be gone with the cell.
+        defer { if plan.hasWritableRoot { views?.leaveWritable() } }
         let lineEnds = try StepFailure.naming("cell.line") { () throws(SystemCallFailure) in
             try Descriptor.messageSockets()
         }
@@ -171,7 +176,7 @@ final class Spawner {
                 plan: plan, folder: views?.folder(of: plan.image),
                 ownsGroupNamespace: !groups.keepsGroups, filters: table.seccomp, users: users,
                 slot: slot, line: lineInside.release(), trees: treesInside.release(),
-                start: startInside.release(), scratch: scratch.raw
+                start: startInside.release(), scratch: plan.hasWritableRoot ? -1 : scratch.raw
             ).run()
         }
         let pidfd = Descriptor(owning: pidfdNumber)
@@ -191,11 +196,16 @@ final class Spawner {
     }
 
     /// The cell's scratch: `tmp` for everybody in it, `work` for the program alone; both share its quota.
-    private func makeScratch(bytes: UInt64, files: UInt32) throws(StepFailure) -> Descriptor {
+    /// A root that can be written has what the program writes there in place of the latter.
+    private func makeScratch(_ plan: CellInit.Plan) throws(StepFailure) -> Descriptor {
         let owner = users.owner(slot)
         return try StepFailure.naming("scratch.create") { () throws(SystemCallFailure) in
-            let scratch = try Mounts.scratch(bytes: bytes, inodes: files)
+            let scratch = try Mounts.scratch(bytes: plan.scratchBytes, inodes: plan.scratchFiles)
             try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "tmp", 0o1777), "mkdir(tmp)")
+            if plan.hasWritableRoot {
+                try WritableRoot.prepare(scratch, owner: owner)
+                return scratch
+            }
             try SystemCallFailure.checkErrno(unsafe mkdirat(scratch.raw, "work", 0o700), "mkdir(work)")
             if let owner {
                 try SystemCallFailure.checkErrno(

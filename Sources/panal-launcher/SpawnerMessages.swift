@@ -21,6 +21,7 @@ enum SpawnerRequest {
             writer.put(plan.ahead ?? 0)
             writer.put(UInt8(plan.image == nil ? 0 : 1))
             plan.image?.write(to: &writer)
+            writer.put(UInt8(plan.hasWritableRoot ? 1 : 0))
         case .trees(let program, let inputs):
             writer.put(UInt8(2))
             writer.put(program)
@@ -41,7 +42,9 @@ enum SpawnerRequest {
             let filter = try reader.number(UInt16.self)
             let image = try reader.number(UInt8.self) != 0 ? try ImageTree(from: &reader) : nil
             self = .make(
-                .init(scratchBytes: bytes, scratchFiles: files, ahead: isAhead ? filter : nil, image: image))
+                .init(
+                    scratchBytes: bytes, scratchFiles: files, ahead: isAhead ? filter : nil, image: image,
+                    hasWritableRoot: try reader.number(UInt8.self) != 0))
         case 2:
             self = .trees(
                 program: try reader.text(limit: 255),

@@ -12,6 +12,8 @@ struct Stage {
     var images: String?
     /// See `OwnerShift`; -1 for none.
     var owners: Int32 = -1
+    /// See `WritableRoot`.
+    var writesRoots = false
 
     /// What the processes that make cells keep open of the launcher's.
     var inherited: [Int32] { owners < 0 ? [] : [owners] }

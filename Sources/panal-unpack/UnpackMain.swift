@@ -2,10 +2,12 @@ import Glibc
 import PanalArchive
 import PanalCore
 
-/// Unpacks one archive as the server does, so that `panal audit` can try hostile ones on the same code: in a process of its own, whose
-/// end says what an archive did to it, and without libarchive in `panal`, which would start half as fast.
+/// Unpacks one archive as the server does, for `panal manifest test`, and so that `panal audit` can try hostile ones on the same
+/// code: in a process of its own, whose end says what an archive did to it, and without libarchive in `panal`, which would start half as fast.
 ///
 ///     panal-unpack FORMAT ARCHIVE FOLDER ENTRIES BYTES RATIO DEPTH
+///
+/// Files that the archive marks as executable have the mode 0700, all others 0600.
 ///
 /// Exit codes: 0 it is in FOLDER, which must not be there before; 1 the archive is refused, for the reason that is printed, and nothing
 /// of it is kept; 2 something else went wrong.
@@ -35,6 +37,7 @@ struct UnpackMain {
         }
         let folder = try UnpackedFolder(at: place, limits: limits)
         try ArchiveReader.unpack(path, as: format, packedBytes: packed.size, into: folder)
+        for file in folder.files where file.isExecutable { try Files.setMode(place + "/" + file.path, 0o700) }
         folder.handOver()
     }
 

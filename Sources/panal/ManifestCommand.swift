@@ -6,8 +6,9 @@ import PanalManifest
 
 struct ManifestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "manifest", abstract: "Manifests: check one, begin one, and see what becomes of it.",
-        subcommands: [Check.self, Init.self, Schema.self, Rules.self, Plan.self, Boutiques.self])
+        commandName: "manifest",
+        abstract: "Manifests: check one, run its tests, begin one, and see what becomes of it.",
+        subcommands: [Check.self, Test.self, Init.self, Schema.self, Rules.self, Plan.self, Boutiques.self])
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(

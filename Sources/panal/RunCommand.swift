@@ -29,8 +29,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("File system that the cell sees: host, or an image's digest.", valueName: "host|digest"))
     var rootfs = AttemptSpec.hostRootfs
 
-    @Option(help: "Folder whose ‘rootfs’ holds the images: a server's data folder.")
-    var images = "/var/lib/panal"
+    @OptionGroup var place: CellPlace
 
     @Option(
         help: "System call policy, a file of Profiles/seccomp without its ending; the profile's own when not given.")
@@ -44,9 +43,6 @@ struct RunCommand: AsyncParsableCommand {
 
     @Option(help: "Folder that stands read-only at /program.")
     var program: String?
-
-    @Option(help: "Folder with the profiles and the folder ‘seccomp’.")
-    var profiles: String?
 
     @Flag(
         help: "Say which system calls the policy refused, and why. Slower where many are, and takes one process more.")
@@ -129,12 +125,8 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func runCell() async throws -> Int32 {
-        let folder = try Installation.profiles(given: profiles)
-        let catalog = try ProfileCatalog.load(folder: folder)
-        guard let profile = catalog[profile] else {
-            let names = catalog.profiles.map(\.name).joined(separator: ", ")
-            throw CommandFailure("there is no profile ‘\(self.profile)’; there are \(names)")
-        }
+        let folder = try place.folder()
+        let profile = try CellPlace.profile(profile, of: try ProfileCatalog.load(folder: folder))
         let isWidened = network == .loopback && profile.network == .none
         let policy = seccomp ?? (isWidened ? "loopback" : profile.seccomp)
         let filters = try SeccompPolicies.load(folder: "\(folder)/seccomp")
@@ -149,7 +141,8 @@ struct RunCommand: AsyncParsableCommand {
                 executable: try Installation.companion("panal-launcher"), instance: "run-\(getpid())",
                 dataFolder: try programFolder(),
                 seccomp: filters, preparedCells: 0, explained: explained,
-                imageFolder: rootfs == AttemptSpec.hostRootfs ? nil : try Self.folder(images)))
+                imageFolder: rootfs == AttemptSpec.hostRootfs ? nil : try CellPlace.real(place.images),
+                limitsReading: profile.limits.diskRead != nil))
         if let refusal = executor.capacity.refusal(of: profile.limits) {
             await executor.stop()
             throw CommandFailure("profile ‘\(profile.name)’ \(refusal)")
@@ -168,15 +161,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// Absolute: the launcher works from another folder than this one.
-    private func programFolder() throws -> String? { try program.map(Self.folder) }
-
-    private static func folder(_ path: String) throws -> String {
-        guard Installation.isFolder(path), let real = unsafe realpath(path, nil) else {
-            throw CommandFailure("\(path) is no folder")
-        }
-        defer { unsafe free(real) }
-        return unsafe String(cString: real)
-    }
+    private func programFolder() throws -> String? { try program.map(CellPlace.real) }
 
     private func attempt(profile: Profile, policy: String, capacity: HostCapacity) async -> AttemptSpec {
         var limits = profile.limits

@@ -46,7 +46,8 @@ struct Service: Sendable {
             LauncherSettings(
                 executable: settings.launcher, instance: settings.instance, dataFolder: settings.data,
                 seccomp: policies, userRange: settings.cellUsers, reservedCores: settings.reservedCores,
-                reservedMemory: settings.reservedMemory, keepsCells: settings.deadlines.reconnecting)
+                reservedMemory: settings.reservedMemory, keepsCells: settings.deadlines.reconnecting,
+                limitsReading: profiles.contains { $0.limits.diskRead != nil })
         ) { () throws(SystemError) in
             do throws(StepFailure) {
                 try Privileges.drop(toUser: settings.user)

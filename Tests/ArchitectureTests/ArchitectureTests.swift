@@ -22,7 +22,8 @@ import Testing
             "panal",
             [
                 "PanalClient", "PanalAudit", "PanalDoctor", "PanalSandbox", "PanalSimulation", "PanalScheduler",
-                "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux", "PanalCore",
+                "PanalPublication", "PanalManifest", "PanalProfiles", "PanalRecipes", "PanalSeccomp", "PanalLinux",
+                "PanalCore",
             ],
             ["ArgumentParser", "Dispatch", "FoundationEssentials", "NIOCore", "NIOHTTP1", "Synchronization"]
         ),
@@ -73,8 +74,12 @@ import Testing
             ["Synchronization"]
         ),
         (
-            "PanalService", ["PanalScheduler", "PanalManifest", "PanalCore"],
+            "PanalService", ["PanalScheduler", "PanalPublication", "PanalManifest", "PanalCore"],
             ["Crypto", "CryptoExtras", "Dispatch", "FoundationEssentials", "Logging", "Synchronization"]
+        ),
+        (
+            "PanalPublication", ["PanalManifest", "PanalCore"],
+            ["Crypto", "FoundationEssentials", "Synchronization"]
         ),
         ("PanalSimulation", ["PanalScheduler", "PanalCore"], ["FoundationEssentials"]),
         ("PanalScheduler", ["PanalCore"], []),

@@ -121,6 +121,25 @@ def check_time(end, what):
         sys.exit(f"not right: waited too long for {what}")
 
 
+def see_progress(watched, form, what):
+    """Sends a form whose files are large: most of them is held back until it was seen how far they have come."""
+    page = watched.page
+    cdp = watched.context.new_cdp_session(page)
+    cdp.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
+    cdp.send("Network.emulateNetworkConditions", slow)
+    page.evaluate("""(form) => { window.seen = []; new MutationObserver(() => {
+        const bar = document.querySelector('.upload progress');
+        if (bar && bar.value > 0 && bar.value < 1) window.seen.push(bar.value);
+    }).observe(document.querySelector(form), { childList: true, subtree: true, characterData: true, attributes: true }); }""", form)
+    page.click("main form button.primary")
+    until(page, "window.seen.length > 0")
+    check(page.evaluate("document.activeElement.closest('.upload') !== null"), f"{what}: the keyboard is where it can be stopped")
+    expect(page.locator(".upload [role=status]")).not_to_be_empty()
+    cdp.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
+    check(True, f"{what} tells how far it has come")
+
+
 def wait_for_end(page):
     page.wait_for_selector("#live:not([data-live])", state="attached", timeout=180_000)
 
@@ -201,20 +220,8 @@ def form(browser):
         expect(page.locator("[data-field=picture] .chosen bdi")).to_have_text("\u202egnp.txt")
         expect(page.locator(".mistake")).to_have_count(0)
 
-        # The largest part of it is held back until its progress has been seen.
         page.set_input_files("#field-picture", str(picture))
-        cdp = watched.context.new_cdp_session(page)
-        cdp.send("Network.enable")
-        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
-        cdp.send("Network.emulateNetworkConditions", slow)
-        page.evaluate("""() => { window.seen = []; new MutationObserver(() => {
-            const bar = document.querySelector('.upload progress');
-            if (bar && bar.value > 0 && bar.value < 1) window.seen.push(bar.value);
-        }).observe(document.querySelector('form[data-rules]'), { childList: true, subtree: true, characterData: true, attributes: true }); }""")
-        page.click("main form button.primary")
-        until(page, "window.seen.length > 0")
-        cdp.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
-        check(True, f"an upload tells how far it has come ({locale})")
+        see_progress(watched, "form[data-rules]", f"a form ({locale})")
         page.wait_for_url("**/jobs/*")
         wait_for_end(page)
         expect(page.locator(".verdict.good")).to_be_visible()
@@ -230,6 +237,7 @@ def form(browser):
         page.click("main form button.primary")
         expect(page.locator("#field-data-mistake")).to_contain_text("twice")
         page.wait_for_selector("form[data-ready]")
+        expect(page.locator("[role=alert]")).to_be_focused()
         check(page.evaluate("document.querySelector('#field-picture').files[0]?.name") == "a.txt", f"a file stays chosen after a refusal ({locale})")
         page.fill("#field-data", "{}")
         page.click("main form button.primary")
@@ -404,6 +412,49 @@ def sweeps(browser):
     plain.end("a sweep without scripts")
 
 
+def keyboard(browser):
+    """Many runs out of one form by the keyboard alone: each stop can be seen and has a name."""
+    for locale in ["en-GB", "es-CO"]:
+        watched = Watched(browser, locale)
+        page = watched.enter().page
+        open_form(page, "/programs/sweep")
+        # The one thing for which browsers open a window of the system's.
+        page.set_input_files("#field-file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"by keyboard"})
+        unseen = []
+
+        def tab_to(selector):
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                stop = page.evaluate("""() => { const at = document.activeElement, style = getComputedStyle(at); return {
+                    seen: at === document.body || style.outlineStyle !== 'none' || style.boxShadow !== 'none',
+                    html: at.outerHTML.slice(0, 120) }; }""")
+                if not stop["seen"]:
+                    unseen.append(stop["html"])
+                if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                    return
+            sys.exit(f"not right: the keyboard does not reach {selector}")
+
+        tab_to("#field-size")
+        page.keyboard.type("1")
+        tab_to("[name=_profile]")
+        tab_to("details.sweep summary")
+        page.keyboard.press("Enter")
+        tab_to("#sweep-input")
+        page.keyboard.type("size")
+        tab_to("#sweep-values")
+        page.keyboard.type("4\n5")
+        for name in ["_sweep_from", "_sweep_to", "_sweep_step"]:
+            tab_to(f"[name={name}]")
+        names = page.locator("details.sweep").locator("select, textarea, input").evaluate_all("all => all.map((one) => one.labels.length > 0)")
+        check(names == [True] * 5, f"each control of a sweep has a label ({locale})", names)
+        tab_to("main form button.primary:not(.visually-hidden)")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/batches/*")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        check(unseen == [], f"where the keyboard is can be seen ({locale})", unseen)
+        watched.end(f"a sweep by the keyboard ({locale})")
+
+
 # 4. Snippets
 
 def snippets(browser, key):
@@ -530,15 +581,17 @@ def violations(page):
 # 7. Every page
 
 def every_page(browser):
+    """Each route that answers a page, by the address that shows it; a test of the server's holds this table against its routes."""
     jobs = api.get(f"{server}/api/v1/jobs").json()["jobs"]
     finished = next(job["id"] for job in jobs if job["program"] == "results")
     group = api.post(f"{server}/api/v1/groups", json={"name": "hive", "label": "The hive"})
     hook = api.post(f"{server}/api/v1/webhooks", json={"url": "https://hooks.example.org/", "events": ["job.finished"]})
     user = api.post(f"{server}/api/v1/users", json={"name": "ana", "role": "user"})
-    paths = ["/programs", "/publish", "/programs/todo-junto", "/programs/blocks", "/programs/snippet", "/jobs", f"/jobs/{finished}", "/usage", "/account",
-             "/webhooks", "/users", "/groups", "/machine", "/audit", "/settings", "/credits", "/costs", "/nowhere"]
-    for made in [group, hook, user]:
-        check(made.status_code == 201, "there is something to show", made.text)
+    share = api.post(f"{server}/api/v1/jobs/{finished}/shares", json={"days": 1})
+    batch = api.post(f"{server}/api/v1/programs/results/batches", json={
+        "submission": {}, "sweep": {"input": "word", "values": ["one", "two", "three"]}})
+    for made in [group, hook, user, share, batch]:
+        check(made.ok, "there is something to show", made.text)
     sent = api.post(f"{server}/api/v1/uploads", data=images.archive(work / "small.tar").read_bytes(), headers={
         "Tus-Resumable": "1.0.0", "Upload-Length": str((work / "small.tar").stat().st_size), "Content-Type": "application/offset+octet-stream"})
     image = api.post(f"{server}/api/v1/rootfs", json={"name": "small", "upload": sent.headers["location"].split("/")[-1], "alias": "small:1"})
@@ -547,16 +600,42 @@ def every_page(browser):
     while api.get(f"{server}{image.headers['location']}").json()["state"] == "processing":
         check_time(end, "an image")
         time.sleep(0.01)
-    paths += ["/images", "/images/new", f"/images/{image.json()['id']}"]
-    paths += [f"/groups/{group.json()['id']}", f"/webhooks/{hook.json()['id']}", f"/users/{user.json()['id']}"]
-    for scheme in ["light", "dark"]:
-        watched = Watched(browser, color_scheme=scheme)
+    api.get(f"{server}/api/v1/batches/{batch.json()['id']}", headers={"Prefer": "wait=50"}).raise_for_status()
+    pages = {
+        "/sign-in": ["/sign-in"],
+        "/sign-up": ["/sign-up"],
+        "/programs": ["/programs"],
+        "/programs/{name}": [f"/programs/{name}" for name in ["todo-junto", "blocks", "snippet", "sweep"]],
+        "/publish": ["/publish"],
+        "/jobs": ["/jobs"],
+        "/jobs/{id}": [f"/jobs/{finished}"],
+        "/batches/{id}": [f"/batches/{batch.json()['id']}"],
+        "/shared/{secret}": [share.json()["url"]],
+        "/usage": ["/usage"],
+        "/account": ["/account"],
+        "/webhooks": ["/webhooks"],
+        "/webhooks/{id}": [f"/webhooks/{hook.json()['id']}"],
+        "/users": ["/users"],
+        "/users/{id}": [f"/users/{user.json()['id']}"],
+        "/groups": ["/groups"],
+        "/groups/{id}": [f"/groups/{group.json()['id']}"],
+        "/images": ["/images"],
+        "/images/new": ["/images/new"],
+        "/images/{id}": [f"/images/{image.json()['id']}"],
+        "/machine": ["/machine"],
+        "/audit": ["/audit"],
+        "/settings": ["/settings"],
+        "/credits": ["/credits"],
+        "/costs": ["/costs"],
+    }
+    for scheme, locale in [("light", "en-GB"), ("dark", "es-CO")]:
+        watched = Watched(browser, locale, color_scheme=scheme)
         page = watched.page
-        for path in ["/sign-in", "/sign-up"] + paths:
-            if path == "/programs":
+        for route, path in [(route, path) for route, paths in pages.items() for path in paths] + [("/nowhere", "/nowhere")]:
+            if route == "/programs":
                 watched.enter()
             answer = page.goto(path)
-            check(answer.status == (404 if path == "/nowhere" else 200), f"{path} answers", answer.status)
+            check(answer.status == (404 if path == "/nowhere" else 200), f"{route} answers", answer.status)
             if page.locator("form[data-rules]").count():
                 page.wait_for_selector("form[data-ready]")
             told = violations(page)
@@ -564,7 +643,7 @@ def every_page(browser):
             if screenshots:
                 for width in [1280, 390]:
                     page.set_viewport_size({"width": width, "height": 800})
-                    name = path.strip("/").replace("/", "-").replace(finished, "finished") or "start"
+                    name = path.strip("/").replace("/", "-") if "{" not in route or "{name}" in route else re.sub(r"[{}]", "", route.strip("/").replace("/", "-"))
                     page.screenshot(path=f"{screenshots}/{name}-{scheme}-{width}.png", full_page=True)
             page.set_viewport_size({"width": 390, "height": 800})
             check(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} fits a phone ({scheme})")
@@ -580,6 +659,7 @@ with sync_playwright() as playwright:
     blocks(chromium)
     favourites(chromium)
     sweeps(chromium)
+    keyboard(chromium)
     snippets(chromium, key)
     results(chromium)
     live(chromium)

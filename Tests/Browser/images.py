@@ -1,6 +1,6 @@
 """Pages of images, in Chromium: one is imported with scripts and without, named by the keyboard, used, retired; and what is refused is told.
 
-`tools` has what the other checks use: Watched, check, expect, until, violations, publish, work.
+`tools` has what the other checks use: Watched, check, expect, see_progress, violations, publish, work.
 """
 
 import io
@@ -42,7 +42,7 @@ def images(browser, tools):
             page.set_input_files("#archive", str(tools.work / "image.tar"))
             if scripts:
                 page.wait_for_selector("form[data-ready]")
-                see_progress(watched, tools, what)
+                tools.see_progress(watched, "form[data-upload]", f"an import ({what})")
             else:
                 page.click("main form button.primary")
             expect(page.locator("[role=alert]")).to_contain_text(words["rule"])
@@ -89,20 +89,3 @@ def images(browser, tools):
             expect(page.locator(".state.big")).to_have_text(words["gone"])
             check(True, f"an image is imported, named, used, disabled and retired ({what})")
             watched.end(f"images ({what})")
-
-
-def see_progress(watched, tools, what):
-    """The largest part of the archive is held back until its progress has been seen."""
-    page = watched.page
-    cdp = watched.context.new_cdp_session(page)
-    cdp.send("Network.enable")
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
-    cdp.send("Network.emulateNetworkConditions", slow)
-    page.evaluate("""() => { window.seen = []; new MutationObserver(() => {
-        const bar = document.querySelector('.upload progress');
-        if (bar && bar.value > 0 && bar.value < 1) window.seen.push(bar.value);
-    }).observe(document.querySelector('form[data-upload]'), { childList: true, subtree: true, characterData: true, attributes: true }); }""")
-    page.click("main form button.primary")
-    tools.until(page, "window.seen.length > 0")
-    cdp.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
-    tools.check(True, f"an import tells how far it has come ({what})")

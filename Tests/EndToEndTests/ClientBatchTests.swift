@@ -44,6 +44,13 @@ struct ClientBatchTests {
         #expect(try shell.run(["batch", "show", id, "--json"]).json["together"] as? Bool == true)
         let apart = try submit(shell, [0]).output.trimmingCharacters(in: .newlines)
         #expect(try shell.run(["batch", "wait", apart, "--json"]).json["together"] as? Bool == false)
+        let listed = try shell.run(["batch", "list", "--program", "stay"])
+        #expect(
+            listed.code == 0 && listed.output.contains(id) && listed.output.contains("2 finished"), "\(listed.output)")
+        #expect(try shell.run(["job", "list", "--batch", id]).output.split(separator: "\n").count == 2)
+        let dry = try submit(shell, [0, 0], "--dry-run")
+        #expect(dry.code == 0 && dry.output.contains("taken"), "\(dry.output)\(dry.error)")
+        #expect(try shell.run(["batch", "list", "--json"]).json["batches"].map { ($0 as? [Any])?.count } == 2)
         // No machine of the tests has room for as many at once, and that is said before anything is stored.
         let vast = try submit(shell, Array(repeating: 0, count: 1_000), "--together")
         #expect(vast.code == 77 && vast.output.isEmpty, "\(vast.error)")

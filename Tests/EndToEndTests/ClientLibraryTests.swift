@@ -17,21 +17,10 @@ struct ClientLibraryTests {
             password: server.password, scopes: "read jobs programs account")
         try await browser.close()
 
-        let output = server.place.folder.appending(path: "clients.txt")
-        try Data().write(to: output)
-        let file = try FileHandle(forWritingTo: output)
-        let process = Process()
-        process.executableURL = ServerPlace.root.appending(path: "Tests/Clients/run")
-        process.arguments = [server.address]
-        process.environment = ProcessInfo.processInfo.environment.merging(["PANAL_KEY": key, "SEED": "5"]) { _, new in
-            new
-        }
-        process.standardOutput = file
-        process.standardError = file
-        try process.run()
-        while process.isRunning { try await Task.sleep(for: .milliseconds(100)) }
-        let text = try String(contentsOf: output, encoding: .utf8)
-        #expect(process.terminationStatus == 0, "\(text.suffix(6_000))")
+        let (text, code) = try await OthersScript.run(
+            "Tests/Clients/run", [server.address], environment: ["PANAL_KEY": key, "SEED": "5"],
+            in: server.place.folder)
+        #expect(code == 0, "\(text.suffix(6_000))")
         // Which checks were made, so that a script that does nothing is not taken for one that finds nothing.
         #expect(text.components(separatedBy: "\nright: ").count > 35, "\(text.prefix(2_000))")
         #expect(text.contains(/\d{3,} generated, \d{3,} passed/), "\(text.suffix(3_000))")

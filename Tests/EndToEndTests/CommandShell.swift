@@ -46,6 +46,13 @@ final class CommandShell {
         known.formUnion(text.matches(of: /pnl_[0-9a-z]+_[0-9a-z]+/).map { String($0.0) })
     }
 
+    /// As the first administrator.
+    func signIn(to server: RunningServer) throws {
+        let login = try run(
+            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
+        #expect(login.code == 0, "\(login.error)")
+    }
+
     /// With `isDetached` there is no terminal to ask at, whatever the tests were started from.
     func run(
         _ arguments: [String], input: String = "", environment: [String: String] = [:], isDetached: Bool = false,

@@ -43,9 +43,7 @@ struct DemoProgramTests {
         defer { server.remove() }
         let shell = try CommandShell()
         defer { shell.remove() }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let key = try await Browser(address: server.address).makeKey(password: server.password)
         let jar = try await signIn(shell, server)
         for demo in Self.demos {

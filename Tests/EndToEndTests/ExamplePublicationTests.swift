@@ -10,9 +10,7 @@ struct ExamplePublicationTests {
         defer { server.remove() }
         let shell = try CommandShell()
         defer { shell.remove() }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let examples = ServerPlace.root.appending(path: "Examples")
         let names = try FileManager.default.contentsOfDirectory(atPath: examples.path()).filter { !$0.hasPrefix(".") }
         #expect(names.count >= 20)

@@ -52,9 +52,7 @@ struct ImageImportTests {
         defer { shell.remove() }
         let server = try await RunningServer(place)
         defer { server.remove() }
-        let login = try shell.run(
-            ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
-        #expect(login.code == 0, "\(login.error)")
+        try shell.signIn(to: server)
         let script = try shell.file("tool.sh", Self.program)
         let manifest = try shell.file("manifest.json", Self.manifest)
         let early = try shell.run(["program", "publish", script, "--manifest", manifest])

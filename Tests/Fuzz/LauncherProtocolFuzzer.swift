@@ -61,8 +61,10 @@ private func holdAgainst(_ table: LauncherTable, _ request: RunRequest) {
     precondition(request.wallMicroseconds <= table.wallMicroseconds && request.wallMicroseconds > 0)
     precondition(request.cpuMicroseconds / UInt64(request.cores.count) <= table.wallMicroseconds)
     precondition(request.exclusive == (request.quota == 0))
+    precondition(!request.hasWritableRoot || request.rootfs != .host)
     precondition(request.scratchBytes > 0 && request.scratchFiles > 0 && request.openFiles > 2)
     precondition(request.arguments.first?.isEmpty == false)
+    precondition(request.diskRead == 0 || table.limitsReading && request.diskRead >= 1 << 20)
     for path in [request.program] + request.inputs.map(\.source) where !path.isEmpty {
         precondition(!table.dataFolder.isEmpty, "there is no data folder for \(path)")
         precondition(isInside(path), "\(path) leads elsewhere")
@@ -107,7 +109,7 @@ enum Seeds {
         instance: "fuzz", dataFolder: "/data", imageFolder: "/data",
         seccomp: [LauncherTable.Filter(instructions: [UInt8](repeating: 6, count: 8), makesSockets: false)],
         firstUser: 2_000_000_000, lastUser: 2_000_000_128, cores: [0, 1, 2, 3], memory: 1 << 32,
-        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600)
+        wallMicroseconds: 1 << 40, processes: 32_768, prepared: 2, keepSeconds: 600, limitsReading: true)
 
     static let request = RunRequest(
         id: 7, label: [1, 2, 3], rootfs: .host, seccomp: 0, cores: [1, 2], exclusive: true, quota: 0, memory: 1 << 30,
@@ -125,9 +127,17 @@ enum Seeds {
         upwards.program = "../etc"
         var imaged = request
         if let digest = ImageDigest(hex: String(repeating: "0f", count: 32)) { imaged.rootfs = .image(digest) }
+        var writable = imaged
+        writable.hasWritableRoot = true
+        var hosts = request
+        hosts.hasWritableRoot = true
+        var slow = request
+        slow.diskRead = 50 << 20
         let commands: [Command] = [
-            .run(request), .run(shared), .run(upwards), .run(imaged), .kill(id: 7, cause: .cancelled), .stop, .claim,
+            .run(request), .run(shared), .run(upwards), .run(imaged), .run(writable), .run(hosts), .run(slow),
+            .kill(id: 7, cause: .cancelled), .stop, .claim,
             .resume(id: 7), .forget(id: 7), .freeze(id: 7), .thaw(id: 7), .sample(id: 7),
+            .copyChanges(id: 7, maximumBytes: 1 << 30),
         ]
         let step = StepReport(step: "mount.proc", errno: 1, detail: "mount(proc): Operation not permitted")
         let endings: [FinishReport.Ending] = [
@@ -135,12 +145,16 @@ enum Seeds {
         ]
         let reports: [Report] =
             [
-                .ready(cores: [0, 1], memory: 1 << 30, freezes: true), .unusable(step), .started(id: 1, at: 5),
+                .ready(
+                    cores: [0, 1], memory: 1 << 30, freezes: true, writesRoots: true,
+                    readingRefusal: "the controller io"),
+                .unusable(step), .started(id: 1, at: 5),
                 .held(
                     HeldReport(
                         id: 1, label: [1, 2], cores: [0], memory: 1 << 20, started: 5, isFinished: true,
                         isFrozen: false)), .taken, .otherTable, .freezing(id: 1, isFrozen: false, step),
                 .sampled(id: 1, SampleReport(wallTime: 5, cpuTime: 4, memory: 3, processes: 2)),
+                .copied(id: 1, .done(bytes: 1_024, skipped: ["a: it is a socket"])), .copied(id: 1, .failed(step)),
                 .file(id: 1, path: "a/b", bytes: 3), .skipped(id: 1, path: "c", reason: "it is a symbolic link"),
             ] + endings.map { .finished(id: 1, FinishReport(ending: $0, cause: .memory, userTime: -1)) }
         let known = table.encoded()

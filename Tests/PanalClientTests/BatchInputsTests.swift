@@ -53,7 +53,7 @@ import Testing
         let found = try inputs("text,count,data\none,,a.png\ntwo,5,\n", common: [("count", "3")])
         #expect(
             found == [
-                ["text": "one", "count": "3", "data": ["upload": "u1"]], ["text": "two", "count": "5"],
+                ["text": "one", "count": 3, "data": ["upload": "u1"]], ["text": "two", "count": 5],
             ])
     }
 
@@ -62,7 +62,7 @@ import Testing
         let found = try inputs(text, .json)
         #expect(
             found == [
-                ["text": "one", "more": [["upload": "u1"], ["upload": "u2"]]], ["text": "two", "count": "2"],
+                ["text": "one", "more": [["upload": "u1"], ["upload": "u2"]]], ["text": "two", "count": 2],
             ])
     }
 

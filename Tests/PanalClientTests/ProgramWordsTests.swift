@@ -126,7 +126,7 @@ import Testing
         #expect(SubmissionDraft.isFile("layer.4.picture", manifest.jsonSchema()))
         let document: JSONValue = ["size": 1, "layer": [["the_x": 3], ["bold": true]]]
         let whole = try SubmissionDraft(schema: manifest.jsonSchema(), values: [], files: [], document: document)
-        #expect(whole.document == ["size": "1", "layer": [["the_x": 3], ["bold": true]]])
+        #expect(whole.document == ["size": 1, "layer": [["the_x": 3], ["bold": true]]])
         for (name, value, word) in [
             ("layer.0.the_y", "1", "the program has no such input"), ("layer.0.the_x", "q", "is not a whole number"),
             ("layer.0.picture", "a", "give it with --file layer.0.picture=PATH"),

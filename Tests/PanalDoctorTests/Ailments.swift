@@ -49,6 +49,25 @@ extension Ailment {
             $0.cgroups.readOnly = ["/sys/fs/cgroup"]
         },
         Ailment("cgroup.cpu-quota", .fail, "cannot limit", "apt-get") { $0.cgroups.limitsProcessorTime = false },
+        Ailment("cgroup.disk-read", .warn, "controller io", "apt-get") { $0.cgroups.limitsReading = false },
+        Ailment("cgroup.disk-read", .warn, "blkio is not mounted", "mount -t cgroup -o blkio") {
+            ($0.cgroups.layout, $0.cgroups.limitsReading) = (.hybrid, false)
+        },
+        Ailment("cgroup.disk-read", .warn, "without io", "Delegate=cpu cpuset io memory pids", rootless: true) {
+            $0.cgroups.own[0].controllers.remove("io")
+        },
+        Ailment("cgroup.disk-read", .warn, "without io", "+pids +io >", rootless: true) {
+            $0.cgroups.own[0].controllers.remove("io")
+            $0.cgroups.hasSystemd = false
+        },
+        Ailment("cgroup.disk-read", .warn, "blkio/a is not yours", "pids blkio; do", rootless: true) { facts in
+            facts.cgroups.layout = .hybrid
+            facts.cgroups.own = CgroupFacts.hybridControllers.map {
+                OwnGroup(path: "/sys/fs/cgroup/\($0)/a", controllers: [$0], isWritable: true)
+            }
+            facts.cgroups.reading = OwnGroup(
+                path: "/sys/fs/cgroup/blkio/a", controllers: ["blkio"], isWritable: false)
+        },
     ]
 
     static let delegation: [Ailment] = [

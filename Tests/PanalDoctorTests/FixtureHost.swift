@@ -98,6 +98,7 @@ extension HostFacts {
         facts.cgroups.hasSystemd = true
         facts.cgroups.limitsSwap = true
         facts.cgroups.limitsProcessorTime = true
+        facts.cgroups.limitsReading = true
         facts.cgroups.own = [
             OwnGroup(
                 path: "/sys/fs/cgroup/a", controllers: ["cpu", "cpuset", "io", "memory", "pids"], isWritable: true)

@@ -88,6 +88,14 @@ import Testing
         }
         #expect(host.facts().cgroups.own.allSatisfy { $0.isWritable })
 
+        #expect(facts.cgroups.limitsReading == false && facts.cgroups.reading == nil)
+        let mounted = try host.text("/proc/self/mountinfo")
+        try host.write("/proc/self/mountinfo", mounted + "42 1 0:39 / /sys/fs/cgroup/blkio rw - cgroup cgroup rw,blkio")
+        try host.write("/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device", "")
+        #expect(host.facts().cgroups.limitsReading == true)
+        #expect(host.facts().cgroups.reading?.path == "/sys/fs/cgroup/blkio")
+        #expect(host.facts().cgroups.reading?.isWritable == false)
+        try host.write("/proc/self/mountinfo", mounted)
         try host.write("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes", "1")
         #expect(host.facts().cgroups.limitsSwap == true)
         let mounts = try host.text("/proc/self/mountinfo").replacing("cgroup/pids rw", with: "cgroup/pids ro")
@@ -119,6 +127,11 @@ import Testing
         #expect(facts.cgroups.own.map(\.path) == [session] && facts.cgroups.own[0].isWritable == false)
         #expect(facts.cgroups.managed == ["cpu", "memory", "pids"] && facts.cgroups.hasSystemd)
         #expect(facts.cgroups.limitsSwap == true && facts.cgroups.limitsProcessorTime == false)
+        #expect(facts.cgroups.limitsReading == nil)
+        try host.write("\(session)/io.stat", "")
+        #expect(host.facts().cgroups.limitsReading == false)
+        try host.write("\(session)/io.max", "")
+        #expect(host.facts().cgroups.limitsReading == true)
         #expect(facts.data.fileSystem == "nfs4" && facts.data.isReadOnly)
         let finding = Diagnosis(facts, modes: [.rootless]).findings.first { $0.id == "cgroup.delegation" }
         #expect(finding?.verdict == .fail && finding?.found.hasSuffix("has no cpuset") == true)

@@ -4,7 +4,23 @@ import PanalService
 
 /// Pages of administration and of webhooks.
 extension AuthorisationTests {
+    /// A program of the owner's that may go.
+    private static func doomed(_ site: Site) async throws -> String {
+        try await site.publish(
+            #"{"name": "doomed", "inputs": []}"#, isPublic: false, as: try #require(site.owner.principal)
+        ).program.name
+    }
+
     static let pageRows: [Row] = [
+        Row(
+            route: "DELETE /api/v1/programs/{name}", uri: { "/api/v1/programs/\(try await doomed($0))" },
+            statuses: [401, 404, 204, 204]),
+        Row(
+            route: "DELETE /api/v1/programs/{name}/versions/{version}",
+            uri: { "/api/v1/programs/\(try await doomed($0))/versions/1" }, statuses: [401, 404, 204, 204]),
+        Row(
+            route: "POST /programs/{name}/withdraw", uri: { "/programs/\(try await doomed($0))/withdraw" },
+            body: .form(["version": "1", "sure": "true"]), statuses: [303, 404, 303, 303]),
         Row(route: "GET /machine", uri: { _ in "/machine" }, statuses: [303, 403, 403, 200]),
         Row(route: "GET /machine/live", uri: { _ in "/machine/live" }, statuses: [303, 403, 403, 200]),
         Row(route: "GET /audit", uri: { _ in "/audit" }, statuses: [303, 403, 403, 200]),

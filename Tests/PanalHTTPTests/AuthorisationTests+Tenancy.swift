@@ -99,8 +99,18 @@ extension AuthorisationTests {
         return "payers"
     }
 
+    /// Somebody who may go.
+    private static func leaver(_ site: Site) async throws -> String {
+        let root = try #require(site.administrator.principal)
+        let name = "leaver-\(JobID.make(at: site.panal.now))"
+        return try await site.panal.createUser(root, name: name, password: nil, role: .user).user.id.text
+    }
+
     /// What the command line needs besides.
     static let clientRows: [Row] = [
+        Row(
+            route: "DELETE /api/v1/users/{id}", uri: { "/api/v1/users/\(try await leaver($0))" },
+            statuses: [401, 403, 403, 204]),
         Row(
             route: "PATCH /api/v1/jobs/{id}", uri: { "/api/v1/jobs/\(try await $0.job())" },
             body: .json(#"{"kept": false}"#), statuses: [401, 404, 200, 200]),

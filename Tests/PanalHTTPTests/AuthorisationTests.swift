@@ -82,6 +82,7 @@ import Testing
             Row(
                 route: "POST /api/v1/programs/{name}/batches", uri: { _ in "/api/v1/programs/secreto/batches" },
                 body: .json(#"{"submissions": [{}, {}]}"#), statuses: [401, 404, 202, 202]),
+            Row(route: "GET /api/v1/batches", uri: { _ in "/api/v1/batches" }, statuses: [401, 200, 200, 200]),
             Row(
                 route: "GET /api/v1/batches/{id}",
                 uri: { site in

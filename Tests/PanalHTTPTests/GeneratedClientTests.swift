@@ -93,6 +93,7 @@ import Testing
 
             let job = try await site.job(Script(files: [("a.txt", [1, 2])], outcome: .exited(code: 0)))
             let uri = "/api/v1/jobs/\(job)/archive"
+            var marks: [String: Set<String>] = [:]
             for (accept, type) in [
                 ("*/*", "application/x-tar"), ("application/octet-stream", "application/octet-stream"),
                 ("application/x-tar, application/octet-stream", "application/x-tar"),
@@ -101,6 +102,14 @@ import Testing
                 headers[.accept] = accept
                 let answer = try await client.send(.get, uri, headers)
                 #expect(answer.status == .ok && answer.headers[.contentType] == type, "\(accept)")
+                // Or a cache would hand one out for the other.
+                #expect(answer.headers[.vary] == "Accept", "\(accept)")
+                marks[type, default: []].insert(try #require(answer.headers[.eTag]))
+            }
+            #expect(marks.values.allSatisfy { $0.count == 1 } && Set(marks.values.joined()).count == 2)
+            for part in ["events", "stdout", "stderr"] {
+                let answer = try await client.send(.get, "/api/v1/jobs/\(job)/\(part)", site.owner.bearer)
+                #expect(answer.headers[.vary] == "Accept", "\(part)")
             }
         }
     }

@@ -148,7 +148,7 @@ import Testing
             // Too late for anything else.
             let late = try await client.post("/images/\(id)/state", as: root, ["state": "disabled"])
             #expect(late.status == .conflict && late.text.contains("It is being removed by now"))
-            try await site.panal.collectRootfs(unusedSince: site.panal.now)
+            try await site.panal.collectRootfs()
             #expect(try await client.send(.get, "/images/\(id)/live", root.browser).status == .notFound)
         }
     }

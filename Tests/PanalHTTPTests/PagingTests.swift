@@ -3,6 +3,7 @@ import HTTPTypes
 import HummingbirdTesting
 import PanalCore
 @testable import PanalHTTP
+import PanalManifest
 import PanalService
 import Testing
 
@@ -23,6 +24,11 @@ import Testing
     static let lists: [List] = [
         List(name: "jobs", member: "jobs", id: "id", uri: { _ in "/api/v1/jobs?program=everything-more" }) { site, _ in
             _ = try await site.job()
+        },
+        List(name: "batches", member: "batches", id: "id", uri: { _ in "/api/v1/batches?program=secreto" }) { site, _ in
+            _ = try await site.panal.submit(
+                try #require(site.owner.principal),
+                together: [JobRequest(program: "secreto", submission: Submission())], once: nil)
         },
         List(name: "users", member: "users", id: "name", isAdministrators: true, uri: { _ in "/api/v1/users" }) {
             site, number in

@@ -7,7 +7,8 @@ import Testing
 /// Answers that are under way when their reader's access ends, over real connections. No heart beats while these tests run: what ends
 /// them is the change itself.
 @Suite("Access that ends meanwhile") struct RevokedTests {
-    private static let silent = WebConfiguration(heartbeat: .seconds(3_600))
+    private static let silent = WebConfiguration(
+        heartbeat: .seconds(3_600), clockReadings: .milliseconds(10))
 
     enum End: String, Sendable, CaseIterable {
         case keyRevoked, keyRevokedByAdministrator, keyRotated, keyExpired
@@ -25,7 +26,7 @@ import Testing
         let owner = try #require(site.owner.principal)
         let root = try #require(site.administrator.principal)
         let panal = site.panal
-        let lifetime: Duration? = end == .keyExpired ? .seconds(8) : nil
+        let lifetime: Duration? = end == .keyExpired ? .seconds(3_600) : nil
         let made = try await panal.createKey(owner, label: "reader", lifetime: lifetime)
         let key = "Authorization: Bearer \(made.secret)"
         let session = try await panal.signIn(name: "ana", password: "a-long-password", from: "reader")
@@ -34,7 +35,7 @@ import Testing
         case .keyRevoked: Reader(header: key) { try await panal.revokeKey(owner, made.key.id) }
         case .keyRevokedByAdministrator: Reader(header: key) { try await panal.revokeKey(root, made.key.id) }
         case .keyRotated: Reader(header: key) { _ = try await panal.rotateKey(owner, made.key.id, grace: .zero) }
-        case .keyExpired: Reader(header: key) {}
+        case .keyExpired: Reader(header: key) { site.clock.step(.seconds(3_600)) }
         case .userBlocked: Reader(header: key) { _ = try await panal.setStatus(root, user: owner.user, to: .blocked) }
         case .userDisabled:
             Reader(header: cookie) { _ = try await panal.setStatus(root, user: owner.user, to: .disabled) }

@@ -103,8 +103,12 @@ final class ScriptedExecutor: Executor {
     }
 }
 
-struct SystemClock: WallClock {
-    func now() -> Timestamp { Timestamp(Date()) }
+/// The system's, which somebody may set.
+final class SettableClock: WallClock {
+    private let ahead = Mutex(Duration.zero)
+
+    func now() -> Timestamp { Timestamp(Date()) + ahead.withLock(\.self) }
+    func step(_ span: Duration) { ahead.withLock { $0 += span } }
     func elapsed() -> Duration { ContinuousClock.now - Self.began }
 
     private static let began = ContinuousClock.now
@@ -147,6 +151,7 @@ struct Site: Sendable {
     let owner: Visitor
     let other: Visitor
     let stranger = Visitor(name: "stranger")
+    let clock = SettableClock()
     private let folder: String
 
     static let manifest = """
@@ -202,7 +207,7 @@ struct Site: Sendable {
         panal = Panal(
             store: store,
             blobs: try DirectoryBlobStore(path: folder + "/data"), executor: executor, profiles: Self.profiles,
-            clock: SystemClock(),
+            clock: clock,
             configuration: ServiceConfiguration(
                 maximumUploadBytes: 4 << 20,
                 passwordCost: PasswordCost(exponent: 4, blockSize: 8, parallelism: 1), credits: credits),
@@ -232,6 +237,9 @@ struct Site: Sendable {
             return Set(names.filter { $0.utf8.count > 2 })
         }
     }
+
+    /// As when somebody has removed them from the disk.
+    func loseFiles() throws { try FileManager.default.removeItem(atPath: folder + "/data/blobs") }
 
     func close() async {
         await panal.shutdown()

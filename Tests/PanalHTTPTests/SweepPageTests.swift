@@ -54,6 +54,25 @@ import Testing
         }
     }
 
+    /// A code that counts as a success in its manifest is one here too, and says what it says elsewhere.
+    @Test func codesMeanWhatTheirProgramSays() async throws {
+        try await Site.open { site, client in
+            let manifest = #"""
+                {"name": "coded", "inputs": [{"name": "size", "type": "integer"}],
+                 "exitCodes": {"3": {"message": "nothing found", "success": true}}}
+                """#
+            _ = try await site.publish(manifest, isPublic: true, as: try #require(site.owner.principal))
+            site.executor.script.withLock { $0 = Script(outcome: .exited(code: 3)) }
+            let answer = try await client.post(
+                "/programs/coded", as: site.owner, ["_sweep": "size", "_sweep_values": "1\n2"])
+            _ = try await Self.jobs(site, at: answer)
+            let page = try await client.send(
+                .get, try #require(answer.headers[.location]), site.owner.browser)
+            #expect(page.text.components(separatedBy: "nothing found").count == 3, "\(page.text)")
+            #expect(page.text.contains("2 of 2 runs have ended, 2 of them well"), "\(page.text)")
+        }
+    }
+
     @Test func mistakesStandWhereTheyAre() async throws {
         try await Site.open { site, client in
             _ = try await site.publish(

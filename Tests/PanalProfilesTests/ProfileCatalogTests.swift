@@ -50,7 +50,7 @@ private func mistakes(_ text: String) -> [String] {
     @Test func aProfilesOwnSettingsComeBeforeTheDefaults() throws {
         let catalog = try ProfileCatalog(
             parsing: complete
-                + "profiles:\n  a: {cores: 0.25, cpu-burst: 25ms, memory: 64MiB, time: 1.5h, summary: quick}\n  b: {cores: 3, memory: 1.5 GiB, network: loopback}\n",
+                + "profiles:\n  a: {cores: 0.25, cpu-burst: 25ms, memory: 64MiB, time: 1.5h, summary: quick, disk-read: 1.5 MiB/s}\n  b: {cores: 3, memory: 1.5 GiB, network: loopback}\n",
             file: "p.yaml")
         #expect(catalog.profiles.map(\.name) == ["a", "b"])
         let first = catalog.profiles[0].limits
@@ -61,6 +61,8 @@ private func mistakes(_ text: String) -> [String] {
         #expect(first.memory == 64 << 20)
         #expect(first.fileBytes == 8 << 20)
         #expect(first.collectedFiles == 10)
+        #expect(first.diskRead == 3 << 19)
+        #expect(catalog.profiles[1].limits.diskRead == nil)
         #expect(catalog.profiles[0].summary == "quick")
         #expect(catalog.profiles.map(\.network) == [.none, .loopback])
         #expect(catalog.profiles[1].limits.memory == 3 << 29)
@@ -88,6 +90,11 @@ private func mistakes(_ text: String) -> [String] {
         ("open-files: many", ["‘many’ should be a whole number from 16 to 1048576"]),
         ("seccomp: ../x", ["‘../x’ is no name of a policy; write the name of its file without .json, such as default"]),
         ("cpu-burst: 20ms", ["whole cores have nothing to save up; leave it out"]),
+        ("disk-read: 50MiB", ["‘50MiB’ is a size, not a rate; write 50MiB/s for so much in each second"]),
+        ("disk-read: 50MB/s", ["‘50MB’ has no unit of size that Panal knows; write 50MiB"]),
+        ("disk-read: 512KiB/s", ["512KiB/s is out of range; write 1 MiB/s to 16 TiB/s, or leave it out for no limit"]),
+        ("disk-read: none", ["‘none’ has no unit of size that Panal knows; units are KiB, MiB, GiB and TiB"]),
+        ("disk-read: [1]", ["should be one value, for example 50MiB/s"]),
         ("network: internet", ["‘internet’ is no network; write none or loopback"]),
         ("network: [loopback]", ["should be one value, for example none"]),
         (
@@ -137,7 +144,7 @@ private func mistakes(_ text: String) -> [String] {
             complete + "profiles:\n  a: {cores: 1, memory: 64MiB, colour: red}\n",
             [
                 "4:32: ‘colour’ is no setting; known are summary, cores, memory, processes, time, cpu-time, cpu-burst, scratch, scratch-files, output, "
-                    + "result-files, results, open-files, file-size, seccomp, network, price, memory-price, opportunistic-price"
+                    + "result-files, results, open-files, file-size, disk-read, seccomp, network, price, memory-price, opportunistic-price"
             ]
         ),
         (

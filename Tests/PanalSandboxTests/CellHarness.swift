@@ -34,11 +34,12 @@ final class CellHarness: Sendable {
 
     init(
         instance name: String? = nil, filters extra: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        launcher: String = CellHarness.launcher, prepared: Int? = nil, owner: uid_t? = nil
+        launcher: String = CellHarness.launcher, prepared: Int? = nil, owner: uid_t? = nil,
+        limitsReading: Bool = false, parent: URL = FileManager.default.temporaryDirectory
     ) throws {
         let number = Self.counter.add(1, ordering: .relaxed).newValue
         instance = name ?? "test-\(getpid())-\(number)"
-        folder = FileManager.default.temporaryDirectory.appending(path: "panal-\(instance)")
+        folder = parent.appending(path: "panal-\(instance)")
         for part in ["blobs", "programs"] {
             try FileManager.default.createDirectory(
                 at: folder.appending(path: part), withIntermediateDirectories: true)
@@ -48,16 +49,18 @@ final class CellHarness: Sendable {
         executor = try LocalExecutor.start(
             LauncherSettings(
                 executable: launcher, instance: instance, dataFolder: folder.path, seccomp: filters,
-                preparedCells: prepared, explained: explained))
+                preparedCells: prepared, explained: explained, limitsReading: limitsReading))
     }
 
     /// Runs `body` with a harness, and afterwards holds the host against what it was: no group, no folder is left.
     static func with(
         instance: String? = nil, filters: [SeccompProgram] = [], explained: [SeccompPolicy] = [],
-        owner: uid_t? = nil, _ body: (CellHarness) async throws -> Void
+        owner: uid_t? = nil, limitsReading: Bool = false, parent: URL = FileManager.default.temporaryDirectory,
+        _ body: (CellHarness) async throws -> Void
     ) async throws {
         let harness = try CellHarness(
-            instance: instance, filters: filters, explained: explained, owner: owner)
+            instance: instance, filters: filters, explained: explained, owner: owner, limitsReading: limitsReading,
+            parent: parent)
         do {
             try await body(harness)
         } catch {
@@ -137,7 +140,7 @@ final class CellHarness: Sendable {
         _ arguments: [String], limits: CellLimits = .test, program: ContentHash? = nil, inputs: [InputFile] = [],
         standardInput: ContentHash? = nil, seccomp: String = "default", network: CellNetwork = .none,
         cores: [Int]? = nil, explain: Bool = false, graded: Bool = false, isIdle: Bool = false,
-        rootfs: String = AttemptSpec.hostRootfs, input: StandardInput = .empty,
+        rootfs: String = AttemptSpec.hostRootfs, isWritable: Bool = false, input: StandardInput = .empty,
         sink: MemorySink = MemorySink(), id: AttemptID? = nil
     ) async -> (result: AttemptResult, sink: MemorySink) {
         let reserved = cores ?? Array(executor.capacity.cores.prefix(limits.cpu.parallelism))
@@ -145,7 +148,7 @@ final class CellHarness: Sendable {
             id: id ?? AttemptID(job: JobID.make(at: Timestamp(microseconds: 0)), number: 1, nonce: 1), rootfs: rootfs,
             seccomp: seccomp, network: network, limits: limits, cores: reserved, program: program, arguments: arguments,
             environment: AttemptSpec.standardEnvironment, inputs: inputs, standardInput: standardInput,
-            explain: explain, graded: graded, isIdle: isIdle)
+            explain: explain, graded: graded, isIdle: isIdle, hasWritableRoot: isWritable)
         let result = await executor.run(
             attempt, programFolder: program.map(ContentLayout.program), input: input, sink: sink,
             started: { sink.noteStart() })

@@ -25,13 +25,20 @@ import Testing
 
     /// The calls of a spawner that makes a root of an image, and of the cells in it.
     @Test(.timeLimit(.minutes(240))) func eachStepOfAnImagesRootIsMadeToFailInTurn() async throws {
-        try await Self.$isInImage.withValue(true) { try await Self.failInTurn(seconds: 15) }
+        try await Self.$root.withValue(.image) { try await Self.failInTurn(seconds: 15) }
     }
 
-    /// Whether the program's root is an image; then only sites are tried that have to do with that.
-    @TaskLocal private static var isInImage = false
+    /// The same where the program can write to that root.
+    @Test(.timeLimit(.minutes(240))) func eachStepOfAWritableRootIsMadeToFailInTurn() async throws {
+        try await Self.$root.withValue(.writable) { try await Self.failInTurn(seconds: 15) }
+    }
+
+    /// What the program's root is; where it is an image only sites are tried that have to do with that.
+    private enum Root { case host, image, writable }
+    @TaskLocal private static var root = Root.host
     private static let mounting: Set<String> = [
-        "chdir", "fstat", "mount", "mount_setattr", "move_mount", "newfstatat", "open_tree", "openat", "openat2",
+        "chdir", "chown", "fchownat", "fstat", "lchown", "mkdir", "mkdirat", "mount", "mount_setattr", "move_mount",
+        "newfstatat", "open_tree", "openat", "openat2",
         "pivot_root", "setns", "statfs", "umount2", "unshare",
     ]
 
@@ -40,7 +47,7 @@ import Testing
         let references = [await session(nil), await session(nil)].compactMap(\.self)
         let reference = try #require(references.min { $0.log.count < $1.log.count })
         let sites = FaultSite.all(listing: reference.log, seed: Self.seed).filter { site in
-            !isInImage || site.role == 2 && mounting.contains(site.call)
+            root == .host || site.role == 2 && mounting.contains(site.call)
         }
         #expect(reference.runs.first?.protection.inside.contains("Seccomp:\t2") == true, "\(reference.runs)")
         #expect(reference.runs.first?.protection.outside.contains("pids.max") == true, "\(reference.runs)")
@@ -169,7 +176,7 @@ import Testing
         var session = Session(instance: name, log: "")
         do {
             let harness = try CellHarness(instance: name, launcher: start, prepared: 0)
-            let rootfs = isInImage ? try TestImage(harness, "fault").name : AttemptSpec.hostRootfs
+            let rootfs = root != .host ? try TestImage(harness, "fault").name : AttemptSpec.hostRootfs
             for number in 0..<3 where harness.executor.isUsable {
                 let run = await look(harness, rootfs, token: "\(name)-\(number)")
                 session.runs.append(run)
@@ -215,7 +222,8 @@ import Testing
         _ harness: CellHarness, _ rootfs: String, token: String, input: Int32, sink: MemorySink, over: Flag
     ) async -> Outcome {
         let result = await harness.run(
-            ["/bin/sh", "-c", Protection.probe, token], rootfs: rootfs, input: .descriptor(input), sink: sink)
+            ["/bin/sh", "-c", Protection.probe, token], rootfs: rootfs, isWritable: root == .writable,
+            input: .descriptor(input), sink: sink)
         over.isSet.store(true, ordering: .relaxed)
         return result.result.outcome
     }

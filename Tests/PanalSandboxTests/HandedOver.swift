@@ -15,11 +15,12 @@ final class HandedOver: Sendable {
     private let groups: [String]
 
     /// `leavingOut`: controllers whose v1 groups stay root's; the v2 group does when there is any. `prefix`: words before the launcher's name.
-    init(leavingOut: Set<String> = [], prefix: String = "") throws {
+    /// `reading`: with the controller that limits reading from disks, or without; nil for as this host has it.
+    init(leavingOut: Set<String> = [], prefix: String = "", reading: Bool? = nil) throws {
         name = "panal-user-\(getpid())-\(UInt32.random(in: 0...9_999))"
         folder = FileManager.default.temporaryDirectory.appending(path: name).path
         let mounts = try CgroupMount.list().filter { !$0.path.isEmpty }
-        let wanted = ["cpu", "cpuacct", "cpuset", "memory", "pids"]
+        let wanted = ["cpu", "cpuacct", "cpuset", "memory", "pids"] + (reading == true ? ["blkio"] : [])
         let hybrid = mounts.filter { !$0.isUnified && !$0.controllers.isDisjoint(with: wanted) }
         let name = name
         groups = hybrid.isEmpty ? mounts.map { "\($0.path)/\(name)" } : hybrid.map { "\($0.path)/\(name)" }
@@ -29,7 +30,7 @@ final class HandedOver: Sendable {
         launcher = "\(folder)/start"
         for (index, group) in groups.enumerated() {
             if hybrid.isEmpty {
-                try Self.handOverUnified(group, root: mounts[index].path, isHandedOver: leavingOut.isEmpty)
+                try Self.handOverUnified(group, root: mounts[index].path, isHandedOver: leavingOut.isEmpty, reading)
             } else {
                 let isHeld = !hybrid[index].controllers.isDisjoint(with: leavingOut)
                 try Self.handOverHybrid(group, isHandedOver: !isHeld)
@@ -61,8 +62,11 @@ final class HandedOver: Sendable {
         chown("\(group)/cgroup.procs", user, gid_t.max)
     }
 
-    private static func handOverUnified(_ group: String, root: String, isHandedOver: Bool) throws {
-        try KernelFile.write("\(root)/cgroup.subtree_control", "+cpu +cpuset +memory +pids")
+    private static func handOverUnified(
+        _ group: String, root: String, isHandedOver: Bool, _ reading: Bool?
+    ) throws {
+        let other = reading.map { $0 ? " +io" : " -io" } ?? ""
+        try KernelFile.write("\(root)/cgroup.subtree_control", "+cpu +cpuset +memory +pids\(other)")
         try Folders.make(group, mode: 0o755)
         guard isHandedOver else { return }
         chown(group, user, gid_t.max)
@@ -85,8 +89,8 @@ final class HandedOver: Sendable {
     }
 
     /// Runs `body` with launchers that are started by the ordinary user.
-    static func with(_ body: () async throws -> Void) async throws {
-        let place = try HandedOver()
+    static func with(reading: Bool? = nil, _ body: () async throws -> Void) async throws {
+        let place = try HandedOver(reading: reading)
         defer { place.remove() }
         try await CellHarness.$place.withValue(place) { try await body() }
     }

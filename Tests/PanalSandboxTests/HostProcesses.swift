@@ -20,6 +20,13 @@ struct HostProcess: Hashable {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(id)/\(file)")) ?? ""
     }
 
+    /// Whether it runs this very file. Another file may have the same path where somebody sees other mounts.
+    func runs(_ path: String) -> Bool {
+        var (own, wanted) = (stat(), stat())
+        guard stat("/proc/\(id)/exe", &own) == 0, stat(path, &wanted) == 0 else { return false }
+        return own.st_dev == wanted.st_dev && own.st_ino == wanted.st_ino
+    }
+
     var parent: HostProcess? { field("PPid").first.flatMap { Int32($0) }.map { HostProcess(id: $0) } }
 
     /// Those of each of its threads, oldest first as the kernel lists them: numbers begin anew when they are used up.

@@ -42,11 +42,15 @@ struct KeptCells: Sendable {
         return AttemptID(job: job, number: 2, nonce: .max - number)
     }
 
-    func attempt(_ number: UInt64, _ script: String, limits: CellLimits = .kept) -> AttemptSpec {
+    /// `image`: the root is one that can be written.
+    func attempt(
+        _ number: UInt64, _ script: String, limits: CellLimits = .kept, writing image: String? = nil
+    ) -> AttemptSpec {
         AttemptSpec(
-            id: Self.id(number), rootfs: "host", seccomp: "default", limits: limits,
+            id: Self.id(number), rootfs: image ?? "host", seccomp: "default", limits: limits,
             cores: Array(executor.capacity.cores.prefix(1)), program: nil, arguments: ["/bin/sh", "-c", script],
-            environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil)
+            environment: AttemptSpec.standardEnvironment, inputs: [], standardInput: nil,
+            hasWritableRoot: image != nil)
     }
 
     func sink(_ number: UInt64) throws -> FileSink { try FileSink(folder: "\(folder)/\(number)") }

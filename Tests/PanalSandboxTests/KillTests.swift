@@ -61,7 +61,7 @@ import Testing
         try await CellHarness.with(instance: instance) { harness in
             #expect(await harness.shell("exit 3").result.outcome == .exited(code: 3))
         }
-        #expect(HostProcess.all.filter { $0.link("exe") == CellHarness.built && $0.parent?.id == 1 } == [])
+        #expect(HostProcess.all.filter { $0.runs(CellHarness.built) && $0.parent?.id == 1 } == [])
         #expect(instance.map(CellHarness.isLocked) == false)
         let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
         #expect(!mounts.contains("\(LockFolder.path(user: 0))/stage"))
@@ -80,7 +80,7 @@ import Testing
             let locks = try String(contentsOfFile: "/proc/locks", encoding: .utf8)
             for line in locks.split(separator: "\n") where line.contains(":\(found.st_ino) ") {
                 let holder = line.split(separator: " ").dropFirst(4).first.flatMap { Int32($0) }
-                #expect(holder.map { HostProcess(id: $0).link("exe") != CellHarness.built } == true, "\(line)")
+                #expect(holder.map { !HostProcess(id: $0).runs(CellHarness.built) } == true, "\(line)")
             }
         }
     }

@@ -67,6 +67,18 @@ extension LiveCells {
                 HeldTest("changing images") { try await ImageLifeTests().rootsChangeFromRunToRun() },
                 HeldTest("shared image") { try await ImageLifeTests().runsSideBySideDoNotMeetInAnImage() },
                 HeldTest("removed image") { try await ImageLifeTests().anImageIsRemovedWhileItIsMounted() },
+                HeldTest("writable root") {
+                    try await WritableRootTests().aProgramWritesWhereItLikesAndNobodyElseSeesIt()
+                },
+                HeldTest("writable roots") { try await WritableRootTests().runsSideBySideDoNotMeetInTheirRoots() },
+                HeldTest("writable root's protections") { try await WritableRootTests().protectionsStay() },
+                HeldTest("writable root's bounds") { try await WritableRootTests().theScratchBoundsTheRoot() },
+                HeldTest("writable root's places") { try await WritableRootTests().whatStandsThereCannotBeReplaced() },
+                HeldTest("writable root's marks") { try await WritableRootTests().marksOfImagesMeanNothing() },
+                HeldTest("changing writable roots") { try await WritableRootTests().rootsChangeFromRunToRun() },
+                HeldTest("copy") { try await RootCopyTests().aCopyHasTheChangesAndNothingElse() },
+                HeldTest("no copy") { try await RootCopyTests().whatCannotBeCopiedIsRefused() },
+                HeldTest("copied names") { try await RootCopyTests().hostileNames() },
                 HeldTest("sweep") { try await ResilienceTests().anyLauncherSweepsWhatADeadOneLeft() },
                 HeldTest("lock files") { try await ResilienceTests().lockFilesGoWithTheirLaunchers() },
             ]

@@ -19,7 +19,7 @@ import Testing
     static let table = LauncherTable(
         instance: "test", dataFolder: "/data", imageFolder: "", seccomp: [filter(false), filter(true)],
         firstUser: 1_000, lastUser: 2_000, cores: [0, 1], memory: 1 << 30, wallMicroseconds: 10_000_000, processes: 100,
-        prepared: 1)
+        prepared: 1, limitsReading: true)
 
     static let digest = ImageDigest(hex: String(repeating: "0123456789abcdef", count: 4))!
 
@@ -29,19 +29,26 @@ import Testing
 
     @Test func commandsAndReportsComeBackAsTheyWere() throws {
         var imaged = Self.request
-        imaged.rootfs = .image(Self.digest)
+        (imaged.rootfs, imaged.hasWritableRoot) = (.image(Self.digest), true)
+        var slow = Self.request
+        slow.diskRead = 50 << 20
         let commands: [Command] = [
-            .run(Self.request), .run(imaged), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1),
+            .run(Self.request), .run(imaged), .run(slow), .kill(id: 9, cause: .output), .stop, .claim, .resume(id: 1),
             .forget(id: 2), .freeze(id: 3), .thaw(id: .max), .sample(id: 5),
+            .copyChanges(id: 6, maximumBytes: .max),
         ]
         for command in commands {
             #expect(try Command(decoding: command.encoded()) == command)
         }
         let reports: [Report] = [
-            .ready(cores: [0, 3], memory: 5, freezes: true), .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
+            .ready(cores: [0, 3], memory: 5, freezes: true, writesRoots: false, readingRefusal: ""),
+            .ready(cores: [], memory: 5, freezes: false, writesRoots: true, readingRefusal: "no ñ"),
+            .unusable(StepReport(step: "a.b", errno: 2, detail: "ñ")),
             .started(id: 1, at: 77), .explaining(id: 3), .taken, .otherTable,
             .freezing(id: 4, isFrozen: true, nil), .sampled(id: 5, nil),
             .sampled(id: 5, SampleReport(wallTime: 1, cpuTime: -2, memory: .max, processes: 4)),
+            .copied(id: 6, .done(bytes: 1_024, skipped: ["run/x: it is a socket", ""])),
+            .copied(id: 6, .failed(StepReport(step: "copy.write", errno: 28, detail: "no room"))),
             .freezing(id: 4, isFrozen: false, StepReport(step: "s", errno: 1, detail: "")),
             .held(
                 HeldReport(
@@ -118,6 +125,13 @@ import Testing
         (loopback.seccomp, loopback.network) = (1, .loopback)
         #expect(RequestCheck.refusal(of: loopback, by: Self.table) == nil)
         #expect(try Command(decoding: Command.run(loopback).encoded()) == .run(loopback))
+        var slow = Self.request
+        slow.diskRead = 1 << 20
+        #expect(RequestCheck.refusal(of: slow, by: Self.table) == nil)
+        // Nothing would hold it to that.
+        var table = Self.table
+        table.limitsReading = false
+        #expect(RequestCheck.refusal(of: slow, by: table) == "disk read")
     }
 
     /// What a taken-over server might ask for: a change of the honest request, and the field that must be named.
@@ -134,6 +148,7 @@ import Testing
 
     static let abuses: [Abuse] = [
         Abuse("rootfs") { $0.rootfs = .image(digest) },
+        Abuse("writable root") { $0.hasWritableRoot = true },
         Abuse("seccomp") { $0.seccomp = 9 },
         Abuse("network") { $0.network = .loopback },
         Abuse("cores") { $0.cores = [2] },
@@ -168,6 +183,8 @@ import Testing
         Abuse("arguments") { $0.arguments[0] = "" },
         Abuse("environment") { $0.environment = ["no equals sign"] },
         Abuse("environment") { $0.environment = ["=x"] },
+        Abuse("disk read") { $0.diskRead = 1 },
+        Abuse("disk read") { $0.diskRead = .max },
     ]
 
     /// An image is named by its digest and nothing else: no text becomes a path but sixty-four digits.

@@ -24,12 +24,12 @@ extension LiveCells {
         }
 
         /// Starts a launcher, hands its socket to `body`, closes the socket and waits for the launcher's end.
-        private func with(_ body: (borrowing Descriptor) throws -> Void) throws {
+        private func with(dataFolder: String? = nil, _ body: (borrowing Descriptor) throws -> Void) throws {
             let filters = try SeccompPolicies.load(
                 folder: CellHarness.repository.appending(path: "Profiles/seccomp").path)
             let launcher = try LauncherProcess.start(
                 LauncherSettings(
-                    executable: CellHarness.launcher, instance: "test-\(getpid())-raw", dataFolder: nil,
+                    executable: CellHarness.launcher, instance: "test-\(getpid())-raw", dataFolder: dataFolder,
                     seccomp: filters))
             let process = launcher.process
             defer {
@@ -145,6 +145,90 @@ extension LiveCells {
                 send(.run(try request(50, ["/bin/true"], wall: 900_000)), [null, null, null], socket)
                 #expect(try ending(of: 50, socket)?.ending == .exited(0))
             }
+        }
+
+        /// Orders for copies of what is not there, of what does not stand still, without a file or with two: each is answered, and the
+        /// run goes on.
+        @Test func copiesThatCannotBeAreRefused() throws {
+            try with { socket in
+                let null = open("/dev/null", O_RDWR)
+                defer { close(null) }
+                send(.run(try request(1, ["/bin/sleep", "1"], wall: 30_000_000)), [null, null, null], socket)
+                for descriptors in [[], [null], [null, null]] {
+                    for id: UInt64 in [1, 7] { send(.copyChanges(id: id, maximumBytes: .max), descriptors, socket) }
+                }
+                var refused = 0
+                let found = try next(socket) { report -> FinishReport.Ending? in
+                    if case .copied(_, .failed(let step)) = report, step.step == "cell.copy" { refused += 1 }
+                    if case .finished(1, let report) = report { return report.ending }
+                    return nil
+                }
+                #expect(found == .exited(0))
+                #expect(refused == 6)
+            }
+        }
+
+        /// Two copies of one frozen program at a time, the second of which another server would not have asked for.
+        @Test func oneCopyAtATime() throws {
+            let folder = FileManager.default.temporaryDirectory.appending(path: "panal-raw-\(getpid())")
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let digits = String(repeating: "cd", count: 32)
+            let hash = try #require(ContentHash(hex: digits))
+            if try TestImage(folder, hash, { _ in }).isUnfit { return }
+            try with(dataFolder: folder.path) { socket in
+                let null = open("/dev/null", O_RDWR)
+                let ends = try Descriptor.pipe()
+                defer { for number in [null, ends.first, ends.second] { close(number) } }
+                var run = try request(
+                    1, ["/bin/sh", "-c", "head -c 900000 /dev/zero > /etc/large; echo; sleep 60"], wall: 90_000_000)
+                (run.rootfs, run.hasWritableRoot) = (.image(try #require(ImageDigest(hex: digits))), true)
+                run.fileBytes = 1 << 20
+                send(.run(run), [null, ends.second, null], socket)
+                var byte: UInt8 = 0
+                #expect(read(ends.first, &byte, 1) == 1)
+                send(.freeze(id: 1), [], socket)
+                let isFrozen = try next(socket) { if case .freezing(1, let isFrozen, _) = $0 { isFrozen } else { nil } }
+                #expect(isFrozen == true)
+                let files = ["a", "b"].map { open("\(folder.path)/\($0)", O_RDWR | O_CREAT, 0o600) }
+                defer { for file in files { close(file) } }
+                for file in files { send(.copyChanges(id: 1, maximumBytes: 1 << 30), [file], socket) }
+                let refused = try next(socket) { if case .copied(1, let report) = $0 { report } else { nil } }
+                guard case .failed(let step)? = refused else {
+                    Issue.record("\(String(describing: refused))")
+                    return
+                }
+                #expect(step.step == "cell.copy" && step.detail.contains("already"))
+                let made = try next(socket) { if case .copied(1, let report) = $0 { report } else { nil } }
+                #expect(made == .done(bytes: UInt64(lseek(files[0], 0, SEEK_END)), skipped: []))
+                #expect(lseek(files[1], 0, SEEK_END) == 0)
+                // What ends it meanwhile is told before its end is.
+                send(.copyChanges(id: 1, maximumBytes: 1 << 30), [files[1]], socket)
+                send(.kill(id: 1, cause: .cancelled), [], socket)
+                var isTold = false
+                let cause = try next(socket) { report -> KillCause? in
+                    if case .copied(1, _) = report { isTold = true }
+                    if case .finished(1, let report) = report { return report.cause }
+                    return nil
+                }
+                #expect(cause == .cancelled && isTold)
+            }
+        }
+
+        /// The first report of which `take` makes something; nil where there is none within a minute.
+        private func next<Found>(
+            _ socket: borrowing Descriptor, _ take: (Report) throws -> Found?
+        ) throws -> Found? {
+            let limit = ContinuousClock.now + .seconds(60)
+            while ContinuousClock.now < limit {
+                guard let message = try MessageSocket.receive(socket) else {
+                    usleep(1_000)
+                    continue
+                }
+                for number in message.descriptors { close(number) }
+                if message.bytes.isEmpty { return nil }
+                if let found = try take(try Report(decoding: message.bytes)) { return found }
+            }
+            return nil
         }
 
         /// No cell alone, and not all of them together, get more memory than the table says.

@@ -20,9 +20,13 @@ struct TestImage {
 
     /// Lies in the store as a folder that is linked from nowhere else; `label` tells it from others.
     init(_ harness: CellHarness, _ label: String, _ change: (URL) throws -> Void = { _ in }) throws {
-        let hash = try harness.hash(of: label)
+        try self.init(harness.folder, try harness.hash(of: label), change)
+    }
+
+    /// The same in the store of a folder.
+    init(_ store: URL, _ hash: ContentHash, _ change: (URL) throws -> Void) throws {
         name = hash.hex
-        folder = harness.folder.appending(path: ContentLayout.rootfs(hash))
+        folder = store.appending(path: ContentLayout.rootfs(hash))
         try Self.fill(tree)
         try change(tree)
     }

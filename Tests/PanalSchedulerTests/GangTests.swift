@@ -125,7 +125,7 @@ import Testing
         #expect(player.submit(2, Self.gang(2...3, 1, for: 60), at: 0) == "")
         for number: Int64 in 2...3 {
             let report = try #require(player.state.waitingReport(Ticket(number: number)))
-            #expect(report.reason.hasPrefix("needs 2 cells with 2 cores at the same time, 1 is free"))
+            #expect(report.reason.sentence.hasPrefix("needs 2 cells with 2 cores at the same time, 1 is free"))
             #expect(report.estimatedStart == Timestamp(microseconds: 60_000_000))
         }
         #expect(player.state.queue(limit: 9).map(\.ticket.number) == [2])

@@ -158,12 +158,12 @@ import Testing
         #expect(player.submit(2, cores(1, for: 10, user: "b"), at: 0) == "2>0")
         for (number, demand, reason) in waits {
             #expect(player.submit(number, demand, at: 0) == "")
-            #expect(player.state.waitingReport(Ticket(number: number))?.reason == reason)
+            #expect(player.state.waitingReport(Ticket(number: number))?.reason.sentence == reason)
         }
         #expect(player.submit(3, cores(1, for: 10, user: "d", group: "g"), at: 0) == "3>0")
         #expect(player.submit(14, cores(1, for: 10, user: "e", group: "g"), at: 0) == "")
         #expect(
-            player.state.waitingReport(Ticket(number: 14))?.reason
+            player.state.waitingReport(Ticket(number: 14))?.reason.sentence
                 == "needs 1 core, group ‘g’ has 1 of at most 1 already")
         #expect(
             player.state.refusal(of: cores(2, for: 10, group: "g")) == "needs 2 cores, group ‘g’ may have 1 at a time")
@@ -180,19 +180,19 @@ import Testing
         let reports = player.state.queue(limit: 10)
         #expect(reports.map(\.ticket.number) == [3, 4])
         #expect(
-            reports.first?.reason
+            reports.first?.reason.sentence
                 == "needs 3 cells with 6 cores at the same time, none is free, the next release is expected by 00:01 UTC"
         )
         // The promise.
         #expect(reports.first?.estimatedStart == Timestamp(microseconds: 3_600_000_000))
         #expect(
-            reports.last?.reason
+            reports.last?.reason.sentence
                 == "needs 2 whole cores, none is free, the next release is expected by 00:01 UTC; 1 job is ahead")
         // All that runs and waits before it, on 6 cores: (4 × 3600 + 60 + 3600 + 6 × 1800) / 6 seconds.
         #expect(reports.last?.estimatedStart == Timestamp(microseconds: 4_810_000_000))
         #expect(player.apply(.host(HostID(number: 0), .closed), at: 0) == "")
         #expect(player.apply(.host(HostID(number: 1), .closed), at: 0) == "")
-        #expect(player.state.waitingReport(Ticket(number: 3))?.reason == "no host that it may run on is open")
+        #expect(player.state.waitingReport(Ticket(number: 3))?.reason.sentence == "no host that it may run on is open")
     }
 }
 

@@ -54,7 +54,7 @@ import Testing
         #expect(player.apply(.tick, at: 3_600) == "")
         #expect(player.state.promised?.moment == Timestamp(microseconds: 4_200_000_000))
         #expect(player.state.waitingReport(Ticket(number: 2))?.estimatedStart == Timestamp(microseconds: 4_200_000_000))
-        #expect(player.state.waitingReport(Ticket(number: 2))?.reason.hasSuffix("by 01:10 UTC") == true)
+        #expect(player.state.waitingReport(Ticket(number: 2))?.reason.sentence.hasSuffix("by 01:10 UTC") == true)
         #expect(player.state.nextDeadline == Timestamp(microseconds: 4_600_000_000))
     }
 

@@ -156,7 +156,9 @@ private struct Book {
         let all = waiting.reduce(0) { $0 + max(1, gangs[$1]?.members.count ?? 1) }
         if state.waitingCount != all { wrongs.append("\(state.waitingCount) wait, the book says \(all)") }
         checkLimits()
-        for report in state.queue(limit: 2) where report.reason.isEmpty { wrongs.append("a wait without a reason") }
+        for report in state.queue(limit: 2) where report.reason.sentence.isEmpty {
+            wrongs.append("a wait without a reason")
+        }
     }
 
     private mutating func checkLimits() {

@@ -35,6 +35,10 @@ final class DirectedExecutor: Executor {
         /// `freeze` and `thaw` with the job, `start` with that of an attempt, in their order.
         var log: [String] = []
         var cannotFreeze = false
+        /// How often each job was looked at.
+        var sampled: [JobID: Int] = [:]
+        var unsampled: Set<JobID> = []
+        var looks: [CheckedContinuation<Void, Never>] = []
         var wall: Int64 = 5
         var frozen: Set<AttemptID> = []
         var cannotCopy = false
@@ -189,6 +193,31 @@ final class DirectedExecutor: Executor {
     var isFreezeHeld: Bool {
         get { state.withLock(\.isFreezeHeld) }
         set { state.withLock { $0.isFreezeHeld = newValue } }
+    }
+
+    func sample(_ attempt: AttemptID) async -> UsageSample? {
+        await withCheckedContinuation { continuation in
+            let isAnswered = state.withLock { state in
+                state.sampled[attempt.job, default: 0] += 1
+                guard state.unsampled.contains(attempt.job) else { return true }
+                state.looks.append(continuation)
+                return false
+            }
+            if isAnswered { continuation.resume() }
+        }
+        return nil
+    }
+
+    var sampled: [JobID: Int] { state.withLock(\.sampled) }
+    /// Whoever looks at this job waits until `releaseSamples`.
+    func withholdSamples(of job: JobID) { state.withLock { _ = $0.unsampled.insert(job) } }
+    func releaseSamples() {
+        let looks = state.withLock { state in
+            state.unsampled = []
+            defer { state.looks = [] }
+            return state.looks
+        }
+        for look in looks { look.resume() }
     }
 
     /// Cancels come to nothing.

@@ -203,7 +203,7 @@ import Testing
         #expect(report.waiting == 2 && report.running == 1 && report.utilisation == 1)
         #expect(report.entries.map(\.job) == [nil, own.id])
         #expect(report.entries.map(\.position) == [1, 2])
-        #expect(report.entries[1].reason?.contains("1 job is ahead") == true)
+        #expect(report.entries[1].sentence?.contains("1 job is ahead") == true)
         #expect(report.entries[1].estimatedStart ?? fixture.clock.now() > fixture.clock.now())
         #expect(report.decisions.isEmpty)
         let whole = try await fixture.panal.queue(fixture.admin)

@@ -1,6 +1,7 @@
 import Foundation
 import PanalCore
 import PanalManifest
+import PanalPublication
 import PanalRootfs
 import PanalService
 import PanalStore
@@ -283,15 +284,12 @@ import Testing
         try await fixture.panal.setRootfsAlias(fixture.admin, "base", to: nil)
         #expect(try await fixture.panal.removeRootfs(fixture.admin, image.id).image.state == .removing)
         await refused(.invalid) { _ = try await fixture.submit() }
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
         try await eventually { fixture.executor.heldJobs.contains(job.id) }
         fixture.executor.finish(job.id)
         _ = try await fixture.end(of: job.id)
-        // Somebody may have chosen it a moment before.
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now() + .seconds(-60))
-        #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(!FileManager.default.fileExists(atPath: path))
         #expect(try await fixture.panal.rootfsImages(fixture.admin).isEmpty)
     }
@@ -309,13 +307,13 @@ import Testing
         _ = try await fixture.panal.removeRootfs(fixture.admin, image.id)
         fixture.executor.finish(first.id)
         _ = try await fixture.end(of: first.id)
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
         try await eventually { fixture.executor.heldJobs.contains(second.id) }
         #expect(fixture.executor.attempts.last?.rootfs == digest.hex)
         fixture.executor.finish(second.id)
         #expect(try await fixture.end(of: second.id).state == .finished)
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
@@ -326,10 +324,10 @@ import Testing
         #expect(first.digest == second.digest)
         let path = fixture.path + "/rootfs/\(try #require(first.digest).hex)"
         _ = try await fixture.panal.removeRootfs(fixture.admin, first.id)
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path))
         _ = try await fixture.panal.removeRootfs(fixture.ana, second.id)
-        try await fixture.panal.collectRootfs(unusedSince: fixture.clock.now())
+        try await fixture.panal.collectRootfs()
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 

@@ -113,6 +113,20 @@ final class StubbornStore: Store {
         try await store.deleteSharedLink(id, of: job)
     }
     func note(_ record: TestRecord, of content: ContentHash) async throws { try await store.note(record, of: content) }
+    func version(_ number: Int, of program: ProgramID) async throws -> ProgramVersion? {
+        try await store.version(number, of: program)
+    }
+    func withdraw(
+        _ program: ProgramID, version number: Int?, at moment: Timestamp, expecting expected: Program?
+    ) async throws {
+        try noteWrite()
+        try await store.withdraw(program, version: number, at: moment, expecting: expected)
+    }
+    func close(_ user: UserID, at moment: Timestamp, expecting expected: User?) async throws -> ClosingObstacle? {
+        try noteWrite()
+        return try await store.close(user, at: moment, expecting: expected)
+    }
+    func closedOwners() async throws -> [UserID] { try await store.closedOwners() }
     func setPublic(_ program: ProgramID, to isPublic: Bool, expecting expected: Program?) async throws -> Program {
         try await store.setPublic(program, to: isPublic, expecting: expected)
     }
@@ -129,6 +143,7 @@ final class StubbornStore: Store {
     }
     func deleteMarks(before moment: Timestamp) async throws -> Int { try await store.deleteMarks(before: moment) }
     func batch(_ id: BatchID) async throws -> JobBatch? { try await store.batch(id) }
+    func batches(_ query: BatchQuery) async throws -> [BatchSummary] { try await store.batches(query) }
     func batch(of job: JobID) async throws -> JobBatch? { try await store.batch(of: job) }
     func jobs(of batch: BatchID) async throws -> [Job] { try await store.jobs(of: batch) }
     func insert(_ upload: Upload, most: Int, mostBytes: Int) async throws -> Bool {
@@ -154,7 +169,9 @@ final class StubbornStore: Store {
     func events(of job: JobID) async throws -> [JobEvent] { try await store.events(of: job) }
     func unfinishedJobs() async throws -> [UnfinishedJob] { try await store.unfinishedJobs() }
     func referencedBlobs() async throws -> Set<ContentHash> { try await store.referencedBlobs() }
-    func referencedPrograms() async throws -> Set<ContentHash> { try await store.referencedPrograms() }
+    func referencedPrograms(withdrawnAfter moment: Timestamp) async throws -> Set<ContentHash> {
+        try await store.referencedPrograms(withdrawnAfter: moment)
+    }
 
     func standing(of account: LedgerAccount, at moment: Timestamp) async throws -> AccountStanding {
         try await store.standing(of: account, at: moment)

@@ -52,6 +52,36 @@ import Testing
         #expect(WebhookPolicy().refusal(of: address) == nil)
     }
 
+    /// What is known without a name server is said when the address is given, not when the first message does not arrive.
+    @Test(arguments: [
+        "localhost", "LocalHost", "localhost.", "a.localhost", "a.b.localhost.", "127.0.0.1", "127.0.0.1.", "127.1",
+        "127.0.1", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "0X7F000001", "2130706433", "017700000001", "0", "10.1",
+        "0xa000001", "192.168.257", "169.254.43518", "[::1]", "[::ffff:127.0.0.1]", "[fd00::1]", "[0:0:0:0:0:0:0:1]",
+    ]) func insideIsKnownBySpelling(host: String) throws {
+        let target = try WebhookTarget("http://\(host):8080/")
+        #expect(WebhookPolicy().refusal(of: target)?.contains("public internet") == true)
+        let everything = ["0.0.0.0/0", "::/0"].compactMap { Network($0) }
+        #expect(WebhookPolicy(allowed: everything).refusal(of: target) == nil)
+    }
+
+    @Test(arguments: [
+        "example.com", "localhost.example.com", "notlocalhost", "1.example", "0x7f.example", "1.1", "0x1010101",
+        "93.184.216.34", "[2606:4700:4700::1111]",
+    ]) func whatMayBeOutsideIsTaken(host: String) throws {
+        #expect(WebhookPolicy().refusal(of: try WebhookTarget("https://\(host)/")) == nil)
+    }
+
+    /// One of its two addresses is enough: which one it has is seen when it is looked up.
+    @Test(arguments: ["127.0.0.0/8", "::1"]) func theOperatorAllowsThisMachine(network: String) throws {
+        let policy = WebhookPolicy(allowed: [try #require(Network(network))])
+        #expect(policy.refusal(of: try WebhookTarget("http://localhost:9000/")) == nil)
+    }
+
+    @Test(arguments: ["256.1.1.1", "1.2.3.4.5", "a.1", "0x", "a.0xg1.0x", "1.2.3.256", "0x1ffffffff", "08.1.1.1"])
+    func numbersThatAreNoAddressAreNoHost(host: String) {
+        #expect(throws: ServiceError.self) { try WebhookTarget("http://\(host)/") }
+    }
+
     @Test func theOperatorAllowsNetworks() throws {
         let policy = WebhookPolicy(allowed: [try #require(Network("10.1.0.0/16")), try #require(Network("fd00::/8"))])
         for (text, isAllowed) in [

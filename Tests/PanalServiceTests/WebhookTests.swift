@@ -261,6 +261,25 @@ import Testing
         }
     }
 
+    /// Not first when a message does not arrive.
+    @Test func whatNeverArrivesIsRefusedAtOnce() async throws {
+        let fixture = try await ServiceFixture()
+        try await fixture.publish()
+        _ = try await fixture.panal.createCallbackSecret(fixture.ana)
+        for url in ["http://localhost:8000/", "http://a.localhost/", "http://0x7f.1/", "http://2130706433/"] {
+            let refusal = await refused(.invalid) { _ = try await Self.hook(fixture, url) }
+            #expect(refusal?.mistakes.map(\.pointer) == ["/url"])
+            #expect(refusal?.mistakes.first?.detail.contains("public internet") == true)
+            let order = await refused(.invalid) {
+                _ = try await fixture.panal.submit(
+                    fixture.ana, program: "filter",
+                    submission: Submission(values: ["tamano_de_filtro": [.text("3")]]), callback: JobCallback(url: url))
+            }
+            #expect(order?.mistakes.map(\.pointer) == ["/_callback"])
+        }
+        #expect(try await fixture.panal.webhooks(fixture.ana).count == 1)
+    }
+
     @Test func othersWebhooksAreNotThere() async throws {
         let fixture = try await ServiceFixture()
         let (webhook, _) = try await Self.hook(fixture)

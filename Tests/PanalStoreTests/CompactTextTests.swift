@@ -86,7 +86,8 @@ import Testing
             CellLimits(
                 cpu: grant, cpuBurst: grant == .exclusive(cores: 2) ? .milliseconds(3) : .zero, memory: 1 << 30,
                 processes: 64, wallTime: .seconds(60), cpuTime: .seconds(30), scratchBytes: 1, scratchFiles: 2,
-                outputBytes: 3, collectedFiles: 4, collectedBytes: 5, openFiles: 6, fileBytes: 7)
+                outputBytes: 3, collectedFiles: 4, collectedBytes: 5, openFiles: 6, fileBytes: 7,
+                diskRead: grant == .exclusive(cores: 2) ? 8 << 20 : nil)
         }
         for (place, limits) in limits.enumerated() {
             let isRich = place == 1

@@ -183,7 +183,10 @@ struct StoreFixture {
         #expect(try await store.program(named: "filter", version: nil)?.version.number == 2)
         #expect(try await store.program(named: "filter", version: 3) == nil)
         #expect(try await store.program(named: "filter", version: nil)?.ownerName == "ana")
-        #expect(try await store.referencedPrograms() == [StoreFixture.hash("a"), StoreFixture.hash("b")])
+        #expect(
+            try await store.referencedPrograms(withdrawnAfter: StoreFixture.start) == [
+                StoreFixture.hash("a"), StoreFixture.hash("b"),
+            ])
     }
 
     @Test func programsAreSeenByWhoMay() async throws {

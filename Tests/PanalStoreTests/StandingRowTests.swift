@@ -32,6 +32,23 @@ import Testing
         }
     }
 
+    /// Whoever is not waited for any more has been cancelled, and nothing is wrong with the database.
+    @Test func aCancelledReadIsNoMistakeOfTheDatabase() async throws {
+        let queue = try DatabaseQueue()
+        let (rows, row) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let reading = Task {
+            try await queue.read { database in
+                let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+                try database.eachRow(endless, []) { _ in row.yield() }
+            }
+        }
+        for await _ in rows { break }
+        reading.cancel()
+        await #expect(throws: CancellationError.self) { try await reading.value }
+        // The connection is as good as before.
+        #expect(try await queue.read { try $0.firstRow("SELECT 7", []) { try $0.integer(0) } } == 7)
+    }
+
     /// A mistake names its column; rows come in order, with their arguments; and the statement can be asked again.
     @Test func rowsComeInOrder() throws {
         let queue = try DatabaseQueue()

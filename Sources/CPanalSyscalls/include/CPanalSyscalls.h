@@ -75,11 +75,19 @@ int panal_seal_mount(int folder, const char *path, int nodev, int recursive);
 int panal_shift_owners(int tree, int owners);
 /// Total bytes, total inodes, ST_* flags and magic number of the file system at `path`.
 int panal_statfs(const char *path, uint64_t out[4]);
+/// The same of the file system of an open file.
+int panal_fstatfs(int descriptor, uint64_t out[4]);
 /// How many inodes the file system of an open file has in use.
 int64_t panal_used_inodes(int descriptor);
 
 // Files
 int panal_open_beneath(int folder, const char *path, int flags);
+/// Mode, links, size, inode, device number of a device, seconds of the last change of what `name` is in a folder, itself a link or not.
+int panal_entry_status(int folder, const char *name, uint64_t out[6]);
+/// The place that a link leads to, not terminated: its length.
+int64_t panal_read_link(int folder, const char *name, char *target, size_t room);
+/// The value of an extended attribute of an open file: its length, or -ENODATA where there is none.
+int64_t panal_get_attribute(int descriptor, const char *name, void *value, size_t room);
 /// Mode, links, size, device, uid of an open file.
 int panal_fstat(int descriptor, uint64_t out[5]);
 int panal_pipe(int out[2]);

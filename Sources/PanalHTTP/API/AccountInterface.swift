@@ -40,6 +40,17 @@ struct AccountInterface: Sendable {
                         .object(
                             ["status?": .words(UserStatus.self), "role?": .words(Role.self)], isClosed: true)),
                     .answer(.ok, .user, "The user as they are now", .eTag), .refuses(.conflict)),
+            Route(.delete, "/api/v1/users/{id}", .administratorInterface, close)
+                .described(
+                    "deleteUser", .users, "Close a user's account for good", .guarded,
+                    .note(
+                        "Refused (409) while it has unfinished jobs, credit or images, for one's own, and for the last administrator. "
+                            + "Password, sessions, keys, webhooks, uploads and links are gone at once, programs are withdrawn, what was put "
+                            + "into jobs is forgotten and what these left is removed within about an hour. Jobs, what they used and cost, the "
+                            + "ledger and the audit log stay as they are, under the identifier: in them the account is called `closed-` and "
+                            + "that, but in the audit log, which keeps the name for as long as it keeps its entries. The name is free."
+                    ),
+                    .empty(.noContent, "It is closed"), .refuses(.conflict)),
             Route(.post, "/api/v1/users/{id}/password", .administratorInterface, resetPassword)
                 .described(
                     "resetPassword", .users, "Give a user a new random password",
@@ -84,7 +95,7 @@ struct AccountInterface: Sendable {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["status", "role"], in: members)
         let principal = try context.principal
-        let id = try context.identifier("id", of: User.self)
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
         let status = try Self.word(UserStatus.self, "status", in: members)
         let role = try Self.word(Role.self, "role", in: members)
         context.auditNote.detail = [status.map { "status=\($0.rawValue)" }, role.map { "role=\($0.rawValue)" }]
@@ -105,17 +116,35 @@ struct AccountInterface: Sendable {
         }
     }
 
-    @Sendable private func user(_ request: Request, _ context: WebContext) async throws -> Response {
-        let id = try context.identifier("id", of: User.self)
+    @Sendable private func close(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
+        context.auditNote.detail = "user=\(id)"
+        return try await Preconditions.guarded(
+            request,
+            current: {
+                let user = try await panal.user(principal, id)
+                return (user: user, rights: try await panal.rights(principal, of: id))
+            },
+            documents: { [Documents.user($0.user), Documents.user($0.user, $0.rights)] }
+        ) { known in
+            try await panal.closeUser(principal, id, expecting: known?.user)
+            return Response(status: .noContent)
+        }
+    }
+
+    @Sendable private func user(_ request: Request, _ context: WebContext) async throws -> Response {
+        let principal = try context.principal
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
         let user = try await panal.user(principal, id)
         let rights = try await panal.rights(principal, of: id)
         return try .json(Documents.user(user, rights), unlessKnownTo: request)
     }
 
     @Sendable private func resetPassword(_ request: Request, _ context: WebContext) async throws -> Response {
-        let password = try await panal.resetPassword(
-            try context.principal, user: try context.identifier("id", of: User.self))
+        let principal = try context.principal
+        let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
+        let password = try await panal.resetPassword(principal, user: id)
         return try .json(.object(["password": .string(password)]))
     }
 

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import PanalCore
+import PanalManifest
 import PanalService
 
 /// One program, many inputs: submitting them together, and their results in one list.
@@ -18,6 +19,7 @@ struct BatchInterface: Sendable {
                         "All or none: where one submission is wrong, or the queue has no room for all of them, nothing "
                             + "is taken. A batch that was answered with 202 or 200 is stored whole, and each of its "
                             + "jobs comes to a final state of its own."),
+                    .query("dryRun", .boolean.unset(false), "Only say what would become of it: nothing is stored."),
                     .waits, .retrySafe, .refuses(.paymentRequired),
                     .body(
                         .object(
@@ -33,17 +35,27 @@ struct BatchInterface: Sendable {
                                     ], isClosed: true
                                 ).note(
                                     "In place of `submissions`: one input over a list of values, or over a range with "
-                                        + "both its ends; `submission` has the others."),
+                                        + "both its ends, which may be a text's too; `submission` has the others."),
                                 "submission?": Schema(["type": "object"]).note("With `sweep`: all other inputs."),
                                 "profile?": .text, "version?": .integer(1 ... .max), "priority?": .priority,
                                 "together?": .boolean.note(
                                     "Whether all of them start in one step: each waits until there is room for all. A "
                                         + "batch that the machine never has room for at once is refused; opportunistic "
                                         + "jobs start one by one."
-                                ).unset(false),
+                                ).unset(false), "dryRun?": .boolean.note("As the query's `dryRun`.").unset(false),
                             ], isClosed: true)),
                     .answer(.accepted, .batch, "The jobs wait or run", .location, .retryAfter, .replayed),
-                    .answer(.ok, .batch, "All have ended in time", .location, .preferenceApplied, .replayed)),
+                    .answer(
+                        .ok, .one(of: [.batch, .batchEstimate]),
+                        "All have ended in time, with `Location` as above; or, with `dryRun`, a BatchEstimate: it alone has "
+                            + "`dryRun`, which is true, and a Batch alone has `id`",
+                        .location, .preferenceApplied, .replayed)),
+            Route(.get, "/api/v1/batches", .interface, list)
+                .described(
+                    "listBatches", .jobs, "One's batches, the newest first",
+                    .query("program", .text, "Only of this program."),
+                    .query("everyone", .boolean.unset(false), "All users' batches, for administrators."),
+                    .pages("batches", of: .batchSummary, "A page")),
             Route(.get, "/api/v1/batches/{id}", .interface, show)
                 .described(
                     "getBatch", .jobs, "A batch and the results of its jobs", .waits,
@@ -62,12 +74,34 @@ struct BatchInterface: Sendable {
         let principal = try context.principal
         let key = try request.headers[.idempotencyKey].map { try RetryKey($0) }
         let name = try context.parameter("name")
-        let (report, isRepeated) = try await panal.inTurn(principal, key) {
+        let dryRun = try Query(request).boolean("dryRun")
+        let taken = try await panal.inTurn(principal, key) { () -> Taken in
             let members = try await JSONBody.read(request)
-            return try await panal.submit(
-                principal, together: try Self.orders(members, program: name),
-                isGang: try JSONBody.boolean("together", in: members) ?? false, once: key)
+            let orders = try Self.orders(members, program: name)
+            let isGang = try JSONBody.boolean("together", in: members) ?? false
+            let inBody = try JSONBody.boolean("dryRun", in: members)
+            if try JobInterface.agreed("dryRun", dryRun, inBody, at: "/dryRun") == true {
+                return .estimate(try await panal.estimate(principal, together: orders, isGang: isGang))
+            }
+            let (report, isRepeated) = try await panal.submit(principal, together: orders, isGang: isGang, once: key)
+            return .batch(report, isRepeated: isRepeated)
         }
+        switch taken {
+        case .estimate(let estimate): return try .json(CreditDocuments.estimate(estimate))
+        case .batch(let report, let isRepeated):
+            return try await answer(report, isRepeated: isRepeated, request, principal)
+        }
+    }
+
+    /// What a submission came to.
+    private enum Taken: Sendable {
+        case batch(BatchReport, isRepeated: Bool)
+        case estimate(BatchEstimate)
+    }
+
+    private func answer(
+        _ report: BatchReport, isRepeated: Bool, _ request: Request, _ principal: Principal
+    ) async throws -> Response {
         let location = "\(Documents.base)/batches/\(report.batch.id)"
         var response: Response
         let waited = HeaderValues.wait(request.headers).map { min($0, longestWait) }
@@ -90,14 +124,21 @@ struct BatchInterface: Sendable {
         return response
     }
 
-    private static func orders(_ members: [String: JSONValue], program: String) throws -> [JobRequest] {
+    private static func orders(_ given: [String: JSONValue], program: String) throws -> [JobRequest] {
+        let members = given.filter { $0.value != .null }
         try JSONBody.expect(
-            ["submissions", "sweep", "submission", "profile", "version", "priority", "together"], in: members)
+            ["submissions", "sweep", "submission", "profile", "version", "priority", "together", "dryRun"],
+            in: members)
         let submissions: [JSONValue]
+        // What a range comes to is numbers, also where the field is a text.
+        var counted: String?
         if let sweep = members["sweep"], members["submissions"] == nil {
             submissions = try Sweep.submissions(sweep, over: members["submission"])
+            counted = Sweep.rangedInput(sweep)
         } else {
-            guard case .array(let given)? = members["submissions"] else { throw JSONBody.required("submissions") }
+            guard let given = try JSONBody.list("submissions", in: members) else {
+                throw JSONBody.required("submissions")
+            }
             for key in ["sweep", "submission"] where members[key] != nil {
                 throw ServiceError(
                     .invalid, "a sweep is asked for beside submissions",
@@ -117,15 +158,16 @@ struct BatchInterface: Sendable {
                         Mistake(pointer: "/submissions/\(place)", detail: "expected an object, found \(value.kind)")
                     ])
             }
-            let order = try JobOrder(members: fields)
-            guard order.profile == nil, order.version == nil, order.priority == nil, order.isDryRun != true else {
+            var order = try JobOrder(members: fields)
+            if let counted { order.submission.typed?[counted] = nil }
+            guard order.profile == nil, order.version == nil, order.priority == nil, order.isDryRun == nil else {
                 throw ServiceError(
                     .invalid, "a submission has members of the batch",
                     mistakes: [
                         Mistake(
                             pointer: "/submissions/\(place)",
                             detail:
-                                "profile, version and priority are the batch's: put them beside ‘submissions’; a dry run is of one job"
+                                "profile, version, priority and a dry run are the batch's: put them beside ‘submissions’, without _"
                         )
                     ])
             }
@@ -144,6 +186,14 @@ struct BatchInterface: Sendable {
             let report = try await panal.cancel(principal, batch: id)
             return try .json(Documents.batch(report), status: report.isFinal ? .ok : .accepted)
         }
+    }
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = try Query(request)
+        let page = try await panal.batchPage(
+            try context.principal, program: try query.text("program"), try Paging.wish(query),
+            everyone: try query.boolean("everyone") ?? false)
+        return try Paging.answer("batches", page.entries.map(Documents.batch), next: page.next, request)
     }
 
     @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
@@ -180,37 +230,50 @@ extension Documents {
 
     static func batch(_ report: BatchReport) -> JSONValue {
         let varied = variedFields(of: report.jobs)
-        let states = Dictionary(grouping: report.jobs, by: \.state).mapValues { JSONValue.integer($0.count) }
-        return .object([
-            "id": .string(report.batch.id.text), "program": .string(report.batch.programName),
-            "submitted": .string(report.batch.submitted.rfc3339), "size": .integer(report.batch.size),
-            "together": .boolean(report.batch.isGang), "final": .boolean(report.isFinal),
-            "states": .object(Dictionary(states.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: { $1 })),
-            "url": .string("\(base)/batches/\(report.batch.id)"),
-            "results": .array(
-                report.jobs.enumerated().map { place, job in
-                    object([
-                        "index": .integer(place), "job": .string(job.id.text), "state": .string(job.state.rawValue),
-                        "outcome": job.outcome.map { outcome($0, job.meaning) },
-                        "message": job.message.map(JSONValue.string),
-                        "url": .string("\(base)/jobs/\(job.id)"),
-                        "values": varied.isEmpty ? nil : values(varied, of: job),
-                    ])
-                }),
-        ])
+        var members = summary(of: report.batch, Dictionary(grouping: report.jobs, by: \.state).mapValues(\.count))
+        members["results"] = .array(
+            report.jobs.enumerated().map { place, job in
+                object([
+                    "index": .integer(place), "job": .string(job.id.text), "state": .string(job.state.rawValue),
+                    "outcome": job.outcome.map { outcome($0, job.meaning) },
+                    "message": job.message.map(JSONValue.string),
+                    "url": .string("\(base)/jobs/\(job.id)"),
+                    "values": varied.isEmpty ? nil : values(varied, of: job),
+                ])
+            })
+        return .object(members)
+    }
+
+    /// As lists have it.
+    static func batch(_ entry: BatchSummary) -> JSONValue { .object(summary(of: entry.batch, entry.states)) }
+
+    private static func summary(of batch: JobBatch, _ states: [JobState: Int]) -> [String: JSONValue] {
+        [
+            "id": .string(batch.id.text), "program": .string(batch.programName), "owner": .string(batch.owner.text),
+            "submitted": time(batch.submitted), "size": .integer(batch.size), "together": .boolean(batch.isGang),
+            "final": .boolean(states.keys.allSatisfy(\.isFinal)),
+            "states": .object(
+                Dictionary(states.map { ($0.key.rawValue, .integer($0.value)) }, uniquingKeysWith: { $1 })),
+            "url": .string("\(base)/batches/\(batch.id)"),
+        ]
     }
 }
 
 extension Schema {
-    static let batch = component(
-        "Batch",
+    static let batchSummary = component(
+        "BatchSummary",
         .object([
-            "id": identifier, "program": programName, "submitted": time, "size": integer(1...Panal.largestBatch),
-            "together": boolean.note("Whether all of them start in one step."),
+            "id": identifier, "program": programName,
+            "owner": identifier.note("The id of the user who submitted it."), "submitted": time,
+            "size": integer(1...Panal.largestBatch), "together": boolean.note("Whether all of them start in one step."),
             "final": boolean.note("Whether all jobs have ended."),
             "states": Schema(["type": "object", "additionalProperties": ["type": "integer"]])
                 .note("How many jobs are in which state."),
             "url": reference.example("/api/v1/batches/01k8zq4m3rh7x2c5w9ta"),
+        ]))
+
+    static let batch = batchSummary.extended(
+        by: [
             "results": list(
                 of: .object([
                     "index": count.note("The submission's place, from 0."), "job": identifier, "state": jobState,
@@ -219,6 +282,6 @@ extension Schema {
                     "values?": Schema(["type": "object", "additionalProperties": ["type": "string"]]).note(
                         "The inputs in which the jobs differ, as text for people."),
                 ])
-            ).note("In the order of the submissions."),
-        ]))
+            ).note("In the order of the submissions.")
+        ], named: "Batch")
 }

@@ -181,7 +181,21 @@ enum CreditDocuments {
         JobCharge(of: profile.limits, price: profile.tariff.ordinary, payer: .holds, isHeld: false).mostCost
     }
 
-    static func estimate(_ estimate: JobEstimate) -> JSONValue {
+    static func estimate(_ estimate: BatchEstimate) -> JSONValue {
+        var members = self.members(of: estimate.whole)
+        members["size"] = JSONValue.integer(estimate.size)
+        members["together"] = JSONValue.boolean(estimate.isGang)
+        if case .object(var charge)?? = members["charge"] {
+            charge["most"] = amount(estimate.most)
+            charge["held"] = amount(estimate.hold)
+            members["charge"] = JSONValue.object(charge)
+        }
+        return Documents.object(members)
+    }
+
+    static func estimate(_ estimate: JobEstimate) -> JSONValue { Documents.object(members(of: estimate)) }
+
+    private static func members(of estimate: JobEstimate) -> [String: JSONValue?] {
         var refusal: JSONValue?
         if let error = estimate.refusal {
             let problem = Problem(error)
@@ -196,7 +210,7 @@ enum CreditDocuments {
             }
             refusal = .object(members)
         }
-        return Documents.object([
+        return [
             "dryRun": true, "valid": .boolean(estimate.isValid), "allowed": .boolean(estimate.refusal == nil),
             "refusal": refusal, "profile": estimate.profile.map(JSONValue.string),
             "priority": .string(estimate.priority.rawValue), "version": estimate.version.map(JSONValue.integer),
@@ -206,6 +220,6 @@ enum CreditDocuments {
             "reason": estimate.reason.map(JSONValue.string), "charge": estimate.charge.map(charge),
             "balance": estimate.standing.map { amount($0.balance) },
             "leftOfBudget": estimate.standing?.leftOfBudget.map(amount),
-        ])
+        ]
     }
 }

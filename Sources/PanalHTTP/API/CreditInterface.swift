@@ -121,8 +121,8 @@ struct CreditInterface: Sendable {
     private static let usageQuestion: OperationPart = {
         let parts: [OperationPart] = [
             .query("by", .text.unset("month,program").example("month,user"), CreditInterface.keysNote),
-            .query("user", .userName, "Only this user's, by name; of others for administrators."),
-            .query("group", .text(1 ... .max), "Only what this group, by name, pays for."),
+            .query("user", .userName, "Only this user's; of others for administrators."),
+            .query("group", .text(1 ... .max), "Only what this group pays for."),
             .query("program", .text(1 ... .max), "Only of this program."),
             .query("profile", .text(1 ... .max), "Only on this hardware profile."),
             .query("month", .month, "Only this month; in place of `from` and `to`."),

@@ -39,7 +39,7 @@ enum Documents {
         return object([
             "id": .string(job.id.text), "program": .string(job.programName), "version": .integer(job.version),
             "owner": .string(job.owner.text), "profile": .string(job.profile),
-            "priority": .string(job.priority.rawValue),
+            "priority": .string(job.priority.rawValue), "batch": job.batch.map { .string($0.text) },
             "attempt": .integer(job.attempt), "state": .string(job.state.rawValue),
             "final": .boolean(job.state.isFinal),
             "estimatedStart": job.estimatedStart.map(time),
@@ -137,6 +137,7 @@ enum Documents {
             "outputBytes": .integer(limits.outputBytes), "collectedFiles": .integer(limits.collectedFiles),
             "collectedBytes": .integer(limits.collectedBytes), "seccomp": .string(availability.profile.seccomp),
             "network": .string(availability.profile.network.rawValue),
+            "diskReadBytesPerSecond": limits.diskRead.map(JSONValue.integer),
             "price": CreditDocuments.price(availability.profile),
         ]
         switch limits.cpu {
@@ -242,6 +243,14 @@ enum JSONBody {
         return try list.map { element in
             guard case .string(let text) = element else { throw wrong(name, "a list of texts", element) }
             return text
+        }
+    }
+
+    static func list(_ name: String, in members: [String: JSONValue]) throws -> [JSONValue]? {
+        switch members[name] {
+        case nil, .null: nil
+        case .array(let list): list
+        case let other?: throw wrong(name, "a list", other)
         }
     }
 

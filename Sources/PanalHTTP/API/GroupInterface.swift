@@ -54,7 +54,7 @@ struct GroupInterface: Sendable {
 
     private var restrictionRoutes: [Route] {
         [
-            ("groups", Operation.Tag.groups, "Group", Self.group), ("users", .users, "User", Self.user),
+            ("groups", Operation.Tag.groups, "Group", subjectGroup), ("users", .users, "User", subjectUser),
         ].flatMap { (path, tag, name, subject) -> [Route] in
             let path = "/api/v1/\(path)/{id}/restriction"
             return [
@@ -85,7 +85,7 @@ struct GroupInterface: Sendable {
     }
 
     @Sendable private func group(_ request: Request, _ context: WebContext) async throws -> Response {
-        let group = try panal.group(try context.principal, try Self.id(context))
+        let group = try panal.group(try context.principal, try groupID(context))
         return try .json(Documents.group(group), unlessKnownTo: request)
     }
 
@@ -104,7 +104,7 @@ struct GroupInterface: Sendable {
     @Sendable private func changeGroup(_ request: Request, _ context: WebContext) async throws -> Response {
         let members = try await JSONBody.read(request)
         try JSONBody.expect(["label", "share", "runningCores", "queuedJobs"], in: members)
-        let (principal, id, change) = (try context.principal, try Self.id(context), try Self.change(members))
+        let (principal, id, change) = (try context.principal, try groupID(context), try Self.change(members))
         return try await Preconditions.guarded(
             request, current: { try panal.group(principal, id) }, document: Documents.group
         ) { known in
@@ -113,7 +113,7 @@ struct GroupInterface: Sendable {
     }
 
     @Sendable private func deleteGroup(_ request: Request, _ context: WebContext) async throws -> Response {
-        let (principal, id) = (try context.principal, try Self.id(context))
+        let (principal, id) = (try context.principal, try groupID(context))
         return try await Preconditions.guarded(
             request, current: { try panal.group(principal, id) }, document: Documents.group
         ) { known in
@@ -123,34 +123,36 @@ struct GroupInterface: Sendable {
     }
 
     @Sendable private func members(_ request: Request, _ context: WebContext) async throws -> Response {
-        let users = try await panal.members(try context.principal, try Self.id(context))
+        let users = try await panal.members(try context.principal, try groupID(context))
         return try .json(.object(["members": .array(users.map(Documents.user))]))
     }
 
     @Sendable private func addMember(_ request: Request, _ context: WebContext) async throws -> Response {
         try await panal.addMember(
-            try context.principal, try context.identifier("user", of: User.self), to: try Self.id(context))
+            try context.principal, try await userID(context), to: try groupID(context))
         return Response(status: .noContent)
     }
 
     @Sendable private func removeMember(_ request: Request, _ context: WebContext) async throws -> Response {
         try await panal.removeMember(
-            try context.principal, try context.identifier("user", of: User.self), from: try Self.id(context))
+            try context.principal, try await userID(context), from: try groupID(context))
         return Response(status: .noContent)
     }
 
     // MARK: Restrictions
 
-    private typealias Subject = @Sendable (WebContext) throws -> RestrictionSubject
+    private typealias Subject = @Sendable (WebContext) async throws -> RestrictionSubject
 
-    @Sendable private static func group(_ context: WebContext) throws -> RestrictionSubject { .group(try id(context)) }
+    @Sendable private func subjectGroup(_ context: WebContext) async throws -> RestrictionSubject {
+        .group(try groupID(context))
+    }
 
-    @Sendable private static func user(_ context: WebContext) throws -> RestrictionSubject {
-        .user(try context.identifier("id", of: User.self))
+    @Sendable private func subjectUser(_ context: WebContext) async throws -> RestrictionSubject {
+        .user(try await userID(context, "id"))
     }
 
     private func restriction(_ subject: Subject, _ request: Request, _ context: WebContext) async throws -> Response {
-        let restriction = try await panal.restriction(try context.principal, of: try subject(context))
+        let restriction = try await panal.restriction(try context.principal, of: try await subject(context))
         return try .json(Documents.restriction(restriction), unlessKnownTo: request)
     }
 
@@ -169,7 +171,7 @@ struct GroupInterface: Sendable {
             queuedJobs: try JSONBody.integer("queuedJobs", in: members),
             storedBytes: try JSONBody.integer("storedBytes", in: members),
             outputDays: try JSONBody.integer("outputDays", in: members))
-        return try await replace(with: restriction, of: try subject(context), request, context) {
+        return try await replace(with: restriction, of: try await subject(context), request, context) {
             try .marked(Documents.restriction(restriction))
         }
     }
@@ -177,7 +179,9 @@ struct GroupInterface: Sendable {
     private func allowEverything(
         _ subject: Subject, _ request: Request, _ context: WebContext
     ) async throws -> Response {
-        try await replace(with: .none, of: try subject(context), request, context) { Response(status: .noContent) }
+        try await replace(with: .none, of: try await subject(context), request, context) {
+            Response(status: .noContent)
+        }
     }
 
     private func replace(
@@ -194,8 +198,12 @@ struct GroupInterface: Sendable {
         }
     }
 
-    private static func id(_ context: WebContext) throws -> GroupID {
-        try context.identifier("id", of: UserGroup.self)
+    private func groupID(_ context: WebContext) throws -> GroupID {
+        try panal.groupID(try context.principal, meantBy: try context.parameter("id"))
+    }
+
+    private func userID(_ context: WebContext, _ name: String = "user") async throws -> UserID {
+        try await panal.userID(try context.principal, meantBy: try context.parameter(name))
     }
 
     private static func change(_ members: [String: JSONValue]) throws -> GroupChange {

@@ -37,6 +37,7 @@ struct JobInterface: Sendable {
                     "listJobs", .jobs, "One's jobs, the newest first",
                     .query("program", .text, "Only of this program."),
                     .query("state", .jobState, "Only in this state."),
+                    .query("batch", .identifier, "Only of this batch."),
                     .query("everyone", .boolean.unset(false), "All users' jobs, for administrators."),
                     .pages("jobs", of: .job, "A page")),
             Route(.get, "/api/v1/jobs/{id}", .interface, show)
@@ -180,12 +181,14 @@ struct JobInterface: Sendable {
     }
 
     /// What the query and the body say of the same thing. Where they say different things nobody knows which was meant.
-    private static func agreed<Value: Equatable>(_ name: String, _ query: Value?, _ body: Value?) throws -> Value? {
+    static func agreed<Value: Equatable>(
+        _ name: String, _ query: Value?, _ body: Value?, at pointer: String? = nil
+    ) throws -> Value? {
         if let query, let body, query != body {
             let detail = "‘\(body)’ here and ‘\(query)’ in the query: leave one of them out"
             throw ServiceError(
                 .invalid, "the body and the query say different things",
-                mistakes: [Mistake(pointer: "/_\(name)", detail: detail)])
+                mistakes: [Mistake(pointer: pointer ?? "/_\(name)", detail: detail)])
         }
         return query ?? body
     }
@@ -220,7 +223,8 @@ struct JobInterface: Sendable {
         let query = try Query(request)
         let page = try await panal.jobPage(
             try context.principal, program: try query.text("program"), state: try query.state("state"),
-            try Paging.wish(query), everyone: try query.boolean("everyone") ?? false)
+            batch: try query.identifier("batch"), try Paging.wish(query),
+            everyone: try query.boolean("everyone") ?? false)
         return Paging.answer(try JobText.page(page.entries, next: page.next), next: page.next, request)
     }
 
@@ -256,6 +260,7 @@ struct JobInterface: Sendable {
         guard EventStream.isWanted(by: request) else {
             let events = try await panal.history(principal, id)
             return try .json(.object(["events": .array(events.map(Documents.event))]), unlessKnownTo: request)
+                .varied()
         }
         let source = LiveStates(panal: panal, principal: principal, job: id, told: place)
         return live.response(
@@ -267,7 +272,7 @@ struct JobInterface: Sendable {
         let id = try context.identifier("id", of: Job.self)
         let place = try EventStream.place(in: request)
         guard EventStream.isWanted(by: request) else {
-            return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal)
+            return try await JobFiles(panal: panal).stream(stream, job: id, request, as: principal).varied()
         }
         // Refused by a status rather than in the middle of an answer.
         _ = try await panal.output(principal, id, stream: stream)
@@ -345,15 +350,17 @@ struct JobOrder: Sendable {
                 url: url, events: try WebhookInterface.events(members["_callback_events"], "/_callback_events"))
         }
         submission = Submission()
-        for (name, value) in members where !name.hasPrefix("_") {
+        var typed: [String: JSONValue] = [:]
+        for (name, value) in members where !name.hasPrefix("_") && value != .null {
+            typed[name] = value
             switch value {
-            case .null: continue
             case .array(let values):
                 submission.values[name] = values.map { .text($0.submittedText) }
                 submission.documents[name] = value
             default: submission.values[name] = [.text(value.submittedText)]
             }
         }
+        submission.typed = typed
     }
 
     static func priority(_ text: String?) throws -> PriorityClass {

@@ -26,6 +26,7 @@ enum JobText {
         text.open()
         if let ahead = job.ahead { text.member("ahead", ahead) }
         text.member("attempt", job.attempt)
+        if let batch = job.batch { text.member("batch", batch.text) }
         if let charge = job.charge { try write(charge, to: &text) }
         if !job.copies.isEmpty {
             text.name("copies")

@@ -36,7 +36,10 @@ struct KeyInterface: Sendable {
             Route(.post, "/api/v1/keys/{id}/rotate", .interface, rotateKey)
                 .described(
                     "rotateKey", .account, "Give a key a new secret", .guarded,
-                    .note("Id, scopes and end stay. The secret before is taken for `grace` seconds more."),
+                    .note(
+                        "Id, scopes and end stay. The secret before is taken for `grace` seconds more; with 0, or without it, nothing "
+                            + "but the new one is taken from now on. A grace that was given before is not cut short: another rotation "
+                            + "with a grace is refused (409) while it lasts, `until` and `Retry-After` say how long."),
                     .body(
                         .object(
                             [

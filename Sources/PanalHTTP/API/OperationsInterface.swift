@@ -22,7 +22,7 @@ struct OperationsInterface: Sendable {
             Route(.get, "/api/v1/audit", .administratorInterface, audit)
                 .described(
                     "listAudit", .service, "Who did what, the newest first",
-                    .query("user", .identifier, "Only of this user."),
+                    .query("user", .userName, "Only of this user."),
                     .query("action", .text(1...100).example("createKey"), "Only this operation."),
                     .query("before", .integer(1 ... .max), "Only entries before this number."),
                     .pages("audit", of: .auditEntry, "The entries")),
@@ -53,11 +53,11 @@ struct OperationsInterface: Sendable {
 
     @Sendable private func audit(_ request: Request, _ context: WebContext) async throws -> Response {
         let query = try Query(request)
-        let user = try query.text("user").map { text in
-            guard let user = UserID(text) else {
-                throw ServiceError(.malformed, "‘user’ of the query is no identifier")
-            }
-            return user
+        var user: UserID?
+        if let text = try query.text("user") {
+            // Of one who is gone the entries stay.
+            let id = UserID(text)
+            user = if let id { id } else { try await panal.userID(try context.principal, meantBy: text) }
         }
         let page = try await panal.auditPage(
             try context.principal, user: user, action: try query.text("action"),

@@ -18,7 +18,8 @@ struct ProgramInterface: Sendable {
                 .described(
                     "publishProgram", .programs, "Publish a program, or a new version of one",
                     .note(
-                        "The same content and manifest are the same version. The name in addresses comes of the "
+                        "The same content and manifest are the same version: of an earlier one `version` of the answer says which, and "
+                            + "the newest (`latest`) stays what runs where none is named; withdraw newer ones to go back. The name in addresses comes of the "
                             + "manifest's. The manifest's tests run first, in cells: where one fails nothing is published, and "
                             + "the answer (422) says of each what was expected and what came. It comes when they have ended."
                     ),
@@ -32,6 +33,10 @@ struct ProgramInterface: Sendable {
                     "changeProgram", .programs, "Make a program everybody's, or one's own", .guarded,
                     .body(.object(["public": .boolean], isClosed: true)),
                     .answer(.ok, .program, "The program as it is now", .eTag)),
+            Route(.delete, "/api/v1/programs/{name}", .interface, withdraw)
+                .described(
+                    "deleteProgram", .programs, "Withdraw a program, all of its versions", .guarded, Self.withdrawal,
+                    .empty(.noContent, "Nobody finds it any more")),
             Route(.get, "/api/v1/programs/{name}/versions", .interface, versions)
                 .described(
                     "listProgramVersions", .programs, "The versions of a program",
@@ -40,6 +45,11 @@ struct ProgramInterface: Sendable {
                 .described(
                     "getProgramVersion", .programs, "One version of a program",
                     .path("version", .integer(1 ... .max), "Its number."), .document(.program, "The version")),
+            Route(.delete, "/api/v1/programs/{name}/versions/{version}", .interface, withdrawVersion)
+                .described(
+                    "deleteProgramVersion", .programs, "Withdraw one version of a program", .guarded, Self.withdrawal,
+                    .path("version", .integer(1 ... .max), "Its number."),
+                    .empty(.noContent, "Nobody can run it any more")),
             Route(.get, "/api/v1/programs/{name}/manifest", .interface, manifest)
                 .described(
                     "getManifest", .programs, "A program's manifest as it was published", Self.version,
@@ -62,6 +72,12 @@ struct ProgramInterface: Sendable {
                     .document(.object(["profiles": .list(of: .profile)]), "In the operator's order")),
         ]
     }
+
+    private static let withdrawal = OperationPart.note(
+        "For its owner and administrators. It cannot be run any more (404), and the newest version that is left is the newest; with "
+            + "the last one the program is gone. Jobs that were submitted come to their end, and what they were stays to be read. "
+            + "The files go about a day later, once no unfinished job needs them. The name stays its owner's, numbers are not "
+            + "given again, and publishing the same content brings the version back.")
 
     private static let version = OperationPart.query("version", .integer(1 ... .max), "The newest when it is missing.")
 
@@ -145,6 +161,28 @@ struct ProgramInterface: Sendable {
         ) { known in
             _ = try await panal.setPublic(principal, name: name, to: isPublic, expecting: known?.program)
             return try .marked(Documents.program(try await panal.program(principal, name: name, version: nil)))
+        }
+    }
+
+    @Sendable private func withdraw(_ request: Request, _ context: WebContext) async throws -> Response {
+        try await withdraw(nil, request, context)
+    }
+
+    @Sendable private func withdrawVersion(_ request: Request, _ context: WebContext) async throws -> Response {
+        guard let version = Int(try context.parameter("version")) else {
+            throw ServiceError(.notFound, "there is nothing at this address")
+        }
+        return try await withdraw(version, request, context)
+    }
+
+    private func withdraw(_ version: Int?, _ request: Request, _ context: WebContext) async throws -> Response {
+        let (principal, name) = (try context.principal, try context.parameter("name"))
+        return try await Preconditions.guarded(
+            request, current: { try await panal.program(principal, name: name, version: version) },
+            document: Documents.program
+        ) { known in
+            try await panal.withdraw(principal, program: name, version: version, expecting: known?.program)
+            return Response(status: .noContent)
         }
     }
 
@@ -256,6 +294,14 @@ struct Query: Sendable {
         case let other?:
             throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(other)’; it is true or false")
         }
+    }
+
+    func identifier<Subject>(_ name: String) throws -> Identifier<Subject>? {
+        guard let text = try text(name) else { return nil }
+        guard let identifier = Identifier<Subject>(text) else {
+            throw ServiceError(.malformed, "the query's ‘\(name)’ is ‘\(text)’, which is no identifier")
+        }
+        return identifier
     }
 
     func state(_ name: String) throws -> JobState? {

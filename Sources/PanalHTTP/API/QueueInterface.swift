@@ -37,7 +37,7 @@ struct QueueInterface: Sendable {
                     Documents.object([
                         "position": .integer(entry.position), "job": entry.job.map { .string($0.text) },
                         "url": entry.job.map { .string("\(Documents.base)/jobs/\($0)") },
-                        "reason": entry.reason.map(JSONValue.string),
+                        "reason": entry.sentence.map(JSONValue.string),
                         "estimatedStart": entry.estimatedStart.map { .string($0.rfc3339) },
                     ])
                 }),

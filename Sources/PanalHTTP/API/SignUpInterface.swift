@@ -34,7 +34,7 @@ struct SignUpInterface: Sendable {
                                 "lifetime?": .integer(1...Int(Panal.longestInvitation.inSeconds))
                                     .note("Seconds.").unset(604_800),
                                 "role?": .words(Role.self).unset("user"),
-                                "group?": .identifier.note("The group that they join."),
+                                "group?": .userName.note("The group that they join, by name or identifier."),
                             ], isClosed: true)),
                     .answer(
                         .created,
@@ -72,13 +72,15 @@ struct SignUpInterface: Sendable {
         try JSONBody.expect(["label", "lifetime", "role", "group"], in: members)
         guard let label = try JSONBody.text("label", in: members) else { throw JSONBody.required("label") }
         let role = try AccountInterface.word(Role.self, "role", in: members) ?? .user
+        let principal = try context.principal
         let group = try JSONBody.text("group", in: members).map { text in
-            guard let group = GroupID(text) else {
+            do {
+                return try panal.groupID(principal, meantBy: text)
+            } catch let error as ServiceError where error.code == .notFound {
+                let detail = "a group's name or id, as in GET \(Documents.base)/groups"
                 throw ServiceError(
-                    .invalid, "a member is wrong",
-                    mistakes: [Mistake(pointer: "/group", detail: "a group's id, as in GET \(Documents.base)/groups")])
+                    .invalid, "a member is wrong", mistakes: [Mistake(pointer: "/group", detail: detail)])
             }
-            return group
         }
         let seconds = try JSONBody.integer("lifetime", in: members) ?? 604_800
         guard (1...Int(Panal.longestInvitation.inSeconds)).contains(seconds) else {

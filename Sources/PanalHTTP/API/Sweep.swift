@@ -37,6 +37,13 @@ enum Sweep {
         return values.map { value in .object(common.merging([input: value]) { $1 }) }
     }
 
+    /// The input whose values are counted out of a range; nil for a list of values.
+    static func rangedInput(_ sweep: JSONValue) -> String? {
+        guard case .object(let members) = sweep, members["values"] == nil, case .string(let input)? = members["input"]
+        else { return nil }
+        return input
+    }
+
     /// What all runs have in common is stored with each. Throws `invalid`.
     static func checkSize(of common: Int, times count: Int) throws {
         guard common <= mostCommonBytes / count else {

@@ -24,8 +24,10 @@ struct WebhookInterface: Sendable {
                     ),
                     .body(
                         .object(
-                            ["url": .text(1...2_048).example("https://example.com/hook"), "events?": .webhookEvents],
-                            isClosed: true)),
+                            [
+                                "url": .text(1...2_048).example("https://example.com/hook").note(Self.reach),
+                                "events?": .webhookEvents,
+                            ], isClosed: true)),
                     .answer(.created, made, "The webhook", .location), .refuses(.conflict)),
             Route(.post, "/api/v1/webhooks/callback-secret", .interface, createSecret)
                 .described(
@@ -52,6 +54,11 @@ struct WebhookInterface: Sendable {
                     .pages("deliveries", of: .webhookDelivery, "The newest first")),
         ]
     }
+
+    /// Where messages may go, for whoever names an address.
+    static let reach =
+        "On the public internet, unless the operator allows more: 422 for `localhost` and for any spelling of an address "
+        + "elsewhere. A name is looked up for each message; where it leads elsewhere the delivery log says so."
 
     @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
         let webhooks = try await panal.webhooks(try context.principal)

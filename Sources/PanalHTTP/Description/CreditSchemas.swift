@@ -109,4 +109,13 @@ extension Schema {
             "estimatedStart?": time.note("If nobody before it ends early."), "reason?": text.note("Why it would wait."),
             "charge?": charge, "balance?": credits.note("Of the account that pays."), "leftOfBudget?": credits,
         ]))
+
+    static let batchEstimate = estimate.extended(
+        by: [
+            "size": count.note(
+                "How many jobs. `startsNow`, `estimatedStart` and `reason` are of the last one to start, and the charge's `most` "
+                    + "and `held` of all together; a place in `refusal` begins with `/submissions/` and the job's number."
+            ),
+            "together": boolean.note("Whether all of them would start in one step."),
+        ], named: "BatchEstimate")
 }

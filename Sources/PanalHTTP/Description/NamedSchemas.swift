@@ -20,6 +20,7 @@ extension Operation {
         guard id.hasPrefix("list") else { return "\(id.prefix(1).uppercased())\(id.dropFirst())Result" }
         let entries = id.dropFirst(4)
         if entries.hasSuffix("ies") { return "\(entries.dropLast(3))yList" }
+        if entries.hasSuffix("ches") { return "\(entries.dropLast(2))List" }
         return entries.hasSuffix("s") && !entries.hasSuffix("fs") ? "\(entries.dropLast())List" : "\(entries)List"
     }
 

@@ -46,6 +46,8 @@ enum OperationNotes {
         // Jobs
         "listJobs": "A job whose program ran is `finished`, whether it succeeded or not: that is `outcome.success`.",
         "getJob": "With `Prefer: wait=N` the answer comes when the job has ended, or after N seconds as it is then.",
+        "listBatches":
+            "How their jobs stand, without their results: `getBatch` has these, `listJobs` by `batch` the jobs.",
         "getBatch": "Its jobs are jobs like others, each with an address of its own.",
         "listResultFiles": "By path, with size and SHA-256.",
         "getResultFile": "Its media type is told by name and content. The same bytes have the same mark (`ETag`).",
@@ -73,9 +75,9 @@ enum OperationNotes {
         "getCredits": "One's own, if neither `user` nor `group` is there; name one of the two at most.",
         "listCreditAccounts": "Users' and groups', with what they have and what is set aside.",
         "grantCredit":
-            "To one account: `user` or `group`, by name. It is written down with its reason and who gave it.",
-        "getBudget": "Name one account: `user` or `group`, by name. Without both it is one's own.",
-        "getPayer": "Groups are named by name here.",
+            "To one account: `user` or `group`, by name or identifier. It is written down with its reason and who gave it.",
+        "getBudget": "Name one account: `user` or `group`, by name or identifier. Without both it is one's own.",
+        "getPayer": "Whether a group pays for what its members submit.",
         "getCosts": "The costs that `setCostItems` has, over the days of the month, held against what jobs paid.",
         "listCostItems": "Power, machines, rent: what `getCosts` counts.",
         // Groups and users
@@ -116,7 +118,12 @@ enum OperationNotes {
             "invitations": "The invitation's", "rootfs": "The image's",
         ]
         guard let whose = names[parts[place - 1]] else { return "Its identifier." }
-        let isNamed = ["users", "groups"].contains(parts[place - 1])
-        return "\(whose) identifier" + (isNamed ? ", not its name." : ".")
+        return whose + (isNamed(in: path) ? " name or identifier." : " identifier.")
+    }
+
+    /// Whether `{id}` may be a name too.
+    static func isNamed(in path: String) -> Bool {
+        let parts = path.split(separator: "/").map(String.init)
+        return ["users", "groups"].contains { kind in zip(parts, parts.dropFirst()).contains { $0 == (kind, "{id}") } }
     }
 }

@@ -10,7 +10,7 @@ struct OperationText: Sendable {
 
     /// What the names of addresses stand for where a route does not say it.
     private static let wellKnown: [String: (Schema, String)] = [
-        "id": (.identifier, "Its identifier."), "user": (.identifier, "The user's identifier, not their name."),
+        "id": (.identifier, "Its identifier."), "user": (.userName, "The user's name or identifier."),
         "name": (.programName, "The program's name in addresses."),
     ]
 
@@ -21,7 +21,10 @@ struct OperationText: Sendable {
             let name = String(part.dropFirst().dropLast())
             guard !all.contains(where: { $0.name == name && $0.place == .path }) else { continue }
             var (schema, note) = wellKnown[name] ?? (.text(1...1_024), "")
-            if name == "id" { note = OperationNotes.identifier(in: route.path) }
+            if name == "id" {
+                note = OperationNotes.identifier(in: route.path)
+                if OperationNotes.isNamed(in: route.path) { schema = .userName }
+            }
             all.append(Operation.Parameter(name: name, place: .path, schema: schema, note: note, isRequired: true))
         }
         return all
@@ -91,11 +94,10 @@ struct OperationText: Sendable {
         ])
     }
 
-    /// Users and groups have an id and a name: which of them is meant.
+    /// Users and groups have an id and a name, and each is taken.
     private static func note(of parameter: Operation.Parameter) -> String {
         guard parameter.place == .query, ["user", "group"].contains(parameter.name) else { return parameter.note }
-        let isID = parameter.schema.json == Schema.identifier.json
-        return parameter.note + (isID ? " By identifier, not by name." : " By name, not by identifier.")
+        return parameter.note + " By name or identifier."
     }
 
     private func json(of answer: Operation.Answer) -> JSONValue {

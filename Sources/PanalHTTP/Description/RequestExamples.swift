@@ -55,6 +55,10 @@ enum RequestExamples {
                 "sweep": ["input": "tamano_de_filtro", "values": ["1", "3", "5"]],
                 "submission": ["imagen_de_entrada": ["upload": .string(upload)]], "profile": "small",
             ],
+            "dryRun": [
+                "submissions": [["imagen_de_entrada": ["upload": .string(upload)], "tamano_de_filtro": "1"]],
+                "dryRun": true,
+            ],
             "submissions": [
                 "submissions": [
                     ["imagen_de_entrada": ["upload": .string(upload)], "tamano_de_filtro": "1"],

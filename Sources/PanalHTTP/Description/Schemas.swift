@@ -23,6 +23,7 @@ extension Schema {
             "limit?": words(["balance", "budget"]).note("With 402: what there is not enough of."),
             "account?": text.note("With 402: whose: `user:` or `group:` and the id."),
             "scope?": text.note("With insufficient-scope: what the key would have to be good for."),
+            "until?": time.note("With 409 of a rotation: until when an earlier secret is taken; `Retry-After` too."),
             "allowedBytes?": count.note("Where there is no room: what may be stored."),
             "storedBytes?": count.note("What is."), "neededBytes?": count.note("What this would add."),
         ]))
@@ -98,6 +99,7 @@ extension Schema {
             "id": identifier, "program": programName, "version": integer(1 ... .max),
             "owner": identifier.note("The id of the user who submitted it."),
             "profile": text.example("small"), "priority": priority,
+            "batch?": identifier.note("The batch that it came with; `getBatch` has it."),
             "attempt": integer(1 ... .max).note("More than 1 where Panal had to begin again."), "state": jobState,
             "final": boolean.note("Whether the state is one that no other follows."),
             "estimatedStart?": time.note("While it waits: when it starts at the latest, if nobody ends early."),
@@ -139,7 +141,7 @@ extension Schema {
         "_version": integer(1 ... .max).note("The program's version; the newest when it is missing."),
         "_priority": priority, "_dryRun": boolean.note("As the query's `dryRun`.").unset(false),
         "_callback": text(1...2_048).example("https://example.com/done").note(
-            "Told when the job ends, signed with the secret of `createCallbackSecret`."),
+            "Told when the job ends, signed with the secret of `createCallbackSecret`. \(WebhookInterface.reach)"),
         "_callback_events": webhookEvents,
     ]
 
@@ -170,7 +172,8 @@ extension Schema {
                 "propertyNames": ["pattern": "^([a-z0-9_]{1,64}|_dryRun)$"],
                 "description": """
                 A member for each field of the program's manifest, by id. `GET /api/v1/programs/{name}/schema` says which; \
-                each program that one may use has an operation of its own here.
+                each program that one may use has an operation of its own here. In JSON a value is of the kind that the schema \
+                says: no text for a number, no number for a text. In a form everything is text.
                 """,
             ], components: members.values.reduce(into: [:]) { $0.merge($1.components) { _, new in new } })
     }
@@ -213,6 +216,7 @@ extension Schema {
             "outputBytes": count.note("What is kept of standard output and of standard error, each."),
             "collectedFiles": count.note("Result files that are kept, at most."),
             "collectedBytes": count.note("Bytes of these together, at most."),
+            "diskReadBytesPerSecond?": count.note("What it may read in a second from each disk; missing: no limit."),
             "seccomp": text.example("default").note("The policy of what it may ask the kernel for."),
             "network": words(["none", "loopback"]).note("`loopback` reaches itself alone."), "price": profilePrice,
         ]))

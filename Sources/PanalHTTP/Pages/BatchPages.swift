@@ -91,14 +91,14 @@ struct BatchPages: Sendable {
         let rows = report.jobs.enumerated().dropFirst(first).prefix(Self.pageLength).map { place, job in
             [
                 "number": place + 1, "href": "/jobs/\(job.id)", "stateText": wording.state(job.state),
-                "stateClass": Wording.tone(job.state, isSuccess: job.outcome?.isSuccess),
+                "stateClass": Wording.tone(job.state, isSuccess: job.isSuccess),
                 "values": columns.values(of: job),
                 "duration": job.usage.map { wording.span(.microseconds($0.wallMicroseconds)) } ?? "",
-                "outcome": job.outcome.map(wording.outcome) ?? job.message ?? "",
+                "outcome": job.meaning?.message ?? job.outcome.map(wording.outcome) ?? job.message ?? "",
             ] as Templates.Values
         }
         let ended = report.jobs.count { $0.state.isFinal }
-        let good = report.jobs.count { $0.outcome?.isSuccess == true }
+        let good = report.jobs.count { $0.isSuccess == true }
         let running = report.jobs.count { !$0.state.isFinal && $0.state != .queued }
         let href = { (page: Int) in PageFrame.optional((1...pages).contains(page) ? "\(path)?page=\(page)" : nil) }
         return [

@@ -163,8 +163,8 @@ struct JobPages: Sendable {
             "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
             "verdictClass": job.outcome == .cancelled ? "" : isSuccess == true ? "good" : "bad",
-            "message": PageFrame.optional(Self.message(of: job, meaning, t)),
-            "messageLanguage": job.standstill == nil && job.state != .cancelled ? "en" : t.language.rawValue,
+            "message": PageFrame.optional(Self.message(of: job, meaning, wording)),
+            "messageLanguage": Self.isSaidHere(job) ? t.language.rawValue : "en",
             "waits": PageFrame.optional(wording.waiting(job, now: panal.now)),
             "archiveHref": PageFrame.optional(files.count > 1 ? "/jobs/\(job.id)/archive" : nil),
             "againHref": PageFrame.optional(
@@ -218,7 +218,9 @@ struct JobPages: Sendable {
     }
 
     /// Why it waits, stands still or has failed, as a sentence, where the verdict does not say so already.
-    private static func message(of job: Job, _ meaning: ExitCodeMeaning?, _ t: Catalogue) -> String? {
+    private static func message(of job: Job, _ meaning: ExitCodeMeaning?, _ wording: Wording) -> String? {
+        let t = wording.t
+        if let waiting = job.waiting { return wording.waiting(waiting) }
         switch job.standstill {
         case .presence: return t(.frozenForPresence)
         case .cores: return t(.frozenForCores)
@@ -229,7 +231,12 @@ struct JobPages: Sendable {
         if job.state == .cancelled, message.hasPrefix(canceller) {
             return t(.cancelledBy, String(message.dropFirst(canceller.count)))
         }
-        return job.state == .queued ? message.prefix(1).uppercased() + message.dropFirst() + "." : message
+        return message
+    }
+
+    /// Whether the message is in the reader's language.
+    private static func isSaidHere(_ job: Job) -> Bool {
+        job.waiting != nil || job.standstill != nil || job.state == .cancelled
     }
 
     /// What the program's author says of the exit code.

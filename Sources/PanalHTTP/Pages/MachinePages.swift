@@ -60,7 +60,7 @@ struct MachinePages: Sendable {
             "places": queue.entries.map { entry -> Templates.Values in
                 [
                     "position": entry.position, "job": PageFrame.optional(entry.job?.text),
-                    "href": entry.job.map { "/jobs/\($0)" } ?? "", "reason": entry.reason ?? "",
+                    "href": entry.job.map { "/jobs/\($0)" } ?? "", "reason": entry.reason.map(wording.waiting) ?? "",
                     "start": entry.estimatedStart.map(Wording.moment) ?? "",
                 ]
             },

@@ -104,18 +104,22 @@ struct ErrorPages: Sendable {
 
     func response(_ problem: Problem, _ request: Request, _ context: WebContext) throws -> Response {
         let t = Catalogue(language: context.language)
-        let (title, detail): (String, String) =
+        let wait = problem.headers[.retryAfter] ?? "1"
+        // What is said in the reader's language, and what is known beside it in the interface's.
+        let (title, detail, more): (String, String?, String?) =
             switch problem.status {
-            case .notFound: (t(.notFoundTitle), t(.notFoundText))
-            case .forbidden where problem.kind == "cross-site": (t(.refusedTitle), t(.expiredForm))
-            case .forbidden: (t(.forbiddenTitle), t(.forbiddenText))
-            case .contentTooLarge: (t(.tooLargeTitle), problem.detail)
-            case _ where problem.status.kind == .serverError: (t(.failedTitle), t(.failedText))
-            default: (t(.refusedTitle), problem.detail)
+            case .notFound: (t(.notFoundTitle), t(.notFoundText), nil)
+            case .forbidden where problem.kind == "cross-site": (t(.refusedTitle), t(.expiredForm), nil)
+            case .forbidden: (t(.forbiddenTitle), t(.forbiddenText), problem.detail)
+            case .contentTooLarge: (t(.tooLargeTitle), t(.tooLargeText), problem.detail)
+            case .tooManyRequests: (t(.tooManyTitle), t(.tooManyText, wait), problem.detail)
+            case _ where problem.kind == "storage-full": (t(.noRoomTitle), t(.noRoomText), nil)
+            case _ where problem.status.kind == .serverError: (t(.failedTitle), t(.failedText), nil)
+            default: (t(.refusedTitle), nil, problem.detail)
             }
         let values: Templates.Values = [
-            "status": String(problem.status.code), "detail": detail,
-            "detailLanguage": detail == problem.detail ? Language.english.rawValue : t.language.rawValue,
+            "status": String(problem.status.code), "detail": PageFrame.optional(detail),
+            "more": PageFrame.optional(more),
             "requestID": context.requestID, "back": "/",
             "mistakes": problem.mistakes.map { ["pointer": $0.pointer, "detail": $0.detail(in: context.language)] },
         ]
@@ -129,9 +133,8 @@ struct ErrorPages: Sendable {
 struct Wording: Sendable {
     let t: Catalogue
 
-    init(_ context: WebContext) {
-        t = Catalogue(language: context.language)
-    }
+    init(_ context: WebContext) { self.init(context.language) }
+    init(_ language: Language) { t = Catalogue(language: language) }
 
     /// A name that strangers chose, without the marks that turn the order of what is read: `exe.png` stays what it is.
     static func visible(_ name: String) -> String {
@@ -182,6 +185,7 @@ struct Wording: Sendable {
         switch shortage {
         case .cores(let needed, let there): t(.tooFewCores, String(needed), String(there))
         case .memory(let needed, let there): t(.tooLittleMemory, bytes(needed), bytes(there))
+        case .reading: t(.noReadingLimit)
         }
     }
 

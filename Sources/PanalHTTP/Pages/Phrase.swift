@@ -26,6 +26,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     // Programs.
     case publishProgram, noPrograms, noProgramsHint, version, `private`, publishIntroduction, manifest, manifestHint
     case programFile, programFileHint, publicProgram, aboutProgram, address, publishedBy, publishedAt, size
+    case withdraw, withdrawHint, withdrawVersion, withdrawProgram, withdrawSure
     case makePublic, makePrivate, fromCommandLine, schema, run, profile, optional, olderVersion, notPublished
     // Fields.
     case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong, allChoices
@@ -55,7 +56,12 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case favourites, otherPrograms, favouriteNamed, endLink
     // Many runs at once.
     case sweep, sweepHint, sweepMost, sweepField, sweepNone, sweepValues, sweepRange, sweepFrom, sweepTo, sweepStep
-    case cancelledBy, tooFewCores, tooLittleMemory, profileNotAllowed
+    // Why a job waits.
+    case waitsBehindOne, waitsBehind, waitsFirstOfThem, waitsLimitOfJobs, waitsLimitReached, waitsLimitTogether
+    case waitsLimitOfCores, waitsNoOpenHost, waitsCellsTogether, waitsAnd, waitsOnDifferentHosts, waitsIdleCores
+    case waitsHostsInPartTaken, waitsWholeCore, waitsWholeCores, waitsSharedCores, waitsNoMemory, waitsMemory
+    case waitsUser, waitsGroup, waitsNextRelease, waitsNoneFree, waitsOneFree, waitsSomeFree
+    case cancelledBy, tooFewCores, tooLittleMemory, noReadingLimit, profileNotAllowed
     case graphProcessor, graphMemory, graphIs, graphWas
     case batch, batchSummary, cancelAll, startTogether, previousPage, nextPage, partOfBatch
     // What becomes of outputs.
@@ -102,7 +108,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case fileSystem, hostFiles, leadsToNoImage, mayNameImages
     // What went wrong.
     case notFoundTitle, notFoundText, forbiddenTitle, forbiddenText, failedTitle, failedText, refusedTitle
-    case tooLargeTitle, expiredForm
+    case tooLargeTitle, tooLargeText, tooManyTitle, tooManyText, noRoomTitle, noRoomText, expiredForm
 }
 
 /// The phrases of one language, as templates find them: `{{t.signIn}}`.

@@ -19,6 +19,7 @@ struct ProgramPages: Sendable {
             Route(.post, "/programs/{name}", .page, submit),
             Route(.post, "/programs/{name}/visibility", .page, changeVisibility),
             Route(.post, "/programs/{name}/favourite", .page, changeFavourite),
+            Route(.post, "/programs/{name}/withdraw", .page, withdraw),
         ]
     }
 
@@ -230,6 +231,8 @@ struct ProgramPages: Sendable {
             "mayEdit": entry.isOwn, "visibilityAction": "\(Self.path(name))/visibility",
             "otherVisibility": entry.program.isPublic ? "false" : "true",
             "visibilityLabel": t(entry.program.isPublic ? .makePrivate : .makePublic),
+            "withdrawAction": "\(Self.path(name))/withdraw",
+            "withdrawVersion": t(.withdrawVersion, String(entry.version.number)),
             "snippets": Snippet(entry, home: home.text(of: request)).all,
             "sweep": sweep.shown(entry.manifest, mistake: mistakes[SweepForm.id], t),
             "schemaHref": "\(Documents.base)/programs/\(name)/schema?version=\(entry.version.number)",

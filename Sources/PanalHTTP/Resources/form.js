@@ -246,7 +246,7 @@
     arrived: (page, files) => {
       const next = PanalUpload.replace(page, files, "form[data-rules]");
       if (next) begin(next);
-      document.querySelector("[role=alert]")?.scrollIntoView();
+      PanalUpload.lead();
     },
   });
 

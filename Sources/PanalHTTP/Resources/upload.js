@@ -23,17 +23,30 @@ const PanalUpload = (() => {
     stop.textContent = words.stop;
     box.append(bar, text, stop);
     const button = form.querySelector("button.primary, button[type=submit]:not([aria-hidden])");
+    // For those who do not see the bar: at the begin, and at each quarter.
+    const said = document.createElement("span");
+    said.className = "visually-hidden";
+    said.setAttribute("role", "status");
+    box.append(said);
     button.after(box);
+    // A button that is disabled loses the keyboard: it goes to the one that can be pressed now, and comes back.
+    const hadFocus = form.contains(document.activeElement);
     button.disabled = true;
+    if (hadFocus) stop.focus();
+    said.textContent = words.uploading;
     const over = (problem) => {
+      const isHere = box.contains(document.activeElement);
       box.remove();
       button.disabled = false;
+      if (isHere) button.focus();
       told(problem);
     };
     stop.addEventListener("click", () => request.abort());
     request.upload.addEventListener("progress", (event) => {
       if (!event.lengthComputable) return;
       bar.value = event.loaded / event.total;
+      const quarter = `${words.uploading} ${Math.floor(bar.value * 4) * 25} %`;
+      if (bar.value >= 0.25 && said.textContent !== quarter) said.textContent = quarter;
       text.textContent = `${size(event.loaded)} / ${size(event.total)}`;
     });
     request.addEventListener("abort", () => over(""));
@@ -69,6 +82,15 @@ const PanalUpload = (() => {
     return next;
   };
 
+  // To what is said at the top of a page that has come in place of another.
+  const lead = () => {
+    const alert = document.querySelector("[role=alert]");
+    if (!alert) return;
+    alert.tabIndex = -1;
+    alert.focus();
+    alert.scrollIntoView();
+  };
+
   // Forms that need nothing else.
   const begin = (form) => {
     const words = { uploading: form.dataset.uploading, stop: form.dataset.stop, notSent: form.dataset.notSent };
@@ -85,7 +107,7 @@ const PanalUpload = (() => {
     const arrived = (page, files) => {
       const next = replace(page, files, "form[data-upload]");
       if (next) begin(next);
-      document.querySelector("[role=alert]")?.scrollIntoView();
+      lead();
     };
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -97,5 +119,5 @@ const PanalUpload = (() => {
   const found = document.querySelector("form[data-upload]");
   if (found) begin(found);
 
-  return { send, replace };
+  return { send, replace, lead };
 })();

@@ -11,6 +11,7 @@ struct Gate: Sendable {
     let panal: Panal
     let cookies: SessionCookies
     let limits: RateLimits
+    let clockReadings: Duration
 
     /// Who asks, as far as `route` needs to know. Throws `unauthenticated`, `forbidden`, or a cross-site refusal.
     func caller(for route: Route, _ request: Request, _ context: WebContext) async throws -> Caller? {
@@ -53,11 +54,16 @@ struct Gate: Sendable {
     /// How an answer that takes its time learns that `caller` may not read on: whatever has let them in is asked again.
     private func access(of caller: Caller, _ request: Request, isPage: Bool) -> LiveAccess {
         let head = Request(head: request.head, body: RequestBody(buffer: ByteBuffer()))
-        return LiveAccess(panal: panal, user: caller.principal.user, ends: caller.ends) {
+        return LiveAccess(
+            panal: panal, user: caller.principal.user, ends: caller.ends, clockReadings: clockReadings
+        ) {
             // Where the store does not answer, nobody may.
             (try? await identify(head, isPage: isPage))?.principal == caller.principal
         }
     }
+
+    /// Whose browser asks, whatever it asks for; nil for strangers, and where the store does not say.
+    func visitor(_ request: Request) async -> Caller? { (try? await identify(request, isPage: true)) ?? nil }
 
     private func identify(_ request: Request, isPage: Bool) async throws -> Caller? {
         if !isPage, let header = request.headers[.authorization] {

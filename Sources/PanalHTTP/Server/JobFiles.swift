@@ -31,19 +31,23 @@ struct JobFiles: Sendable {
     /// All result files in one.
     func archive(job: JobID, _ request: Request, as principal: Principal) async throws -> Response {
         let bytes = try await panal.archive(principal, job)
+        let type = Self.archiveType(request)
         let headers: HTTPFields = [
-            .contentType: Self.archiveType(request), .contentSecurityPolicy: Self.policy(.text),
+            .contentType: type, .vary: "Accept", .contentSecurityPolicy: Self.policy(.text),
             .contentDisposition: HeaderValues.disposition("attachment", fileName: "\(job).tar"),
             .xContentTypeOptions: "nosniff",
         ]
-        // A job has its files when it has ended, and then they stay as they are.
-        return try StoredAnswer.make(bytes, request: request, etag: "\"\(job)-tar\"", headers: headers)
+        // A job has its files when it has ended, and then they stay as they are. The same bytes of another type are another answer.
+        let mark = type == Self.tar ? "tar" : "bytes"
+        return try StoredAnswer.make(bytes, request: request, etag: "\"\(job)-\(mark)\"", headers: headers)
     }
+
+    private static let tar = "application/x-tar"
 
     /// Plain bytes for clients that know nothing else and say so.
     private static func archiveType(_ request: Request) -> String {
         let accepted = request.headers[.accept] ?? ""
-        let (tar, bytes) = ("application/x-tar", "application/octet-stream")
+        let bytes = "application/octet-stream"
         return accepted.contains(bytes) && !accepted.contains(tar) ? bytes : tar
     }
 

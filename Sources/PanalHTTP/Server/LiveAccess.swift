@@ -9,6 +9,8 @@ struct LiveAccess: Sendable {
     let user: UserID
     /// When it ends by itself; nil where it does not.
     let ends: Timestamp?
+    /// Somebody may set the clock: it is read again at least so often.
+    let clockReadings: Duration
     /// Whether it is still there, as the store has it.
     let holds: @Sendable () async -> Bool
 
@@ -18,9 +20,8 @@ struct LiveAccess: Sendable {
     /// Returns when the moment has come at which it ends by itself; never where there is none.
     func waitForEnd() async {
         guard let ends else { return await Self.waitForEver() }
-        // Somebody may set the clock: it is read again, at the latest after a minute.
         while case let rest = ends - panal.now, rest > .zero {
-            guard (try? await Task.sleep(for: min(rest, .seconds(60)))) != nil else { return }
+            guard (try? await Task.sleep(for: min(rest, clockReadings))) != nil else { return }
         }
     }
 

@@ -218,6 +218,13 @@ extension Response {
             body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// One of several types that `Accept` chooses between at this address.
+    func varied() -> Response {
+        var response = self
+        response.headers[.vary] = "Accept"
+        return response
+    }
+
     static func html(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"],

@@ -11,12 +11,17 @@ struct RequestScope: RouterMiddleware {
 
     let areCookiesSecure: Bool
     let errorPages: ErrorPages
+    private let visitor: @Sendable (Request) async -> Caller?
     /// Whether mistakes are told as pages; where there are no pages they never are.
     private var hasPages = true
 
     private let meter: RequestMeter
 
-    init(areCookiesSecure: Bool, errorPages: ErrorPages, meter: RequestMeter) {
+    init(
+        areCookiesSecure: Bool, errorPages: ErrorPages, meter: RequestMeter,
+        visitor: @escaping @Sendable (Request) async -> Caller?
+    ) {
+        self.visitor = visitor
         self.meter = meter
         self.areCookiesSecure = areCookiesSecure
         self.errorPages = errorPages
@@ -57,6 +62,10 @@ struct RequestScope: RouterMiddleware {
             meter.end(request.method, route: context.endpointPath, status: 400, took: ContinuousClock.now - begin)
             throw error
         } catch {
+            // An address that no route has is asked for by somebody too, and the page that says so is theirs.
+            if hasPages, context.caller == nil, !Self.isInterface(request.uri.path) {
+                context.caller = await visitor(request)
+            }
             response = try answer(error, request, context)
         }
         if request.method == .head { response = response.createHeadResponse() }

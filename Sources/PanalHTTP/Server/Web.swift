@@ -13,8 +13,14 @@ package struct WebConfiguration: Hashable, Sendable {
 
     /// How long a live answer may say nothing.
     package var heartbeat: Duration
+    /// How often the clock is read, at least, to see whether somebody's access has come to its end.
+    package var clockReadings: Duration
 
-    package init(secureCookies: Bool = false, longestWait: Int = 60, heartbeat: Duration = .seconds(15)) {
+    package init(
+        secureCookies: Bool = false, longestWait: Int = 60, heartbeat: Duration = .seconds(15),
+        clockReadings: Duration = .seconds(60)
+    ) {
+        self.clockReadings = clockReadings
         self.secureCookies = secureCookies
         self.longestWait = longestWait
         self.heartbeat = heartbeat
@@ -33,11 +39,14 @@ package struct Web: Sendable {
         let templates = try Templates()
         let cookies = SessionCookies(areSecure: configuration.secureCookies)
         let frame = PageFrame(templates: templates, keepsImages: panal.keepsImages)
-        gate = Gate(panal: panal, cookies: cookies, limits: RateLimits(panal: panal))
+        gate = Gate(
+            panal: panal, cookies: cookies, limits: RateLimits(panal: panal),
+            clockReadings: configuration.clockReadings)
         auditor = Auditor(panal: panal)
         let meter = RequestMeter()
         scope = RequestScope(
-            areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter)
+            areCookiesSecure: configuration.secureCookies, errorPages: ErrorPages(frame: frame), meter: meter,
+            visitor: gate.visitor)
         let home = HomeAddress(isSecure: configuration.secureCookies)
         let live = EventStream(heartbeat: configuration.heartbeat)
         let interface =

@@ -90,6 +90,11 @@ extension Manifest {
 extension LaidOutSubmission {
     /// Takes out what stands under the block's own id, a list of objects or a number, and answers how many there are.
     fileprivate mutating func takeOut(_ block: ManifestRepeat) -> Int {
+        if let value = submission.typed?.removeValue(forKey: block.id), value.elements == nil {
+            submission.values[block.id] = nil
+            mistakes.append(Mistake([block.id], Remark(.shouldBeList, value.kindPhrase)))
+            return 0
+        }
         let given = (submission.values.removeValue(forKey: block.id) ?? []).filter { !$0.isEmpty }
         let elements: [JSONValue]
         if case .array(let list)? = submission.documents.removeValue(forKey: block.id) {
@@ -145,6 +150,7 @@ extension LaidOutSubmission {
                 continue
             }
             let id = block.fieldID(name, at: index)
+            submission.typed?[id] = value
             if case .array(let list) = value {
                 submission.values[id, default: []] += list.map { .text($0.submittedText) }
                 submission.documents[id] = value

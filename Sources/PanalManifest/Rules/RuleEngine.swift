@@ -31,7 +31,9 @@ struct RuleEngine {
     mutating func judge(_ submission: Submission) -> [Mistake] {
         for place in manifest.order {
             let input = manifest.inputs[place]
-            if input.type == .json, !input.isList, let document = submission.documents[input.id] {
+            if let typed = submission.typed?[input.id] {
+                take(input, typed, as: submission.values[input.id] ?? [])
+            } else if input.type == .json, !input.isList, let document = submission.documents[input.id] {
                 take(input, [.text(document.submittedText)])
             } else {
                 take(input, submission.values[input.id] ?? [])
@@ -69,7 +71,15 @@ struct RuleEngine {
         remarks[id, default: []].append(remark)
     }
 
-    private mutating func take(_ input: ManifestInput, _ given: [SubmittedValue]) {
+    /// A value whose kind is known, beside the same as texts.
+    private mutating func take(_ input: ManifestInput, _ typed: JSONValue, as given: [SubmittedValue]) {
+        guard input.type == .json else { return take(input, given, input.remark(onKindOf: typed)) }
+        // A text is a document like any other, not the text of one.
+        let documents = input.isList ? typed.elements ?? [] : [typed]
+        take(input, documents.map { .text($0.documentText) }, input.remark(onKindOf: typed))
+    }
+
+    private mutating func take(_ input: ManifestInput, _ given: [SubmittedValue], _ wrong: Remark? = nil) {
         if let condition = input.showIf {
             guard condition.inputs.isDisjoint(with: broken) else {
                 broken.insert(input.id)
@@ -80,6 +90,10 @@ struct RuleEngine {
                 if !input.isUntouched(given) { note(input.id, Remark(.notAskedFor)) }
                 return
             }
+        }
+        if let wrong {
+            broken.insert(input.id)
+            return note(input.id, wrong)
         }
         do {
             guard let value = try input.resolve(given) else { return }

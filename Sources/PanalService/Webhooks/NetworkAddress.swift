@@ -83,6 +83,16 @@ package struct WebhookPolicy: Hashable, Sendable {
         return Self.special.first { $0.contains(address) }.map { "\(address) is not on the public internet (\($0))" }
     }
 
+    /// Why nothing would be sent to `target`, as far as that is known without asking a name server; nil where it may be sent, or where only
+    /// the moment of sending tells.
+    package func refusal(of target: WebhookTarget) -> String? {
+        if let literal = target.literal { return refusal(of: literal) }
+        guard target.isThisMachine, Self.loopback.allSatisfy({ refusal(of: $0) != nil }) else { return nil }
+        return "‘\(target.host)’ is this machine itself, not on the public internet"
+    }
+
+    private static let loopback = ["127.0.0.1", "::1"].compactMap { NetworkAddress($0) }
+
     private static let global = Network("2000::/3")
 
     /// IANA's special-purpose registries (RFC 6890), multicast, and a cloud's metadata service that has a public address.

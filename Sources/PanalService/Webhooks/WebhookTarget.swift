@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 package import PanalCore
 
 /// The address of a receiver, taken apart so strictly that no two readers can see different hosts in it.
@@ -29,7 +30,9 @@ package struct WebhookTarget: Hashable, Sendable {
         rest = rest.dropFirst(authority.count)
         guard !authority.contains("@") else { throw wrong("an address has no user name and no password in it") }
         guard !rest.contains("#") else { throw wrong("an address for a server has no part behind #") }
-        guard let (host, port) = Self.split(authority) else { throw wrong("‘\(authority)’ is no host") }
+        guard let (host, port) = Self.split(authority), Self.isWhole(host) else {
+            throw wrong("‘\(authority)’ is no host")
+        }
         self.host = host
         self.port = port ?? (isSecure ? 443 : 80)
         // Below 1024 other services listen, which take what is sent for something else.
@@ -39,8 +42,35 @@ package struct WebhookTarget: Hashable, Sendable {
         path = rest.isEmpty ? "/" : rest.hasPrefix("/") ? String(rest) : "/\(rest)"
     }
 
-    /// What an address without a name would mean for the operating system is decided there, and checked afterwards.
-    var literal: NetworkAddress? { NetworkAddress(host) }
+    /// The address that stands in place of a name, in every spelling that the operating system takes for one: `127.1`, `0x7f000001`,
+    /// `2130706433`, `0177.0.0.1`.
+    package var literal: NetworkAddress? { Self.literal(host) }
+
+    /// Whether the host means the machine that asks, wherever it is looked up (RFC 6761 §6.3).
+    package var isThisMachine: Bool {
+        let name = Self.withoutEnd(host)
+        return name == "localhost" || name.hasSuffix(".localhost")
+    }
+
+    private static func literal(_ host: String) -> NetworkAddress? {
+        let name = withoutEnd(host)
+        if let usual = NetworkAddress(name) { return usual }
+        var four = in_addr()
+        guard unsafe inet_aton(name, &four) == 1 else { return nil }
+        return NetworkAddress(bytes: unsafe withUnsafeBytes(of: &four) { unsafe Array($0) })
+    }
+
+    /// A name may end with a point, which changes nothing.
+    private static func withoutEnd(_ host: String) -> String { host.hasSuffix(".") ? String(host.dropLast()) : host }
+
+    /// A host that ends in a number is an address or nothing: readers do not agree on any other.
+    private static func isWhole(_ host: String) -> Bool {
+        let last = withoutEnd(host).split(separator: ".").last ?? ""
+        let isNumber =
+            last.utf8.allSatisfy { (48...57).contains($0) }
+            || (last.hasPrefix("0x") && last.dropFirst(2).allSatisfy(\.isHexDigit))
+        return !isNumber || literal(host) != nil
+    }
 
     /// As an HTTP client wants it.
     package var url: String {

@@ -7,7 +7,7 @@ import PanalCore
 struct BatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "batch", abstract: "Run a program with many inputs.",
-        subcommands: [BatchSubmitCommand.self, Show.self, Wait.self, Cancel.self])
+        subcommands: [BatchSubmitCommand.self, List.self, Show.self, Wait.self, Cancel.self])
 
     static func path(_ id: String) -> String { "/api/v1/batches/\(PercentCoding.encoded(id))" }
 
@@ -31,6 +31,53 @@ struct BatchCommand: AsyncParsableCommand {
     /// That of the first job that did not end well.
     static func code(_ batch: JSONValue) -> Int32 {
         (batch["results"]?.list ?? []).lazy.map { ExitStatus.of(job: $0) }.first { $0 != 0 } ?? 0
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List batches, the newest first.",
+            discussion: """
+                ‘next’ of what --json prints is the --cursor of the page behind it. The jobs of one: panal job list --batch ID
+                """)
+
+        @Option(help: "At most so many, 1 to 200.")
+        var limit = 20
+
+        @Option(
+            help: "Only those of one program.",
+            completion: .custom { _, _, prefix in await Completions.programs(prefix) })
+        var program: String?
+
+        @Flag(help: "Everybody's; for administrators.")
+        var everyone = false
+
+        @Option(help: "Only those behind this place of the list.")
+        var cursor: String?
+
+        @OptionGroup var server: ServerOptions
+
+        func validate() throws {
+            guard (1...200).contains(limit) else { throw ValidationError("--limit is 1 to 200") }
+        }
+
+        func run() async throws {
+            let query = ClientRequest.query([
+                "limit": String(limit), "program": program, "everyone": everyone ? "true" : nil, "cursor": cursor,
+            ])
+            try await server.ask(ClientRequest(.GET, "/api/v1/batches\(query)")) { page in
+                let columns: [ListColumn] = [
+                    .fixed("id"), .flexible("program"), .number("jobs") { "\($0["size"]?.integer ?? 0)" },
+                    .flexible("states", Self.states), .fixed("submitted"),
+                ]
+                return Table(of: try page.list("batches"), columns).text(width: Terminal.width)
+            }
+        }
+
+        /// `38 finished, 2 running`
+        private static func states(_ batch: JSONValue) -> String {
+            (batch["states"]?.members ?? [:]).sorted { $0.key < $1.key }.map { "\($0.value.integer ?? 0) \($0.key)" }
+                .joined(separator: ", ")
+        }
     }
 
     struct Show: AsyncParsableCommand {

@@ -42,6 +42,10 @@ struct BatchSubmitCommand: AsyncParsableCommand {
     @Flag(help: "Start all of them in one step: each waits until there is room for all.")
     var together = false
 
+    @Flag(
+        help: "Only say what would become of it, and what it costs at most; files are uploaded.")
+    var dryRun = false
+
     @Flag(help: "Wait until all have ended; ends with the exit code of the first that did not end well.")
     var wait = false
 
@@ -55,6 +59,7 @@ struct BatchSubmitCommand: AsyncParsableCommand {
     @OptionGroup var server: ServerOptions
 
     func validate() throws {
+        if dryRun, wait || download != nil { throw ValidationError("--dry-run runs nothing that could be waited for") }
         if format == nil, BatchInputs.Format(file: inputs) == nil {
             throw ValidationError("--format csv or --format json? The name of the file does not say")
         }
@@ -73,6 +78,14 @@ struct BatchSubmitCommand: AsyncParsableCommand {
         members["version"] = options.version.map(JSONValue.integer)
         members["priority"] = options.priority.map(JSONValue.string)
         if together { members["together"] = true }
+        if dryRun {
+            members["dryRun"] = true
+            let path = ProgramCommand.path(program, "/batches")
+            let answer = try await client.send(ClientRequest(.POST, path, body: .json(.object(members))))
+            try server.show(answer, JobText.estimate)
+            guard try answer.document["allowed"]?.flag == true else { throw ExitCode(ExitStatus.refused) }
+            return
+        }
         var request = ClientRequest(
             .POST, ProgramCommand.path(program, "/batches"), body: .json(.object(members)))
         options.repeatSafely(&request)

@@ -16,6 +16,13 @@ enum Completions {
         await names("/api/v1/jobs?limit=50", list: "jobs", member: "id", prefix)
     }
 
+    /// Links to the results of the job that the line names.
+    static func shares(_ words: [String], _ index: Int, _ prefix: String) async -> [String] {
+        let before = words.prefix(max(0, index)).drop { $0 != "unshare" }.dropFirst()
+        guard let job = before.first(where: { !$0.hasPrefix("-") }) else { return [] }
+        return await names(SharedLinks.path(job), list: "shares", member: "id", prefix)
+    }
+
     static func keys(_ prefix: String) async -> [String] {
         await names("/api/v1/keys", list: "keys", member: "id", prefix)
     }

@@ -8,7 +8,8 @@ struct JobCommand: AsyncParsableCommand {
         commandName: "job", abstract: "Run programs on a server, and fetch what they made.",
         subcommands: [
             JobSubmitCommand.self, List.self, Show.self, Wait.self, JobLogsCommand.self, Cancel.self,
-            JobDownloadCommand.self, JobCopyCommand.self, Keep.self, RemoveOutputs.self,
+            JobDownloadCommand.self, JobCopyCommand.self, Keep.self, RemoveOutputs.self, JobShareCommand.self,
+            JobSharesCommand.self, JobUnshareCommand.self,
         ])
 
     static func path(_ id: String, _ rest: String = "") -> String { "/api/v1/jobs/\(PercentCoding.encoded(id))\(rest)" }
@@ -29,6 +30,9 @@ struct JobCommand: AsyncParsableCommand {
 
         @Option(help: "Only those in one state.", completion: .list(JobState.allCases.map(\.rawValue)))
         var state: String?
+
+        @Option(help: "Only those of one batch, by its id.")
+        var batch: String?
 
         @Flag(help: "Everybody's; for administrators.")
         var everyone = false
@@ -67,8 +71,8 @@ struct JobCommand: AsyncParsableCommand {
         private func path(_ cursor: String?, _ limit: Int) -> String {
             "/api/v1/jobs"
                 + ClientRequest.query([
-                    "limit": String(limit), "program": program, "state": state, "everyone": everyone ? "true" : nil,
-                    "cursor": cursor,
+                    "limit": String(limit), "program": program, "state": state, "batch": batch,
+                    "everyone": everyone ? "true" : nil, "cursor": cursor,
                 ])
         }
     }

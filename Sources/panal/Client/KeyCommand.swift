@@ -104,7 +104,9 @@ struct KeyCommand: AsyncParsableCommand {
         var id: String?
 
         @Option(
-            help: ArgumentHelp("The secret before is taken for so many seconds more.", valueName: "seconds"))
+            help: ArgumentHelp(
+                "The secret before is taken for so many seconds more; with 0 no earlier one is. Refused while a grace given before lasts.",
+                valueName: "seconds"))
         var grace = 0
 
         @OptionGroup var server: ServerOptions

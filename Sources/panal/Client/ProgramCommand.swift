@@ -9,13 +9,29 @@ struct ProgramCommand: AsyncParsableCommand {
         commandName: "program", abstract: "Publish programs on a server, and look at what is there.",
         subcommands: [
             Publish.self, ProgramRunCommand.self, List.self, Show.self, ProgramVersionsCommand.self,
-            ProgramDownloadCommand.self,
+            ProgramDownloadCommand.self, ProgramFavouriteCommand.self, Withdraw.self,
         ])
 
     /// Whose address names a program, and perhaps one of its versions.
     static func path(_ name: String, _ rest: String = "", version: Int? = nil) -> String {
         "/api/v1/programs/\(PercentCoding.encoded(name))\(rest)"
             + ClientRequest.query(["version": version.map(String.init)])
+    }
+
+    /// A list of programs.
+    static func table(_ answer: JSONValue) throws -> String {
+        var table = Table([
+            .fixed("name"), .flexible("label"), .fixed("owner"), .number("version"), .number("published").optional,
+            .fixed("for").optional,
+        ])
+        for entry in try answer.list("programs") {
+            table.add([
+                entry["name"]?.text ?? "", entry["label"]?.text ?? "", entry["owner"]?.text ?? "",
+                entry["latest"]?.integer.map(String.init) ?? "", Humane.age(of: entry["published"]?.moment),
+                entry["public"]?.flag == true ? "everybody" : "owner",
+            ])
+        }
+        return table.text(width: Terminal.width)
     }
 
     struct Publish: AsyncParsableCommand {
@@ -70,27 +86,47 @@ struct ProgramCommand: AsyncParsableCommand {
         }
     }
 
+    struct Withdraw: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a program of yours away, or one of its versions.",
+            discussion: """
+                Nobody can run it then; jobs that were submitted come to their end, and their history stays. Publishing the same again \
+                brings it back.
+
+                  panal program withdraw filter --version 3
+                  panal program withdraw filter --all
+                """)
+
+        @Argument(help: "Its name.", completion: .custom { _, _, prefix in await Completions.programs(prefix) })
+        var program: String
+
+        @Option(help: "This version alone.")
+        var version: Int?
+
+        @Flag(help: "All of its versions.")
+        var all = false
+
+        @OptionGroup var server: ServerOptions
+
+        func validate() throws {
+            guard (version == nil) == all else { throw ValidationError("--version NUMBER or --all: one of them") }
+        }
+
+        func run() async throws {
+            let part = version.map { "/versions/\($0)" } ?? ""
+            let request = ClientRequest(.DELETE, ProgramCommand.path(program, part))
+            let what = version.map { "Version \($0) of \(program)" } ?? program
+            try await server.carryOut(request, try server.client, "\(what) is withdrawn.")
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the programs that you may run.")
 
         @OptionGroup var server: ServerOptions
 
         func run() async throws {
-            try await server.showAll("programs", of: "/api/v1/programs") { answer in
-                var table = Table([
-                    .fixed("name"), .flexible("label"), .fixed("owner"), .number("version"),
-                    .number("published").optional,
-                    .fixed("for").optional,
-                ])
-                for entry in try answer.list("programs") {
-                    table.add([
-                        entry["name"]?.text ?? "", entry["label"]?.text ?? "", entry["owner"]?.text ?? "",
-                        entry["latest"]?.integer.map(String.init) ?? "", Humane.age(of: entry["published"]?.moment),
-                        entry["public"]?.flag == true ? "everybody" : "owner",
-                    ])
-                }
-                return table.text(width: Terminal.width)
-            }
+            try await server.showAll("programs", of: "/api/v1/programs", ProgramCommand.table)
         }
     }
 

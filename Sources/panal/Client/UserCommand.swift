@@ -7,7 +7,8 @@ struct UserCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "user", abstract: "The users of a server.",
         subcommands: [
-            List.self, Show.self, Add.self, RoleCommand.self, Enable.self, Disable.self, Block.self, Password.self,
+            List.self, Show.self, Add.self, RoleCommand.self, Enable.self, Disable.self, Block.self, Close.self,
+            Password.self,
         ],
         defaultSubcommand: List.self)
 
@@ -121,6 +122,32 @@ struct UserCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Keep users out for good.")
         @OptionGroup var who: Users
         func run() async throws { try await who.set("blocked") }
+    }
+
+    struct Close: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Close a user's account for good.",
+            discussion: """
+                Refused while it has unfinished jobs, credit or images. Keys, results and what was put into jobs are gone then, programs are \
+                withdrawn; what was used and paid stays in the books.
+                """)
+
+        @Argument(help: "The user's name.", completion: .custom { _, _, prefix in await Completions.users(prefix) })
+        var name: String
+
+        @Flag(help: "It cannot be undone: say so.")
+        var yes = false
+
+        @OptionGroup var server: ServerOptions
+
+        func validate() throws {
+            guard yes else { throw ValidationError("closing an account cannot be undone; say --yes") }
+        }
+
+        func run() async throws {
+            let request = ClientRequest(.DELETE, "/api/v1/users/\(PercentCoding.encoded(name))")
+            try await server.carryOut(request, try server.client, "The account of \(name) is closed.")
+        }
     }
 
     struct Password: AsyncParsableCommand {

@@ -1,12 +1,12 @@
 import Crypto
 import Glibc
-import PanalCore
-import PanalManifest
+package import PanalCore
+package import PanalManifest
 import Synchronization
 
 /// Takes what the run of a test writes and keeps nothing of it but what the test asks for: so nothing has to be removed afterwards,
 /// whichever way this process ends, and a flood costs no room.
-final class TestSink: AttemptSink {
+package final class TestSink: AttemptSink {
     private struct State {
         var output: Stream
         var error: Stream
@@ -31,7 +31,7 @@ final class TestSink: AttemptSink {
     private let wanted: Set<String>
     private let state: Mutex<State>
 
-    init(for test: ManifestTest) {
+    package init(for test: ManifestTest) {
         wanted = test.wantedTexts
         state = Mutex(
             State(
@@ -39,7 +39,7 @@ final class TestSink: AttemptSink {
                 error: Stream(search: TextSearch([test.standardError].compactMap(\.self)))))
     }
 
-    func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws {
+    package func append(_ bytes: borrowing RawSpan, to stream: OutputStream) throws {
         let piece = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         state.withLock { state in
             switch stream {
@@ -50,9 +50,9 @@ final class TestSink: AttemptSink {
     }
 
     /// Each byte is held against fifty texts of the author's choice.
-    var takesItsTime: Bool { !wanted.isEmpty }
+    package var takesItsTime: Bool { !wanted.isEmpty }
 
-    func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
+    package func store(descriptor: Int32, limit: Int) throws -> (content: ContentHash, bytes: Int) {
         var hasher = SHA256()
         var search = TextSearch(wanted)
         var bytes = 0
@@ -64,9 +64,7 @@ final class TestSink: AttemptSink {
             hasher.update(data: piece)
             search.take(piece)
         }
-        guard let content = ContentHash(hex: Secrets.hexadecimal(hasher.finalize())) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
+        let content = StoredText.hash(hasher.finalize())
         state.withLock { $0.texts[content] = search.found }
         return (content, bytes)
     }
@@ -149,5 +147,19 @@ struct TextSearch {
             found.insert(missing[place].text)
             missing.remove(at: place)
         }
+    }
+}
+
+/// Bytes under the name that stores know them by.
+package enum StoredText {
+    package static func hash(of bytes: [UInt8]) -> ContentHash { hash(SHA256.hash(data: bytes)) }
+
+    static func hash(_ digest: SHA256.Digest) -> ContentHash {
+        let digits = Array("0123456789abcdef".utf8)
+        let letters = digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        guard let hash = ContentHash(hex: String(decoding: letters, as: UTF8.self)) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
+        return hash
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import PanalCore
 import PanalManifest
-@testable import PanalService
+@testable import PanalPublication
 import Testing
 
 /// What is asked of an image is answered by its own files, whatever its links say.
@@ -102,25 +102,5 @@ import Testing
         #expect(!place.files().hasLibrary("libown.so.1"))
         #expect(place.files().cachedLibraries().contains("libown.so.1"))
         #expect(CellFiles().cachedLibraries().isEmpty)
-    }
-
-    /// From the whole service: a script whose interpreter the image lacks is refused before anything of it is stored.
-    @Test func publishingAsksTheImage() async throws {
-        let fixture = try await ServiceFixture()
-        let image = try await RootfsTests.make(fixture, isPublic: true, alias: "tiny")
-        let manifest = #"{"name": "t", "rootfs": "tiny", "inputs": []}"#
-        try await fixture.publish(manifest)
-        let error = await refused(.unsupported) {
-            try await fixture.publish(manifest, script: "#!/usr/bin/python3\nprint(1)\n")
-        }
-        #expect(
-            error?.detail.hasPrefix(
-                "‘tool.sh’ is to be read by ‘/usr/bin/python3’, which is not in the file system ‘tiny’;")
-                == true, "\(error?.detail ?? "")")
-        let command = await refused(.invalid) {
-            try await fixture.publish(#"{"name": "u", "rootfs": "tiny", "inputs": [], "command": ["awk", "1"]}"#)
-        }
-        #expect(command?.mistakes.first?.detail.contains("of ‘tiny’") == true)
-        #expect(image.state == .available)
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import PanalCore
 import PanalManifest
-@testable import PanalService
+@testable import PanalPublication
 import Testing
 
 /// What no cell could start is named before it is published, with what would be right.
@@ -189,16 +189,5 @@ import Testing
             probe.refusal(ofCommand: "convert9")?.contains("a file of the program is written {@folder}/convert9")
                 == true)
         #expect(probe.refusal(ofCommand: "/opt/bin/tool")?.contains("not in the file system of cells") == true)
-    }
-
-    @Test func publicationNamesThem() async throws {
-        let fixture = try await ServiceFixture()
-        let script = await refused(.unsupported) { try await fixture.publish(script: "#!/usr/bin/no-such\n") }
-        #expect(script?.detail.contains("‘tool.sh’ is to be read by ‘/usr/bin/no-such’") == true)
-        let command = await refused(.invalid) {
-            try await fixture.publish(#"{"name": "x", "command": ["no-such-tool", "{@program}"]}"#)
-        }
-        #expect(command?.mistakes.first?.pointer == "/command/0")
-        #expect(try await fixture.panal.programs(fixture.ana).isEmpty)
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import PanalCore
 import PanalManifest
-@testable import PanalService
+@testable import PanalPublication
 import Testing
 
 /// What is kept of a test's run: what the test asks for, and no more.

@@ -1,9 +1,9 @@
-import PanalCore
-import PanalManifest
+package import PanalCore
+package import PanalManifest
 
 /// Looks at what a program is started with before it is published, so that what no cell could start is named with what would be right.
 /// The kernel and the loader have the last word: what this cannot tell it lets pass.
-struct UploadProbe: Sendable {
+package struct UploadProbe: Sendable {
     let files: [ProgramFile]
     let cell: CellFiles
     /// Folders of `LD_LIBRARY_PATH`, where the manifest or the image sets it.
@@ -12,7 +12,7 @@ struct UploadProbe: Sendable {
     private let hasOwnPath: Bool
 
     /// `environment`: the image's, `NAME=value`.
-    init(files: [ProgramFile], cell: CellFiles, manifest: Manifest, environment: [String] = []) {
+    package init(files: [ProgramFile], cell: CellFiles, manifest: Manifest, environment: [String] = []) {
         self.files = files
         self.cell = cell
         let name = "LD_LIBRARY_PATH"

@@ -1,7 +1,7 @@
 import PanalCore
 import Testing
 
-@testable import PanalService
+@testable import PanalPublication
 
 @Suite struct EntryRuleTests {
     /// Files as `path`, `path*` for a mode bit, `path!` for a `#!` line without one; the manifest's command; the entry, or a part of
