@@ -1,7 +1,7 @@
 import Crypto
 import Glibc
 import PanalArchive
-import PanalCore
+package import PanalCore
 
 /// The files of an image that is there, read back from its folder, as the ground for a further layer.
 ///
@@ -63,7 +63,7 @@ struct BaseTree {
         var count = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4_096) { buffer, filled in
             unsafe count = buffer.withMemoryRebound(to: CChar.self) { text in
-                unsafe readlink(path, text.baseAddress, text.count)
+                unsafe text.baseAddress.map { unsafe readlink(path, $0, text.count) } ?? -1
             }
             filled = max(count, 0)
         }

@@ -19,7 +19,7 @@ extension JobRunner {
     /// Has a job stand still, or go on, as the scheduler wants it, after what was asked of it before. One that cannot is ended, to begin
     /// again.
     func stand(_ ticket: Ticket, isFrozen: Bool) -> Task<Void, Never>? {
-        state.withLock { state in
+        state.withLock { state -> Task<Void, Never>? in
             guard let job = state.jobs[ticket], let live = state.live[job] else { return nil }
             let attempt = live.attempt.id
             if isFrozen {
@@ -29,7 +29,7 @@ extension JobRunner {
             }
             let task = Task { [self] in
                 await live.standing?.value
-                do {
+                do throws(SystemError) {
                     try await settle(attempt)
                 } catch {
                     await evict(attempt, error)

@@ -1,6 +1,6 @@
 import Glibc
 import PanalArchive
-import PanalCore
+package import PanalCore
 
 /// A temporary file that somebody writes to by its descriptor, and that is hashed and becomes a blob when that is done. It goes with its
 /// owner where it has not become one.

@@ -65,7 +65,7 @@ extension SQLiteStore: RootfsStore {
                 try database.execute(
                     sql: "INSERT INTO rootfs_copies VALUES (?, ?)", arguments: [image.id.text, job.text])
             }
-            if let mark { try Self.insert(mark, job: nil, nil, image.id, database) }
+            if let mark { try Self.insert(mark, job: nil, nil, image: image.id, database) }
         }
     }
 

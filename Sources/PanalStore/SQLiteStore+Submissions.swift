@@ -94,7 +94,7 @@ extension SQLiteStore {
 
     /// In place of an older one with the same key.
     static func insert(
-        _ mark: RetryMark, job: JobID?, _ batch: BatchID?, _ image: RootfsID? = nil, _ database: Database
+        _ mark: RetryMark, job: JobID?, _ batch: BatchID?, image: RootfsID? = nil, _ database: Database
     ) throws {
         try database.cachedStatement(sql: "INSERT OR REPLACE INTO retry_marks VALUES (?, ?, ?, ?, ?, ?, ?)").execute(
             arguments: [

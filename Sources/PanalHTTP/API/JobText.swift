@@ -30,7 +30,7 @@ enum JobText {
         if let charge = job.charge { try write(charge, to: &text) }
         if !job.copies.isEmpty {
             text.name("copies")
-            try text.list(job.copies) { image, text in text.add(image.text) }
+            try text.list(job.copies) { image, text in try text.add(.string(image.text)) }
         }
         if let cores = job.cores {
             text.name("cores")
