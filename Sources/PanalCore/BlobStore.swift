@@ -4,6 +4,11 @@ package protocol BlobStore: UploadFiles {
     /// Takes new content of at most `limit` bytes. What `isHeld` is for the time being: nothing stored will refer to it, and `release` ends
     /// that time.
     func writer(limit: Int, isHeld: Bool) async throws -> any BlobWriter
+    /// Takes content that somebody else writes to a descriptor, open for writing at its beginning, and that is held. Where `write` throws, or
+    /// the task is cancelled by its end, nothing of it stays.
+    func heldBlob(
+        _ write: @escaping @Sendable (Int32) async throws -> Void
+    ) async throws -> (content: ContentHash, bytes: Int)
     /// Removes blobs that were held, each named as often as it was written: not what was there before, what somebody has written
     /// without holding it meanwhile, or what somebody else still holds.
     func release(_ blobs: [ContentHash]) async

@@ -11,9 +11,9 @@ package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
     case running
     /// The server was away while the program ran, and takes it up again.
     case reconnecting
-    /// A copy of the running job's files was asked for. No job comes here until images can be copied.
+    /// A copy of the running job's files was asked for: it is brought to stand still.
     case copyRequested
-    /// The job stands still while its files are copied. No job comes here until images can be copied.
+    /// The job stands still while its files are copied.
     case copying
     /// The program has ended; results are collected.
     case finishing
@@ -50,10 +50,12 @@ package enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
                 self, .setting(.reconnecting), .failed, next: [.running, .finishing, .queued, .failed, .cancelled])
         case .copyRequested:
             StateRule(
-                self, .setting(.copyRequested), .running, next: [.running, .copying, .finishing, .failed, .cancelled],
-                isReachable: false)
+                self, .setting(.copyRequested), .running,
+                next: [.running, .reconnecting, .copying, .finishing, .queued, .failed, .cancelled])
         case .copying:
-            StateRule(self, .setting(.copying), .failed, next: [.finished, .failed, .cancelled], isReachable: false)
+            StateRule(
+                self, .setting(.copying), .failed,
+                next: [.running, .reconnecting, .finishing, .finished, .queued, .failed, .cancelled])
         case .finishing:
             StateRule(self, .setting(.finishing), .finished, next: [.finished, .failed, .cancelled])
         case .finished, .failed, .cancelled: StateRule(self, .none, nil, next: [])
@@ -78,17 +80,12 @@ package struct StateRule: Hashable, Sendable {
     package var passed: JobState?
     /// The states that may follow.
     package var next: Set<JobState>
-    /// False while what leads here does not exist yet and is refused.
-    package var isReachable: Bool
 
-    init(
-        _ state: JobState, _ deadline: Deadline, _ passed: JobState?, next: Set<JobState>, isReachable: Bool = true
-    ) {
+    init(_ state: JobState, _ deadline: Deadline, _ passed: JobState?, next: Set<JobState>) {
         self.state = state
         self.deadline = deadline
         self.passed = passed
         self.next = next
-        self.isReachable = isReachable
     }
 }
 

@@ -216,6 +216,10 @@ package struct Job: Hashable, Sendable, Codable, Identifiable {
     package var batch: BatchID?
     /// What its newest attempt sees below `/`: `host`, or the digest of an image. Told of a job that is asked for alone.
     package var rootfs: String?
+    /// Whether it may write there, so that it can be copied while it runs. Told likewise.
+    package var hasWritableRoot: Bool?
+    /// The images that were made of its files, the oldest first. Not stored with it.
+    package var copies: [RootfsID] = []
 
     package init(
         id: JobID, owner: UserID, program: ProgramID, programName: String, version: Int, profile: String,

@@ -10,7 +10,7 @@ package enum RootfsState: String, Hashable, Sendable, Codable, CaseIterable {
     case available
     /// No job begins in it until somebody makes it available again.
     case disabled
-    /// It is being made of a job's own files.
+    /// It is being made of a running job's files.
     case copying
     /// No job begins in it any more; it is gone once none uses it.
     case removing
@@ -53,13 +53,17 @@ package struct RootfsImage: Hashable, Sendable, Identifiable {
     package var created: Timestamp
     /// When the state was last changed.
     package var changed: Timestamp
-    /// Why it is as it is.
+    /// Why it is as it is, and what of a job's files could not be taken.
     package var message: String?
+    /// The job whose files it was made of; nil for what was imported. The job may be gone.
+    package let origin: JobID?
 
     package init(
         id: RootfsID, name: String, owner: UserID, isPublic: Bool, state: RootfsState, digest: ContentHash? = nil,
-        bytes: Int = 0, environment: [String] = [], created: Timestamp, changed: Timestamp, message: String? = nil
+        bytes: Int = 0, environment: [String] = [], created: Timestamp, changed: Timestamp, message: String? = nil,
+        origin: JobID? = nil
     ) {
+        self.origin = origin
         self.id = id
         self.name = name
         self.owner = owner
@@ -90,7 +94,9 @@ package struct RootfsAlias: Hashable, Sendable {
 package protocol RootfsStore: Sendable {
     /// The oldest first.
     func rootfsImages() async throws -> [RootfsImage]
-    func insert(_ image: RootfsImage) async throws
+    /// With the request that it was asked for by, where that has a key. Throws `StoreError.repeated` where another one had the same key
+    /// since then.
+    func insert(_ image: RootfsImage, mark: RetryMark?, marksSince: Timestamp) async throws
     /// Throws `StoreError.changed` where it is not as `expected`, in which case nothing happens.
     func replace(_ expected: RootfsImage, with image: RootfsImage) async throws
     /// With the names that lead to it.
@@ -101,4 +107,11 @@ package protocol RootfsStore: Sendable {
     func setRootfsAlias(_ name: String, to image: RootfsID?) async throws
     /// Jobs that have not ended and run, or are to run, in this tree.
     func unfinishedJobs(in rootfs: ContentHash) async throws -> Int
+}
+
+extension RootfsStore {
+    /// One that was asked for without a key.
+    package func insert(_ image: RootfsImage) async throws {
+        try await insert(image, mark: nil, marksSince: image.created)
+    }
 }

@@ -22,6 +22,13 @@ package protocol RootfsLibrary: Sendable {
         maximumBytes: Int
     ) async throws -> (facts: RootfsFacts, created: Bool)
 
+    /// Makes an image of another one and of a further layer of an OCI image, a blob: it may add `maximumBytes` to what the base takes of
+    /// the disk (`RootfsFacts.diskBytes`). What the layer leaves alone the two share on the disk; either may be removed without the
+    /// other one. The base's configuration and its layers are kept. Otherwise as `make`; `BlobError.missing` also where there is no base.
+    func derive(
+        from base: ContentHash, layer: ContentHash, maximumBytes: Int
+    ) async throws -> (facts: RootfsFacts, created: Bool)
+
     /// The folder with the image's files, which never change while it is there; its links are to be followed inside it alone.
     func tree(of image: ContentHash) -> String
     /// Nil where there is no such image.

@@ -113,11 +113,14 @@ package struct RetriedRequest: Hashable, Sendable {
     package var mark: RetryMark
     package var job: JobID?
     package var batch: BatchID?
+    /// Of a copy.
+    package var image: RootfsID?
 
-    package init(mark: RetryMark, job: JobID?, batch: BatchID?) {
+    package init(mark: RetryMark, job: JobID?, batch: BatchID?, image: RootfsID? = nil) {
         self.mark = mark
         self.job = job
         self.batch = batch
+        self.image = image
     }
 }
 

@@ -19,8 +19,10 @@ package struct Manifest: Hashable, Sendable {
     package var inputs: [ManifestInput]
     package var outputs: [ManifestOutput]
     package var resources: ManifestResources
-    /// The file system to run in; only `host` for now.
+    /// The file system to run in: `host`, or what names an image.
     package var rootfs: String
+    /// Whether a run may write everywhere in it and not only below its work folder. Of an image alone.
+    package var hasWritableRoot: Bool
     /// Fixed variables, sorted by name.
     package var environment: [EnvironmentVariable]
     /// What exit codes mean.

@@ -33,7 +33,7 @@ extension Manifest {
 
     private static let keys = [
         "name", "id", "description", "version", "author", "url", "tags", "command", "inputs", "outputs", "resources",
-        "rootfs", "environment", "exitCodes", "sections", "repeats", "groups", "tests",
+        "rootfs", "writable", "environment", "exitCodes", "sections", "repeats", "groups", "tests",
     ]
     private static let foreign = [
         "tool-version": "version", "command-line": "command", "output-files": "outputs",
@@ -63,12 +63,15 @@ extension Manifest {
         if let url, !AddressText.isURL(url) { reader.report("url", .notWebAddress) }
         let rootfs = reader.text("rootfs", maximum: 100) ?? "host"
         if !Self.isRootfsName(rootfs) { reader.report("rootfs", .unknownRootfs, .text(rootfs)) }
+        let hasWritableRoot = reader.boolean("writable") ?? false
+        if hasWritableRoot, rootfs == "host" { reader.report("writable", .writableHost) }
         let environment = Self.environment(reader, inputs: inputs, blocks: repeats)
         self.init(
             name: name ?? "", slug: slug ?? "", description: reader.text("description", maximum: 10_000, lines: true),
             version: reader.text("version", maximum: 100), author: reader.text("author", maximum: 200), url: url,
             tags: reader.texts("tags", maximum: 20, length: 50) ?? [], command: command, inputs: inputs,
-            outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: rootfs, environment: environment,
+            outputs: Self.outputs(reader), resources: Self.resources(reader), rootfs: rootfs,
+            hasWritableRoot: hasWritableRoot, environment: environment,
             exitCodes: Self.exitCodes(reader), sections: sections,
             groups: groups.filter { group in !repeats.contains { $0.groups.contains(group) } }, repeats: repeats,
             counts: nil, tests: [], order: Self.order(of: inputs))

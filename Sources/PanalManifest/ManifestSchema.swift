@@ -47,7 +47,12 @@ extension Manifest {
         "rootfs": text(
             100, "The file system that it sees: a name of `GET /api/v1/rootfs`; `host` when it is missing.",
             example: "host"),
-        "writable": boolean("Whether it may write everywhere, not only below its work folder."),
+        "writable": boolean(
+            """
+            Whether it may write everywhere in its file system, not only below its work folder. `rootfs` has to name an image then. \
+            What it writes counts as scratch space and goes with the run, unless the job is copied while it runs \
+            (`POST /api/v1/jobs/{id}/copy`); false when it is missing.
+            """),
         "environment": [
             "type": "object", "additionalProperties": ["type": "string", "maxLength": 10_000], "maxProperties": 100,
             "propertyNames": ["pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"],

@@ -56,7 +56,9 @@ package struct TestRun: Sendable {
         AttemptSpec(
             id: id, rootfs: rootfs.name, seccomp: profile.seccomp, network: profile.network, limits: limits,
             cores: cores, program: program.content, arguments: invocation.arguments,
-            environment: invocation.environment, inputs: invocation.inputs, standardInput: invocation.standardInput)
+            environment: invocation.environment, inputs: invocation.inputs, standardInput: invocation.standardInput,
+            // A test at home may be run without the image, and then without what it would write there.
+            hasWritableRoot: program.manifest.hasWritableRoot && rootfs.name != AttemptSpec.hostRootfs)
     }
 
     /// What of a run that took its output to `sink` is not as the test says; empty where it has passed.

@@ -36,13 +36,18 @@ package struct RootfsBuilder {
         _ path: String, as format: RootfsFormat, tag: String? = nil, digest: ContentHash,
         configuration: RootfsConfiguration = RootfsConfiguration()
     ) throws -> (facts: RootfsFacts, created: Bool) {
+        try inTemporaryFolder {
+            try build(Source(path: path, format: format, tag: tag, digest: digest, configuration: configuration))
+        }
+    }
+
+    /// Whichever way `body` ends, nothing of it stays but an image that is whole.
+    func inTemporaryFolder<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             try Files.makeFolder(temporary)
             // Where it has become the image there is nothing any more.
             defer { try? Files.removeTree(temporary) }
-            return try ArchiveReader.inUTF8 {
-                try build(Source(path: path, format: format, tag: tag, digest: digest, configuration: configuration))
-            }
+            return try ArchiveReader.inUTF8(body)
         } catch let error as FileError where error.errno == ENOSPC || error.errno == EDQUOT {
             throw DiskFull()
         }
@@ -84,13 +89,9 @@ package struct RootfsBuilder {
         {
             throw refusal
         }
-        let facts = facts(of: tree, plan.plan, reader.neutralised)
-        guard facts.diskBytes <= limits.diskBytes else {
-            throw ArchiveError(
-                .tooLarge,
-                "it takes \(ByteCount.text(facts.diskBytes)) of the disk, its names among them, and may take "
-                    + ByteCount.text(limits.diskBytes))
-        }
+        let facts = try facts(
+            of: tree, layers: plan.plan.layers.map { RootfsFacts.Layer(digest: $0.part.hash, bytes: $0.part.bytes) },
+            manifest: plan.plan.manifest, settings: plan.plan.configuration, reader.neutralised)
         return try place(tree, facts, contents: contents)
     }
 
@@ -118,14 +119,15 @@ package struct RootfsBuilder {
         return (plan, true)
     }
 
-    private func facts(
-        of tree: RootfsTree, _ plan: ImageDocuments.Plan, _ neutralised: NeutralisedEntries
-    ) -> RootfsFacts {
+    /// What a whole tree is. Throws where it is larger than an image may be.
+    func facts(
+        of tree: RootfsTree, layers: [RootfsFacts.Layer], manifest: ContentHash? = nil,
+        settings: RootfsConfiguration, _ neutralised: NeutralisedEntries
+    ) throws(ArchiveError) -> RootfsFacts {
         var facts = RootfsFacts(
             digest: RootfsDigest.of(tree), bytes: tree.contents.values.reduce(0) { $0 + $1.bytes },
-            files: tree.contents.count,
-            layers: plan.layers.map { RootfsFacts.Layer(digest: $0.part.hash, bytes: $0.part.bytes) },
-            manifest: plan.manifest, settings: plan.configuration, neutralised: neutralised)
+            files: tree.contents.count, layers: layers, manifest: manifest, settings: settings,
+            neutralised: neutralised)
         tree.forEach { entry in
             switch entry.kind {
             case .folder: facts.folders += 1
@@ -133,19 +135,26 @@ package struct RootfsBuilder {
             case .file: break
             }
         }
+        guard facts.diskBytes <= limits.diskBytes else {
+            throw ArchiveError(
+                .tooLarge,
+                "it takes \(ByteCount.text(facts.diskBytes)) of the disk, its names among them, and may take "
+                    + ByteCount.text(limits.diskBytes))
+        }
         return facts
     }
 
     // MARK: On the disk
 
-    private func place(
-        _ tree: RootfsTree, _ facts: RootfsFacts, contents: String
+    /// Gives a whole tree its place. What a file holds is in `contents`, or stays in the tree of `base` too.
+    func place(
+        _ tree: RootfsTree, _ facts: RootfsFacts, contents: String, base: BaseTree? = nil
     ) throws -> (RootfsFacts, Bool) {
         let target = "\(images)/\(facts.digest.hex)"
         if try Files.look(target) != nil { return (facts, false) }
         let image = temporary + "/image"
         try Files.makeFolder(image)
-        try write(tree, to: image + "/tree", contents: contents)
+        try write(tree, to: image + "/tree", contents: contents, base)
         let file = try OwnedDescriptor(opening: image + "/image.json", O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -157,7 +166,7 @@ package struct RootfsBuilder {
         return (facts, true)
     }
 
-    private func write(_ tree: RootfsTree, to top: String, contents: String) throws {
+    private func write(_ tree: RootfsTree, to top: String, contents: String, _ base: BaseTree?) throws {
         try tree.forEach { entry in
             try check()
             let path = entry.path.isEmpty ? top : top + "/" + String(decoding: entry.path, as: UTF8.self)
@@ -168,6 +177,10 @@ package struct RootfsBuilder {
                 try Files.setMode(path, 0o755)
             case .link(let target): try Files.makeLink(target, at: path)
             case .file(let number):
+                if let place = base?.path(of: number) {
+                    try link(place, to: path)
+                    return
+                }
                 let content = "\(contents)/\(number)"
                 // Where it has several names they are made of the file itself, which goes with the temporary folder.
                 if tree.contents[number]?.links ?? 1 > 1 {

@@ -38,20 +38,57 @@ package final class RootfsFolder: RootfsLibrary {
         from archive: ContentHash, as format: RootfsFormat, tag: String?, configuration: RootfsConfiguration,
         maximumBytes: Int
     ) async throws -> (facts: RootfsFacts, created: Bool) {
+        try await inLine { [self] check in
+            let blob = try blob(archive)
+            var limits = limits
+            limits.diskBytes = min(limits.diskBytes, maximumBytes)
+            limits.bytes = min(limits.bytes, maximumBytes)
+            // While it is being made, too, the disk is not given much more than the image may have: layers repeat some folders.
+            limits.entries = min(limits.entries, maximumBytes / RootfsFacts.bytesOfAName + 10_000)
+            let builder = RootfsBuilder(images: images, temporary: temporaryPath(), limits: limits, check: check)
+            return try builder.build(blob, as: format, tag: tag, digest: archive, configuration: configuration)
+        }
+    }
+
+    package func derive(
+        from base: ContentHash, layer: ContentHash, maximumBytes: Int
+    ) async throws -> (facts: RootfsFacts, created: Bool) {
+        try await inLine { [self] check in
+            let blob = try blob(layer)
+            guard try Files.look(path(base)) != nil else { throw BlobError.missing(base) }
+            let facts = try RootfsBuilder.facts(at: path(base))
+            var limits = limits
+            limits.diskBytes = min(limits.diskBytes, Self.sum(facts.diskBytes, maximumBytes))
+            limits.bytes = min(limits.bytes, maximumBytes)
+            let names = facts.files + facts.folders + facts.links
+            limits.entries = min(
+                limits.entries, Self.sum(names, maximumBytes / RootfsFacts.bytesOfAName + 10_000))
+            let builder = RootfsBuilder(images: images, temporary: temporaryPath(), limits: limits, check: check)
+            return try builder.derive(from: path(base), facts, layer: blob, digest: layer)
+        }
+    }
+
+    private static func sum(_ first: Int, _ second: Int) -> Int {
+        let (sum, isOver) = first.addingReportingOverflow(second)
+        return isOver ? .max : sum
+    }
+
+    private func blob(_ hash: ContentHash) throws -> String {
+        let blob = dataFolder + "/" + ContentLayout.blob(hash)
+        guard try Files.look(blob) != nil else { throw BlobError.missing(hash) }
+        return blob
+    }
+
+    /// Does `body` when it is its turn. It is to ask now and then whether somebody still waits for it.
+    private func inLine<Value: Sendable>(
+        _ body: @escaping @Sendable (_ check: @escaping () throws -> Void) throws -> Value
+    ) async throws -> Value {
         let wish = Wish()
         return try await withTaskCancellationHandler {
-            try await Self.run(on: line) { [self] in
-                let blob = dataFolder + "/" + ContentLayout.blob(archive)
-                guard try Files.look(blob) != nil else { throw BlobError.missing(archive) }
-                var limits = limits
-                limits.diskBytes = min(limits.diskBytes, maximumBytes)
-                limits.bytes = min(limits.bytes, maximumBytes)
-                // While it is being made, too, the disk is not given much more than the image may have: layers repeat some folders.
-                limits.entries = min(limits.entries, maximumBytes / RootfsFacts.bytesOfAName + 10_000)
-                let builder = RootfsBuilder(images: images, temporary: temporaryPath(), limits: limits) {
-                    if wish.isOver.load(ordering: .relaxed) { throw CancellationError() }
-                }
-                return try builder.build(blob, as: format, tag: tag, digest: archive, configuration: configuration)
+            try await Self.run(on: line) {
+                let check = { if wish.isOver.load(ordering: .relaxed) { throw CancellationError() } }
+                try check()
+                return try body(check)
             }
         } onCancel: {
             wish.isOver.store(true, ordering: .relaxed)

@@ -35,6 +35,15 @@ package final class HeldBlobs: Sendable {
         }
     }
 
+    /// What `write` writes to a descriptor.
+    func store(
+        _ write: @escaping @Sendable (Int32) async throws -> Void
+    ) async throws -> (content: ContentHash, bytes: Int) {
+        let stored = try await blobs.heldBlob(write)
+        note(stored.content)
+        return stored
+    }
+
     private func finish(_ writer: any BlobWriter) async throws -> (content: ContentHash, bytes: Int) {
         let stored = try await writer.finish()
         note(stored.content)

@@ -23,11 +23,11 @@ struct JobEnding: Hashable, Sendable {
     private static let overdueStep = "job.deadline"
     private static let stoppedStep = "service.stopped"
 
-    /// `cancelledBy` is who asked for the end, if anybody did; `overdue` the deadline that passed. An attempt that ended by itself
-    /// before either reached it keeps its own outcome.
+    /// `cancelledBy` is who asked for the end, if anybody did; `overdue` the deadline that passed; `endedBehindCopy` who wanted its end
+    /// once it was copied. An attempt that ended by itself before any of these reached it keeps its own outcome.
     init(
         of attempt: AttemptResult, cancelledBy: String?, isStopping: Bool, isEvicted: Bool = false,
-        overdue: String? = nil, manifest: Manifest? = nil
+        overdue: String? = nil, endedBehindCopy: String? = nil, manifest: Manifest? = nil
     ) {
         result = JobResult(
             outcome: attempt.outcome, usage: attempt.usage, output: attempt.output, error: attempt.error,
@@ -42,6 +42,10 @@ struct JobEnding: Hashable, Sendable {
         case .systemError(let error):
             state = .failed
             message = error.sentence
+        case .cancelled where cancelledBy == nil && endedBehindCopy != nil:
+            // UnaCloud's way of a copy: it has done what it was to do.
+            state = .finished
+            message = "ended when it was copied, as \(endedBehindCopy ?? "") wanted"
         case .cancelled where cancelledBy == nil && overdue != nil:
             let cause = SystemError(step: Self.overdueStep, detail: overdue ?? "")
             state = .failed

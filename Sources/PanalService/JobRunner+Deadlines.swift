@@ -50,15 +50,18 @@ extension JobRunner {
         }
     }
 
-    /// Ends a job at the executor; its run then stores what the state's rule says.
+    /// Ends a job at the executor, or the wish for its copy; its run then stores what the state's rule says.
     private func pass(_ job: JobID, _ jobState: JobState) async {
-        let attempt = state.withLock { state -> AttemptID? in
+        let found = state.withLock { state -> (attempt: AttemptID, late: String, copy: RootCopy?)? in
             guard let live = state.live[job], live.state == jobState, let limit = limit(of: live) else { return nil }
-            state.live[job]?.overdue =
-                "it was \(jobState.rawValue) for longer than \(Int(limit.inSeconds.rounded(.up))) s"
-            return live.attempt.id
+            let late = "it was \(jobState.rawValue) for longer than \(Int(limit.inSeconds.rounded(.up))) s"
+            // It goes on: the wish for a copy is all that ends.
+            if jobState != .copyRequested { state.live[job]?.overdue = late }
+            return (live.attempt.id, late, live.copy)
         }
-        guard let attempt else { return }
+        guard let (attempt, late, copy) = found else { return }
+        copy?.fail(.late(late))
+        guard jobState != .copyRequested else { return }
         logger.warning("a job's deadline has passed", metadata: ["job": "\(job)", "state": "\(jobState.rawValue)"])
         await executor.cancel(attempt)
     }

@@ -21,6 +21,8 @@ extension JobRunner {
         let reservation = Self.reservation(of: attempt)
         carryOut(
             await scheduler.apply(.adopt(ticket, demand, [reservation], started: left.job.started ?? now)))
+        // That it stood still for a copy was the earlier process's wish; an opportunistic one has just been told what it is to do.
+        if attempt.hasWritableRoot, demand.priority != .opportunistic { releaseLeft(attempt.id) }
         state.withLock { state in
             state.live[job]?.isHandedOver = true
             // Before its end can be looked at: what was cancelled does not begin again.

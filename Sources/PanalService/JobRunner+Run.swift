@@ -105,8 +105,13 @@ extension JobRunner {
         } catch {
             result.outcome = .systemError(SystemError(step: "store.streams", detail: "\(error)"))
         }
-        return switch await start.end() {
-        case .stored: try await end(attempt, from: .running, result, at: ended)
+        let (noted, stored) = (await start.end(), await leaveCopy(attempt.id.job))
+        return switch noted {
+        // One that was being copied ends from there.
+        case .stored:
+            try await end(
+                attempt, from: stored == .copyRequested || stored == .copying ? stored ?? .running : .running, result,
+                at: ended)
         case .unstored(let moment): try await end(attempt, from: before, result, began: moment, at: ended)
         case .never: try await end(attempt, from: before, result, at: ended)
         }
@@ -198,7 +203,7 @@ extension JobRunner {
         if isLeaving, case .systemError(let error) = result.outcome, error.step == "launcher.detached" { return false }
         var ending = JobEnding(
             of: result, cancelledBy: live?.cancelledBy, isStopping: isStopping, isEvicted: live?.isEvicted == true,
-            overdue: live?.overdue, manifest: live?.manifest)
+            overdue: live?.overdue, endedBehindCopy: live?.endedBehindCopy, manifest: live?.manifest)
         let mayRepeat = ending.isPanals && (ending.isTakenBack || attempt.id.number < mostAttempts)
         let retry = mayRepeat ? nextAttempt(after: attempt.id) : nil
         if retry == nil { ending = ending.last(attempt.id.number, of: mostAttempts) }

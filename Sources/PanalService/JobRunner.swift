@@ -33,7 +33,15 @@ final class JobRunner: Sendable {
         var task: Task<Void, Never>?
         /// Freezing and thawing, one after the other.
         var standing: Task<Void, Never>?
+        /// Why it is to stand still; it goes on when there is no reason left.
+        var holds: Set<Hold> = []
         var isFrozen = false
+        /// The copy of its root that is being made.
+        var copy: RootCopy?
+        /// Who asked for its end behind its copy, once that is there.
+        var endedBehindCopy: String?
+        /// Its attempt is done: its state is nobody's but its end's.
+        var isEnding = false
         /// It could not be frozen when its cores were needed, and has to begin again.
         var isEvicted = false
     }
@@ -214,7 +222,7 @@ final class JobRunner: Sendable {
     /// For whom the job stands still; nil when it does not.
     func standstill(of job: JobID) -> Standstill? {
         state.withLock { state in
-            guard state.live[job]?.isFrozen == true else { return nil }
+            guard let live = state.live[job], live.isFrozen, live.holds.contains(.schedule) else { return nil }
             return state.isAttended == true ? .presence : .cores
         }
     }
@@ -328,30 +336,6 @@ final class JobRunner: Sendable {
             Task(executorPreference: JobHome.current) {
                 await JobHome.$current.withValue(nil) { _ = self.carryOut(await self.scheduler.finished(ticket)) }
             }
-        }
-    }
-
-    /// Has a job stand still, or go on, after what was asked of it before. One that cannot stand still is ended, to begin again.
-    private func stand(_ ticket: Ticket, isFrozen: Bool) -> Task<Void, Never>? {
-        state.withLock { state in
-            guard let job = state.jobs[ticket], let live = state.live[job] else { return nil }
-            let attempt = live.attempt.id
-            let task = Task { [self] in
-                await live.standing?.value
-                do throws(SystemError) {
-                    if isFrozen { try await executor.freeze(attempt) } else { try await executor.thaw(attempt) }
-                    self.state.withLock { $0.live[job]?.isFrozen = isFrozen }
-                } catch {
-                    logger.warning(
-                        "an opportunistic job is ended, to begin again",
-                        metadata: ["job": "\(job)", "reason": .string(error.sentence)])
-                    self.state.withLock { $0.live[job]?.isEvicted = true }
-                    await executor.cancel(attempt)
-                }
-                signals.post(.state, about: job)
-            }
-            state.live[job]?.standing = task
-            return task
         }
     }
 

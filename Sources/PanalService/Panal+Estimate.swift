@@ -115,7 +115,7 @@ extension Panal {
                 .invalid, mistake: "/priority",
                 "this host cannot freeze programs, which opportunistic jobs have to bear")
         }
-        let rootfs = try chosenRootfs(program.manifest.rootfs, for: program.program.owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: program.program.owner)
         let submission = try await withUploads(submission, of: program.manifest, principal)
         var invocation: Invocation
         do {

@@ -43,13 +43,14 @@ extension Panal {
             version: program.version.number, profile: chosen.name, priority: priority, state: .queued, submitted: now,
             fields: invocation.fields, charge: prepared.charge)
         job.rootfs = prepared.rootfs.name
+        job.hasWritableRoot = program.manifest.hasWritableRoot
         var generator = SystemRandomNumberGenerator()
         let attempt = AttemptSpec(
             id: AttemptID(job: job.id, number: 1, nonce: generator.next()), rootfs: prepared.rootfs.name,
             seccomp: chosen.seccomp, network: chosen.network, limits: chosen.limits, cores: [],
             program: program.version.content, arguments: invocation.arguments, environment: invocation.environment,
             inputs: invocation.inputs, standardInput: invocation.standardInput,
-            isIdle: priority == .opportunistic)
+            isIdle: priority == .opportunistic, hasWritableRoot: program.manifest.hasWritableRoot)
         return JobDraft(
             job: job, attempt: attempt, hasSecrets: !invocation.secretIDs.isEmpty, callback: callback,
             trace: TraceContext.current?.header)
@@ -90,6 +91,7 @@ extension Panal {
             job.message = job.standstill?.sentence ?? job.message
         case .finished, .failed, .cancelled: break
         }
+        job.copies = copies(of: id, principal)
         return try await withMeaning(withExpiry(job))
     }
 

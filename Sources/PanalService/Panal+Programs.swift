@@ -38,7 +38,7 @@ extension Panal {
         if let known = parsed.suggestedProfile, !profileList.contains(where: { $0.name == known }) {
             throw ServiceError(.invalid, mistake: "/resources/profile", Self.unknownProfile(known, profileList))
         }
-        let rootfs = try chosenRootfs(parsed.rootfs, for: principal.user)
+        let rootfs = try chosenRootfs(of: parsed, for: principal.user)
         defer { withExtendedLifetime(rootfs) {} }
         let staged = try await stage(upload)
         do {

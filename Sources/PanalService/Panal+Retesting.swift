@@ -54,7 +54,7 @@ extension Panal {
         let rootfs: ChosenRootfs
         do {
             profiles = try testProfiles(program.manifest, owner)
-            rootfs = try chosenRootfs(program.manifest.rootfs, for: owner)
+            rootfs = try chosenRootfs(of: program.manifest, for: owner)
         } catch let error as ServiceError where error.code == .invalid {
             // The profile that it asks for is gone, or too large for this host, or its image is.
             let conditions = Secrets.hash("none: \(error.mistakes)")

@@ -55,14 +55,26 @@ extension Panal {
         return rootfs
     }
 
-    /// What programs of `owner` see below `/` whose manifests say `word`, to be had until a job is stored that uses it. Throws `invalid` at
-    /// `/rootfs`.
-    func chosenRootfs(_ word: String, for owner: UserID) throws -> ChosenRootfs {
-        if word == AttemptSpec.hostRootfs { return .host }
+    /// What programs of `owner` with this manifest see below `/`, to be had until a job is stored that uses it. Throws `invalid` at
+    /// `/rootfs`, and at `/writable` where this host runs no programs that write there.
+    func chosenRootfs(of manifest: Manifest, for owner: UserID) throws -> ChosenRootfs {
+        if manifest.hasWritableRoot, !executor.canCopyRoots {
+            throw ServiceError(
+                .invalid, "the manifest asks for what this host does not have",
+                mistakes: [
+                    Mistake(
+                        pointer: "/writable",
+                        detail: "this host cannot run programs that write to their file system; leave ‘writable’ out",
+                        spanish:
+                            "este equipo no puede ejecutar programas que escriban en su sistema de archivos; quita ‘writable’"
+                    )
+                ])
+        }
+        if manifest.rootfs == AttemptSpec.hostRootfs { return .host }
         // Before the book is looked into.
         let hold = rootfs.map { $0.choices.hold() }
         do {
-            var chosen = try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(word, for: owner)
+            var chosen = try (rootfs?.book.withLock(\.self) ?? RootfsBook()).choose(manifest.rootfs, for: owner)
             chosen.hold = hold
             return chosen
         } catch {
@@ -96,7 +108,7 @@ extension Panal {
         return try await rootfsPlace().library.facts(of: digest)
     }
 
-    private static let noImage = ServiceError(.notFound, "there is no such image")
+    static let noImage = ServiceError(.notFound, "there is no such image")
 
     func isVisible(_ image: RootfsImage, _ principal: Principal) -> Bool {
         image.isPublic || image.owner == principal.user || principal.isAdministrator
@@ -144,10 +156,14 @@ extension Panal {
         return RootfsEntry(image: image, ownerName: principal.name, aliases: [])
     }
 
-    private func check(_ request: RootfsRequest, _ principal: Principal) throws {
-        guard (1...100).contains(request.name.utf8.count), !request.name.hasControlCharacters else {
+    static func check(name: String) throws {
+        guard (1...100).contains(name.utf8.count), !name.hasControlCharacters else {
             throw ServiceError(.invalid, mistake: "/name", "1 to 100 bytes without control characters")
         }
+    }
+
+    private func check(_ request: RootfsRequest, _ principal: Principal) throws {
+        try Self.check(name: request.name)
         guard request.tag?.utf8.count ?? 0 <= 200 else {
             throw ServiceError(.invalid, mistake: "/tag", "at most 200 bytes")
         }
@@ -203,19 +219,23 @@ extension Panal {
             (made.state, made.message) = (.unavailable, "it could not be made: \(error)")
             logger.warning("an image could not be made", metadata: ["image": "\(image.id)", "error": "\(error)"])
         }
+        await record(made, insteadOf: image, alias: request.alias, place)
+        place.works.withLock { $0.tasks[image.id] = nil }
+        place.release(image.id)
+        logger.info("image ended", metadata: ["image": "\(image.id)", "state": "\(made.state.rawValue)"])
+    }
+
+    /// What came of an image.
+    func record(_ made: RootfsImage, insteadOf image: RootfsImage, alias: String? = nil, _ place: RootfsPlace) async {
+        var made = made
         made.changed = clock.now()
         do {
             try await place.store.replace(image, with: made)
-            if let alias = request.alias, made.state == .available {
-                try await place.store.setRootfsAlias(alias, to: image.id)
-            }
+            if let alias, made.state == .available { try await place.store.setRootfsAlias(alias, to: image.id) }
             try await place.reload()
         } catch {
             logger.warning("an image was not recorded", metadata: ["image": "\(image.id)", "error": "\(error)"])
         }
-        place.works.withLock { $0.tasks[image.id] = nil }
-        place.release(image.id)
-        logger.info("image ended", metadata: ["image": "\(image.id)", "state": "\(made.state.rawValue)"])
     }
 
     // MARK: Changing
@@ -231,7 +251,7 @@ extension Panal {
         try checkOwner(entry.image, principal)
         var image = entry.image
         // What is being made is recorded as it was asked for.
-        guard image.state != .processing || isPublic == nil || isPublic == image.isPublic else {
+        guard image.state.deadline == nil || isPublic == nil || isPublic == image.isPublic else {
             throw ServiceError(.conflict, "an image is changed when it has been made")
         }
         if let state, state != image.state {
@@ -305,7 +325,10 @@ extension Panal {
             var lost = image
             if let late = image.state.deadline {
                 lost.state = late.next
-                lost.message = "the server ended while it was being made: import it again"
+                lost.message =
+                    image.state == .copying
+                    ? "the server ended while it was being copied: ask for it again"
+                    : "the server ended while it was being made: import it again"
             } else if image.state.next.contains(.unavailable), image.digest.map(there.contains) != true {
                 // A restored backup of the database alone.
                 lost.state = .unavailable

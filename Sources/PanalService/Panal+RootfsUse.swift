@@ -80,6 +80,11 @@ extension Panal {
         rootfs?.book.withLock(\.self).image(meantBy: entry.manifest.rootfs, for: entry.program.owner)
     }
 
+    /// The images that were made of a job's files and that the principal sees, the oldest first.
+    func copies(of job: JobID, _ principal: Principal) -> [RootfsID] {
+        (rootfs?.book.withLock(\.images) ?? []).filter { $0.origin == job && isVisible($0, principal) }.map(\.id)
+    }
+
     /// An image that the principal sees and whose tree this is, one that may be used first.
     package func rootfsImage(_ principal: Principal, with digest: String) -> RootfsImage? {
         let images = (rootfs?.book.withLock(\.images) ?? []).filter {

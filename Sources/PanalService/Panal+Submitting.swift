@@ -251,6 +251,7 @@ extension Panal {
             retryAfter: .seconds(1))
         if let job = earlier.job { error.numbers["job"] = .string(job.text) }
         if let batch = earlier.batch { error.numbers["batch"] = .string(batch.text) }
+        if let image = earlier.image { error.numbers["image"] = .string(image.text) }
         return error
     }
 

@@ -21,7 +21,7 @@ extension Panal {
         let tests = program.manifest.tests
         guard !tests.isEmpty else { return nil }
         let profiles = try testProfiles(program.manifest, owner)
-        let rootfs = try chosenRootfs(program.manifest.rootfs, for: owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: owner)
         let conditions = Self.conditions(of: profiles, rootfs: rootfs.name)
         if let known = try await store.testRecord(of: program.content), known.hasPassed, known.conditions == conditions
         {
@@ -89,7 +89,7 @@ extension Panal {
         _ program: TestedProgram, owner: UserID, _ profiles: [Profile], _ priority: PriorityClass = .normal
     ) async throws -> [Mistake] {
         let deadline = ContinuousClock.now + configuration.testTime
-        let rootfs = try chosenRootfs(program.manifest.rootfs, for: owner)
+        let rootfs = try chosenRootfs(of: program.manifest, for: owner)
         // No stored job says that a test runs in it.
         defer { withExtendedLifetime(rootfs) {} }
         return try await holding { held in

@@ -86,6 +86,8 @@ struct AttemptDocument: Codable {
 
     var nonce: UInt64
     private var rootfs: String
+    /// Missing in rows of before there was any such thing, and for all others: false.
+    private var hasWritableRoot: Bool?
     private var seccomp: String
     /// Missing in rows of before there were networks: none.
     private var network: CellNetwork?
@@ -104,6 +106,7 @@ struct AttemptDocument: Codable {
         self.hasSecrets = hasSecrets
         nonce = attempt.id.nonce
         rootfs = attempt.rootfs
+        hasWritableRoot = attempt.hasWritableRoot ? true : nil
         seccomp = attempt.seccomp
         network = attempt.network == CellNetwork.none ? nil : attempt.network
         limits = Limits(attempt.limits)
@@ -121,6 +124,7 @@ struct AttemptDocument: Codable {
         try text.add("arguments", document: .array(arguments.map(JSONValue.string)))
         try text.add("environment", document: .array(environment.map(JSONValue.string)))
         text.add("hasSecrets", raw: hasSecrets ? "true" : "false")
+        if let hasWritableRoot { text.add("hasWritableRoot", raw: hasWritableRoot ? "true" : "false") }
         let inputs = inputs.map { input -> JSONValue in
             ["content": .string(input.content.hex), "field": .string(input.field), "name": .string(input.name)]
         }
@@ -153,6 +157,6 @@ struct AttemptDocument: Codable {
             arguments: arguments,
             environment: environment,
             inputs: inputs.map { InputFile(field: $0.field, name: $0.name, content: $0.content) },
-            standardInput: standardInput, isIdle: isIdle ?? false)
+            standardInput: standardInput, isIdle: isIdle ?? false, hasWritableRoot: hasWritableRoot ?? false)
     }
 }

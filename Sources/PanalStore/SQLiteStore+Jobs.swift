@@ -20,8 +20,8 @@ private let wholeJobs = "SELECT \(wholeColumns) \(withCharges)"
 /// Also with what its attempt sees, which is too much work for each of a list.
 private let oneJob = """
     SELECT \(wholeColumns),
-        (SELECT specification ->> '$.rootfs' FROM attempts WHERE step = position * \(Schema.stepsOfJob) + attempt)
-    \(withCharges) WHERE jobs.id = ?
+        specification ->> '$.rootfs', coalesce(specification ->> '$.hasWritableRoot', 0)
+    FROM jobs LEFT \(newestAttempt) LEFT JOIN job_charges ON job_charges.job = jobs.id WHERE jobs.id = ?
     """
 
 private let newestAttempt = "JOIN attempts ON step = position * \(Schema.stepsOfJob) + attempt"
@@ -84,7 +84,10 @@ extension SQLiteStore {
             job.charge = try row.optional(next) { _ in try charge(row, from: next) }
             let last = next + chargeColumnCount
             job.batch = try row.optional(last + 1, row.identifier)
-            if row.count > last + 2 { job.rootfs = try row.optional(last + 2, row.text) }
+            if row.count > last + 2 {
+                job.rootfs = try row.optional(last + 2, row.text)
+                job.hasWritableRoot = try row.flag(last + 3)
+            }
             if job.state.isFinal, try row.flag(last) { withFiles.append(jobs.count) }
             jobs.append(job)
         }
@@ -286,9 +289,13 @@ extension SQLiteStore {
             ])
         }
         try insert(changes, from: stored.step, database)
+        var before = stored.state
         for change in changes {
             if let retry = change.retry { try insertRetry(retry, database) }
-            try announce(change, of: job, database)
+            // One that has been copied goes on: that it began was told.
+            let isGoingOn = change.state == .running && (before == .copyRequested || before == .copying)
+            if !isGoingOn { try announce(change, of: job, database) }
+            before = change.state
         }
     }
 

@@ -22,6 +22,16 @@ extension Schema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX rootfs_aliases_of_image ON rootfs_aliases (image);
         """
+
+    /// Which job's files an image was made of; the job may be gone. A request for a copy is marked like one for a job.
+    static let copies = """
+        CREATE TABLE rootfs_copies (
+            image TEXT PRIMARY KEY NOT NULL REFERENCES rootfs_images (id) ON DELETE CASCADE,
+            job TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE retry_marks ADD COLUMN image TEXT REFERENCES rootfs_images (id) ON DELETE CASCADE;
+        CREATE INDEX retry_marks_of_image ON retry_marks (image) WHERE image IS NOT NULL;
+        """
 }
 
 extension SQLiteStore: RootfsStore {
@@ -30,15 +40,20 @@ extension SQLiteStore: RootfsStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT id, name, owner, is_public, state, digest, bytes, environment, created, changed, message
-                    FROM rootfs_images ORDER BY created, id
+                    SELECT id, name, owner, is_public, state, digest, bytes, environment, created, changed, message, job
+                    FROM rootfs_images LEFT JOIN rootfs_copies ON image = id ORDER BY created, id
                     """
             ).map { try RootfsImage(row: $0) }
         }
     }
 
-    package func insert(_ image: RootfsImage) async throws {
+    package func insert(_ image: RootfsImage, mark: RetryMark?, marksSince: Timestamp) async throws {
         try await write { database in
+            if let mark, let earlier = try Self.request(marked: mark.key, of: mark.owner, database),
+                earlier.mark.at >= marksSince
+            {
+                throw StoreError.repeated(earlier)
+            }
             try database.execute(
                 sql: "INSERT INTO rootfs_images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 arguments: [
@@ -46,6 +61,11 @@ extension SQLiteStore: RootfsStore {
                     image.digest?.hex, image.bytes, try JSONText.of(image.environment), image.created.microseconds,
                     image.changed.microseconds, image.message,
                 ])
+            if let job = image.origin {
+                try database.execute(
+                    sql: "INSERT INTO rootfs_copies VALUES (?, ?)", arguments: [image.id.text, job.text])
+            }
+            if let mark { try Self.insert(mark, job: nil, nil, image: image.id, database) }
         }
     }
 
@@ -112,6 +132,6 @@ extension RootfsImage {
             id: try row.identifier(0), name: try row.text(1), owner: try row.identifier(2), isPublic: try row.flag(3),
             state: try row.word(4), digest: try row.optional(5, row.hash), bytes: try row.integer(6),
             environment: try row.list(7), created: try row.moment(8), changed: try row.moment(9),
-            message: try row.optional(10, row.text))
+            message: try row.optional(10, row.text), origin: try row.optional(11, row.identifier))
     }
 }

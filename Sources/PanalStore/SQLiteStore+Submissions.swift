@@ -94,11 +94,12 @@ extension SQLiteStore {
 
     /// In place of an older one with the same key.
     static func insert(
-        _ mark: RetryMark, job: JobID?, _ batch: BatchID?, _ database: Database
+        _ mark: RetryMark, job: JobID?, _ batch: BatchID?, image: RootfsID? = nil, _ database: Database
     ) throws {
-        try database.cachedStatement(sql: "INSERT OR REPLACE INTO retry_marks VALUES (?, ?, ?, ?, ?, ?)").execute(
+        try database.cachedStatement(sql: "INSERT OR REPLACE INTO retry_marks VALUES (?, ?, ?, ?, ?, ?, ?)").execute(
             arguments: [
                 mark.owner.text, mark.key.hex, mark.request.hex, mark.at.microseconds, job?.text, batch?.text,
+                image?.text,
             ])
     }
 
@@ -110,11 +111,12 @@ extension SQLiteStore {
         marked key: ContentHash, of owner: UserID, _ database: Database
     ) throws -> RetriedRequest? {
         let statement = try database.cachedStatement(
-            sql: "SELECT request, at, job, batch FROM retry_marks WHERE owner = ? AND key = ?")
+            sql: "SELECT request, at, job, batch, image FROM retry_marks WHERE owner = ? AND key = ?")
         return try Row.fetchOne(statement, arguments: [owner.text, key.hex]).map { row in
             RetriedRequest(
                 mark: RetryMark(owner: owner, key: key, request: try row.hash(0), at: try row.moment(1)),
-                job: try row.optional(2, row.identifier), batch: try row.optional(3, row.identifier))
+                job: try row.optional(2, row.identifier), batch: try row.optional(3, row.identifier),
+                image: try row.optional(4, row.identifier))
         }
     }
 

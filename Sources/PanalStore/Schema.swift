@@ -42,6 +42,7 @@ enum Schema {
             try database.execute(sql: "ALTER TABLE program_versions ADD COLUMN withdrawn INTEGER")
         }
         migrator.registerMigration("18c closed accounts") { try $0.execute(sql: closedAccounts) }
+        migrator.registerMigration("19 copies of jobs") { try $0.execute(sql: copies) }
         return migrator
     }
 

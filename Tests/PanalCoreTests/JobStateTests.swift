@@ -20,10 +20,18 @@ import Testing
         #expect(!reached.filter(\.isFinal).isEmpty)
     }
 
-    /// Nothing leads to a copy as long as there are none.
-    @Test func copiesAreInTheTableAndRefused() {
-        let unreachable = JobState.allCases.filter { !$0.rule.isReachable }
-        #expect(unreachable == [.copyRequested, .copying])
+    /// Some way leads from a submission to each of them.
+    @Test func everyStateIsReached() {
+        var reached: Set<JobState> = [.queued]
+        for _ in JobState.allCases { reached = reached.reduce(reached) { $0.union($1.next) } }
+        #expect(reached == Set(JobState.allCases))
+    }
+
+    /// UnaCloud's rows of copies, and the way back of a job that goes on.
+    @Test func copiesAreThoseOfTheDocument() {
+        #expect(JobState.running.next.contains(.copyRequested))
+        #expect(JobState.copyRequested.next.contains(.copying) && JobState.copyRequested.rule.passed == .running)
+        #expect(JobState.copying.next.isSuperset(of: [.finished, .running]) && JobState.copying.rule.passed == .failed)
     }
 
     /// UnaCloud's figures.

@@ -20,9 +20,18 @@ extension AuthorisationTests {
         Row(
             route: "DELETE /api/v1/rootfs/{id}", uri: { "/api/v1/rootfs/\(try await image($0))" },
             statuses: [401, 404, 202, 202]),
+        // One that has ended is there for those two alone.
+        Row(
+            route: "POST /api/v1/jobs/{id}/copy", uri: { "/api/v1/jobs/\(try await $0.job())/copy" },
+            body: .json(#"{"name": "x"}"#), statuses: [401, 404, 409, 409]),
     ]
 
     static let imagePageRows: [Row] = [
+        Row(
+            route: "GET /jobs/{id}/copy", uri: { "/jobs/\(try await $0.job())/copy" }, statuses: [303, 404, 303, 303]),
+        Row(
+            route: "POST /jobs/{id}/copy", uri: { "/jobs/\(try await $0.job())/copy" }, body: .form(["name": "x"]),
+            statuses: [303, 404, 409, 409]),
         Row(route: "GET /images", uri: { _ in "/images" }, statuses: [303, 200, 200, 200]),
         Row(route: "GET /images/live", uri: { _ in "/images/live" }, statuses: [303, 200, 200, 200]),
         Row(route: "GET /images/new", uri: { _ in "/images/new" }, statuses: [303, 200, 200, 200]),

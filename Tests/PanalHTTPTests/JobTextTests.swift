@@ -49,6 +49,11 @@ import Testing
             job { job in
                 (job.state, job.standstill, job.cores, job.usage) = (.running, .presence, [], ResourceUsage())
                 job.rootfs = "host"
+                (job.hasWritableRoot, job.copies) = (false, [.make(at: moment), .make(at: moment)])
+            })
+        jobs.append(
+            job { job in
+                (job.state, job.rootfs, job.hasWritableRoot) = (.copying, "host", true)
             })
         jobs.append(
             job { job in

@@ -34,6 +34,8 @@ final class ScriptedExecutor: Executor {
     let meanwhile = Mutex<(@Sendable () async -> Void)?>(nil)
     private let endless = Mutex<[AttemptID: CheckedContinuation<Void, Never>]>([:])
     private let cancelled = Mutex<Set<AttemptID>>([])
+    /// What a program has changed in its root.
+    let layer = Mutex<[UInt8]>([])
 
     func run(
         _ attempt: AttemptSpec, sink: any AttemptSink, started: @escaping @Sendable () -> Void
@@ -59,6 +61,19 @@ final class ScriptedExecutor: Executor {
     func cancel(_ attempt: AttemptID) async {
         cancelled.withLock { _ = $0.insert(attempt) }
         endless.withLock { $0.removeValue(forKey: attempt) }?.resume()
+    }
+
+    let canFreeze = true
+    let canCopyRoots = true
+
+    func freeze(_ attempt: AttemptID) async throws(SystemError) {}
+    func thaw(_ attempt: AttemptID) async throws(SystemError) {}
+
+    func copyRoot(of attempt: AttemptID, into file: Int32, maximumBytes: Int) async throws(SystemError) -> CopiedRoot {
+        let layer = layer.withLock(\.self)
+        let written = layer.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+        guard written == layer.count else { throw SystemError(step: "cell.copy", detail: "it was not written") }
+        return CopiedRoot(bytes: layer.count)
     }
 
     private static func carryOut(_ script: Script, sink: any AttemptSink) -> AttemptResult {

@@ -53,10 +53,22 @@ import Testing
             #"{"name": "a", "a/b~c": 1}"#,
             [
                 "/a~1b~0c: is no key here; known are name, id, description, version, author, url, tags, command, inputs, outputs, "
-                    + "resources, rootfs, environment, exitCodes, sections, repeats, groups, tests; keys of your own begin with x-"
+                    + "resources, rootfs, writable, environment, exitCodes, sections, repeats, groups, tests; keys of your own begin with x-"
             ]
         ),
         (#"{"name": "a", "url": "javascript:alert(1)"}"#, ["/url: should begin with https:// or http://"]),
+        (
+            #"{"name": "a", "writable": true}"#,
+            [
+                "/writable: the host’s own files are never written to; name an image under ‘rootfs’, or leave ‘writable’ out"
+            ]
+        ),
+        (
+            #"{"name": "a", "rootfs": "host", "writable": true}"#,
+            [
+                "/writable: the host’s own files are never written to; name an image under ‘rootfs’, or leave ‘writable’ out"
+            ]
+        ),
         (
             #"{"name": "a", "rootfs": "../x"}"#,
             [

@@ -150,6 +150,16 @@ final class ImageSite {
         return try builder.build(file, as: format, tag: tag, digest: hash(archive))
     }
 
+    func derive(
+        from base: RootfsFacts, _ layer: [UInt8], check: @escaping () throws -> Void = {}
+    ) throws -> (facts: RootfsFacts, created: Bool) {
+        let file = path + "/layer"
+        try Data(layer).write(to: URL(fileURLWithPath: file))
+        let builder = RootfsBuilder(
+            images: path + "/rootfs", temporary: path + "/temporary/1", limits: limits, check: check)
+        return try builder.derive(from: "\(path)/rootfs/\(base.digest.hex)", base, layer: file, digest: hash(layer))
+    }
+
     /// What the archive is refused for; nothing of it may be left.
     func refusal(
         _ archive: [UInt8], as format: RootfsFormat = .tree, tag: String? = nil,

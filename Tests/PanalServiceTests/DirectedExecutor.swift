@@ -1,3 +1,4 @@
+import Glibc
 import PanalCore
 import Synchronization
 
@@ -39,6 +40,12 @@ final class DirectedExecutor: Executor {
         var unsampled: Set<JobID> = []
         var looks: [CheckedContinuation<Void, Never>] = []
         var wall: Int64 = 5
+        var frozen: Set<AttemptID> = []
+        var cannotCopy = false
+        var layer: [UInt8] = []
+        var isCopyHeld = false
+        var isFreezeHeld = false
+        var waiting: [AttemptID: CheckedContinuation<Bool, Never>] = [:]
     }
 
     let capacity: HostCapacity
@@ -119,13 +126,73 @@ final class DirectedExecutor: Executor {
     func freeze(_ attempt: AttemptID) async throws(SystemError) {
         let fails = state.withLock { state in
             state.log.append("freeze \(attempt.job)")
+            if !state.cannotFreeze { state.frozen.insert(attempt) }
             return state.cannotFreeze
         }
+        if state.withLock(\.isFreezeHeld) { _ = await released(attempt) }
         if fails { throw SystemError(step: "cell.freeze", detail: "as the test wants it") }
     }
 
     func thaw(_ attempt: AttemptID) async throws(SystemError) {
-        state.withLock { $0.log.append("thaw \(attempt.job)") }
+        state.withLock { state in
+            state.log.append("thaw \(attempt.job)")
+            state.frozen.remove(attempt)
+        }
+    }
+
+    var canCopyRoots: Bool { !cannotCopy }
+
+    /// Writes `layer`; where copies are held once the test releases it, or with an error once the attempt is cancelled.
+    func copyRoot(
+        of attempt: AttemptID, into file: Int32, maximumBytes: Int
+    ) async throws(SystemError) -> CopiedRoot {
+        let (isFrozen, layer, isHeld) = state.withLock { state in
+            state.log.append("copy \(attempt.job)")
+            return (state.frozen.contains(attempt), state.layer, state.isCopyHeld)
+        }
+        guard isFrozen else { throw SystemError(step: "cell.copy", detail: "the program is not frozen") }
+        if isHeld, await !released(attempt) { throw SystemError(step: "cell.copy", detail: "the program has ended") }
+        guard layer.count <= maximumBytes else { throw SystemError(step: "cell.copy", detail: "more than it may be") }
+        let written = layer.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+        guard written == layer.count else { throw SystemError(step: "cell.copy", detail: "it was not written") }
+        return CopiedRoot(bytes: layer.count, skipped: ["run/x: it is a socket"])
+    }
+
+    private func released(_ attempt: AttemptID) async -> Bool {
+        await withCheckedContinuation { continuation in
+            state.withLock { $0.waiting[attempt] = continuation }
+        }
+    }
+
+    /// Lets what is held of copies and of freezing go on.
+    func releaseCopies() {
+        let waiting = state.withLock { state in
+            (state.isCopyHeld, state.isFreezeHeld) = (false, false)
+            defer { state.waiting = [:] }
+            return state.waiting.values
+        }
+        for continuation in waiting { continuation.resume(returning: true) }
+    }
+
+    var frozenJobs: Set<JobID> { state.withLock { Set($0.frozen.map(\.job)) } }
+    /// A job that waits in a copy or in freezing.
+    var isCopying: Bool { state.withLock { !$0.waiting.isEmpty } }
+    var cannotCopy: Bool {
+        get { state.withLock(\.cannotCopy) }
+        set { state.withLock { $0.cannotCopy = newValue } }
+    }
+    /// What programs have changed in their roots.
+    var layer: [UInt8] {
+        get { state.withLock(\.layer) }
+        set { state.withLock { $0.layer = newValue } }
+    }
+    var isCopyHeld: Bool {
+        get { state.withLock(\.isCopyHeld) }
+        set { state.withLock { $0.isCopyHeld = newValue } }
+    }
+    var isFreezeHeld: Bool {
+        get { state.withLock(\.isFreezeHeld) }
+        set { state.withLock { $0.isFreezeHeld = newValue } }
     }
 
     func sample(_ attempt: AttemptID) async -> UsageSample? {
@@ -171,10 +238,14 @@ final class DirectedExecutor: Executor {
     var settled: [AttemptID] { state.withLock(\.settled) }
 
     func cancel(_ attempt: AttemptID) async {
-        let held = state.withLock { state in
+        let (held, waiting) = state.withLock { state in
             state.cancels.append(attempt)
-            return state.isDeaf ? nil : state.held.removeValue(forKey: attempt)
+            state.frozen.remove(attempt)
+            return (
+                state.isDeaf ? nil : state.held.removeValue(forKey: attempt), state.waiting.removeValue(forKey: attempt)
+            )
         }
+        waiting?.resume(returning: false)
         held?.continuation.resume(returning: .cancelled)
     }
 

@@ -56,6 +56,8 @@ enum Documents {
             "files": .array(job.files.map { file($0, job: job.id) }), "url": .string(path),
             "charge": job.charge.map(CreditDocuments.charge), "kept": .boolean(job.keeping.isKept),
             "outputsExpireAt": job.outputsExpire.map(time), "rootfs": job.rootfs.map(JSONValue.string),
+            "writable": job.hasWritableRoot == true ? .boolean(true) : nil,
+            "copies": job.copies.isEmpty ? nil : .array(job.copies.map { .string($0.text) }),
             "outputsRemoved": job.keeping.removal.flatMap { $0.isEmpty ? nil : removal($0) },
         ])
     }

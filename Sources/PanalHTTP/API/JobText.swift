@@ -28,6 +28,10 @@ enum JobText {
         text.member("attempt", job.attempt)
         if let batch = job.batch { text.member("batch", batch.text) }
         if let charge = job.charge { try write(charge, to: &text) }
+        if !job.copies.isEmpty {
+            text.name("copies")
+            try text.list(job.copies) { image, text in try text.add(.string(image.text)) }
+        }
         if let cores = job.cores {
             text.name("cores")
             try text.list(cores) { core, text in text.add(core) }
@@ -68,6 +72,7 @@ enum JobText {
         text.member("url", plain: base, job.id.text, "")
         if let usage = job.usage { try write(usage, to: &text) }
         text.member("version", job.version)
+        if job.hasWritableRoot == true { text.member("writable", true) }
         text.close()
     }
 

@@ -68,7 +68,6 @@ struct QueueInterface: Sendable {
                 "whenItPasses": rule.passed.map { .string($0.rawValue) },
                 "next": .array(
                     JobState.allCases.filter(rule.next.contains).map { .string($0.rawValue) }),
-                "reachable": .boolean(rule.isReachable),
             ])
         }
         return try .json(.object(["states": .array(rows)]), unlessKnownTo: request)

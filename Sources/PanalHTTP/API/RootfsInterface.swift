@@ -184,6 +184,7 @@ extension Documents {
             "sha256": image.digest.map { .string($0.hex) }, "bytes": .integer(image.bytes),
             "environment": texts(image.environment), "aliases": texts(entry.aliases), "created": time(image.created),
             "changed": time(image.changed), "message": image.message.map(JSONValue.string),
+            "job": image.origin.map { .string($0.text) },
             "url": .string("\(base)/rootfs/\(image.id)"),
         ]
     }
@@ -194,7 +195,9 @@ extension Schema {
         "id": identifier, "name": text, "owner": text, "public": boolean, "state": words(RootfsState.self),
         "sha256?": digest.note("Over paths, modes, links and contents: the same files have the same name."),
         "bytes": count, "environment": list(of: text), "aliases": list(of: text), "created": time, "changed": time,
-        "message?": text, "url": reference.example("/api/v1/rootfs/01k8zq4m3rh7x2c5w9ta"),
+        "message?": text.note("Why it is as it is, and what of a job's files could not be taken."),
+        "job?": identifier.note("The job whose files it was made of, which may be gone."),
+        "url": reference.example("/api/v1/rootfs/01k8zq4m3rh7x2c5w9ta"),
     ]
 
     static let rootfs = component("Rootfs", .object(rootfsMembers))

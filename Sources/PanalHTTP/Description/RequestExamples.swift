@@ -37,6 +37,9 @@ enum RequestExamples {
         "createWebhook": ["hook": ["url": "https://example.com/hook", "events": ["job.finished", "job.failed"]]],
         "changeSettings": ["signUp": ["signUp": "invitation"]],
         "makeRootfs": ["image": ["name": "python", "upload": .string(upload), "alias": "python:3.13"]],
+        "copyJob": [
+            "goOn": ["name": "python with my packages"], "end": ["name": "python with my packages", "then": "end"],
+        ],
         "changeRootfs": ["disable": ["state": "disabled"]],
         "setRootfsAlias": ["alias": ["alias": "python:3", "image": .string(upload)]],
         "submitJob": [

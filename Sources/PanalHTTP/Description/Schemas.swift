@@ -107,7 +107,8 @@ extension Schema {
             "standsStillFor?": words(Standstill.self)
                 .note("While an opportunistic job is frozen: others have its cores, or somebody works at the machine."),
             "submitted": time, "started?": time, "ended?": time,
-            "message?": text.note("Why it waits, or why it failed."), "outcome?": outcome, "usage?": usage,
+            "message?": text.note("Why it waits, why it failed, or why it was not copied."), "outcome?": outcome,
+            "usage?": usage,
             "cores?": list(of: count).note("The host's cores that it ran on."),
             "charge?": charge.note("What it costs."),
             "fields": list(of: .object(["id": text, "label": text, "value": text])).note("What was submitted."),
@@ -118,6 +119,10 @@ extension Schema {
                 "Until when its streams and files are kept at least; missing where they are kept for good."),
             "outputsRemoved?": outputRemoval,
             "rootfs?": text.note("What it sees below `/`: `host`, or an image's digest. In lists it is left out."),
+            "writable?": boolean.note(
+                "True where it may write there too, so that it can be copied while it runs. In lists it is left out."),
+            "copies?": list(of: identifier).note(
+                "The images that were made of its files, the oldest first. In lists they are left out."),
         ]))
 
     static let outputRemoval = component(
@@ -257,7 +262,6 @@ extension Schema {
             "deadline?": text.note("The same in words, where it is not one number for all jobs."),
             "turnSeconds?": seconds.note("How long it may wait for its turn, while it could run if others had ended."),
             "whenItPasses?": jobState.note("What becomes of it then."), "next": list(of: jobState),
-            "reachable": boolean,
         ]))
 
     static let host = component(

@@ -184,6 +184,16 @@ let englishPhrases: [Phrase: String] = [
     .stoodStill: "Stood still", .throttled: "Held back", .bytesRead: "Read", .bytesWritten: "Written",
     .ofWhichForced: "%1, %2 of them forced",
     .waited: "Waited",
+    .copyJob: "Copy into an image",
+    .copyHint:
+        "The job stands still while all that it has written is copied; that time is not billed and does not count. Programs may then begin where it was.",
+    .copyNow: "Copy", .endBehindCopy: "End the job once it is copied",
+    .endBehindCopyHint: "Where no image can be made of it, it goes on.",
+    .copyTooLarge:
+        "Your images have not enough room left: a copy counts as a whole, with the image that the job began in.",
+    .copyForbidden:
+        "You may not make an image of it: the image that it runs in is its owner’s alone, or you may have none.",
+    .copyNotNow: "It cannot be copied now: it is %1.", .copies: "Copied into", .copiedFromJob: "Copied from job",
 
     .useAndCredit: "Use and credit", .everyonesUse: "Everyone's use",
     .nothingCharged: "Jobs are not charged here; the cost is what they would come to.", .credit: "Credit",

@@ -60,7 +60,8 @@ struct ImagePage: Sendable {
             "name": Wording.visible(image.name), "stateText": wording.state(image.state),
             "stateClass": Wording.tone(image.state),
             "visibility": t(image.isPublic ? .imagePublic : .imagePrivate),
-            "message": PageFrame.optional(image.message), "rows": rows(entry, facts, wording),
+            "message": PageFrame.optional(image.message),
+            "messageClass": image.state == .unavailable ? "bad" : "", "rows": rows(entry, facts, wording),
             "inManifest": PageFrame.optional(image.state == .available ? word.map { "\"rootfs\": \"\($0)\"" } : nil),
             "hasEnvironment": !image.environment.isEmpty, "environment": image.environment.joined(separator: "\n"),
             "layers": (facts?.layers ?? []).map {
@@ -88,6 +89,7 @@ struct ImagePage: Sendable {
         var rows: [(Phrase, String, isCode: Bool)] = []
         if let digest = image.digest { rows.append((.imageDigest, "sha256:\(digest.hex)", true)) }
         rows.append((.imageOwner, entry.ownerName, false))
+        if let job = image.origin { rows.append((.copiedFromJob, job.text, true)) }
         if image.bytes > 0 { rows.append((.size, wording.bytes(image.bytes), false)) }
         if let facts {
             rows.append(

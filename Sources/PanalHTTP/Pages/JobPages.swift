@@ -157,6 +157,8 @@ struct JobPages: Sendable {
             "id": job.id.text, "program": manifest?.name ?? job.programName, "programName": job.programName,
             "programHref": "\(ProgramPages.path(job.programName))?version=\(job.version)", "version": job.version,
             "batch": try await batch(of: job, principal, t), "rootfs": rootfs(of: job, principal),
+            "copyHref": PageFrame.optional(CopyPages.isOffered(job) ? "/jobs/\(job.id)/copy" : nil),
+            "hasCopies": !job.copies.isEmpty, "copies": try await copies(of: job, principal, wording),
             "profile": job.profile, "unfinished": !job.state.isFinal,
             "stateText": wording.state(job.state),
             "stateClass": Wording.tone(job.state, isSuccess: isSuccess), "verdict": PageFrame.optional(verdict),
@@ -197,6 +199,22 @@ struct JobPages: Sendable {
             "name": image.map { Wording.visible($0.name) } ?? "",
             "href": PageFrame.optional(image.map { ImagePages.path($0.id) }),
         ] as Templates.Values
+    }
+
+    /// The images that were made of its files.
+    private func copies(
+        of job: Job, _ principal: Principal, _ wording: Wording
+    ) async throws -> [Templates.Values] {
+        var copies: [Templates.Values] = []
+        for id in job.copies {
+            // One that was removed in this moment is left out.
+            guard let image = try? await panal.rootfsImage(principal, id).image else { continue }
+            copies.append([
+                "href": ImagePages.path(id), "name": Wording.visible(image.name),
+                "stateText": wording.state(image.state), "stateClass": Wording.tone(image.state),
+            ])
+        }
+        return copies
     }
 
     /// Why it waits, stands still or has failed, as a sentence, where the verdict does not say so already.

@@ -45,6 +45,8 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case outputExceeded, syscallDenied, wasCancelled, systemError
     case wallTime, cpuTime, cpuSystemTime, peakMemory, peakProcesses, coresUsed, contextSwitches, throttled
     case bytesRead, bytesWritten, ofWhichForced, waited
+    case copyJob, copyHint, copyNow, endBehindCopy, endBehindCopyHint, copyTooLarge, copyForbidden, copyNotNow, copies
+    case copiedFromJob
     case allInOne, runAgain, sameFile, fromEarlier, shareResult, shareResultHint, shareDays, makeLink, sharedLink
     case sharedLinkHint, sharedUntil, sharedBy
     // The machine, and who did what.

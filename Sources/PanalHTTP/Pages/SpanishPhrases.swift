@@ -197,6 +197,16 @@ let spanishPhrases: [Phrase: String] = [
     .contextSwitches: "Cambios de contexto", .throttled: "Frenado",
     .frozenForCores: "Está parado mientras otro trabajo necesita sus núcleos; ese tiempo no se cobra.",
     .frozenForPresence: "Está parado mientras alguien trabaja en la máquina; ese tiempo no se cobra.",
+    .copyJob: "Copiar en una imagen",
+    .copyHint:
+        "El trabajo se detiene mientras se copia todo lo que ha escrito; ese tiempo no se cobra ni cuenta. Después, otros programas pueden empezar donde él estaba.",
+    .copyNow: "Copiar", .endBehindCopy: "Terminar el trabajo cuando esté copiado",
+    .endBehindCopyHint: "Si no se puede hacer una imagen de él, sigue.",
+    .copyTooLarge:
+        "A tus imágenes no les queda sitio suficiente: una copia cuenta entera, con la imagen en la que empezó el trabajo.",
+    .copyForbidden:
+        "No puedes hacer una imagen de él: la imagen en la que corre es solo de su dueño, o no puedes tener ninguna.",
+    .copyNotNow: "Ahora no se puede copiar: está %1.", .copies: "Copiado en", .copiedFromJob: "Copiada del trabajo",
     .stoodStill: "Tiempo parado", .bytesRead: "Leído", .bytesWritten: "Escrito",
     .ofWhichForced: "%1, de ellos %2 forzados", .waited: "Espera",
 

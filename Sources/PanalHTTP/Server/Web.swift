@@ -56,6 +56,7 @@ package struct Web: Sendable {
                 panal: panal, longestWait: configuration.longestWait,
                 live: live
             ).routes
+            + CopyInterface(panal: panal).routes
             + RetentionInterface(panal: panal).routes
             + ShareInterface(panal: panal).routes
             + SampleInterface(panal: panal).routes
@@ -81,6 +82,7 @@ package struct Web: Sendable {
             + SignInPages(panal: panal, frame: frame, cookies: cookies).routes
             + SignUpPages(panal: panal, frame: frame, cookies: cookies).routes
             + ProgramPages(panal: panal, frame: frame, home: home).routes
+            + CopyPages(panal: panal, frame: frame).routes
             + RulePages(panal: panal).routes
             + UsagePage(panal: panal, frame: frame).routes
             + JobPages(panal: panal, frame: frame, live: live).routes

@@ -47,6 +47,8 @@ let englishManifestPhrases: [ManifestPhrase: String] = [
     .notWebAddress: "should begin with https:// or http://",
     .unknownRootfs:
         "‘%1’ is no name of a file system; write for example \"host\", \"python:3.11\" or a digest: a letter or a digit, then these and .:_/+-",
+    .writableHost:
+        "the host’s own files are never written to; name an image under ‘rootfs’, or leave ‘writable’ out",
     .commandIsText:
         "is a text, should be a list of arguments: [\"{@program}\", \"--fast\", \"{field}\"]; there is no shell to take it apart",
     .commandIsEmpty: "is empty; its first entry is the program, \"{@program}\"",

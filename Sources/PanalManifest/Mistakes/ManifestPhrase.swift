@@ -14,7 +14,7 @@ enum ManifestPhrase: String, Hashable, Sendable, CaseIterable {
     case tooManyCharacters, controlCharacter, controlCharacterOrBreak, wholeNumberFromTo, tooManyEntries
     case unknownKeyNear, unknownKey, didYouMean, knownAre, other, bothThere, fieldListMissing
     // The manifest.
-    case noName, idOfProgram, idOfField, write, nameWithoutLatin, notWebAddress, unknownRootfs
+    case noName, idOfProgram, idOfField, write, nameWithoutLatin, notWebAddress, unknownRootfs, writableHost
     case commandIsText, commandIsEmpty, commandElement, commandTogether, commandLeavesOut, commandRepeatsMembers
     case unknownField, unknownFieldNear, programFromField
     case fieldNotInArguments, severalValuesInText, blockStandsAlone, emptyProgram, singleBrace, openPlaceholder

@@ -49,6 +49,8 @@ let spanishManifestPhrases: [ManifestPhrase: String] = [
     .notWebAddress: "debería empezar por https:// o http://",
     .unknownRootfs:
         "‘%1’ no es el nombre de un sistema de archivos; escribe por ejemplo \"host\", \"python:3.11\" o un resumen: una letra o cifra, después estas y .:_/+-",
+    .writableHost:
+        "en los archivos del propio equipo nunca se escribe; nombra una imagen en ‘rootfs’ o quita ‘writable’",
     .commandIsText:
         "es un texto y debería ser una lista de argumentos: [\"{@program}\", \"--fast\", \"{campo}\"]; no hay ningún shell que lo separe",
     .commandIsEmpty: "está vacío; su primer elemento es el programa, \"{@program}\"",

@@ -8,8 +8,8 @@ struct JobCommand: AsyncParsableCommand {
         commandName: "job", abstract: "Run programs on a server, and fetch what they made.",
         subcommands: [
             JobSubmitCommand.self, List.self, Show.self, Wait.self, JobLogsCommand.self, Cancel.self,
-            JobDownloadCommand.self, Keep.self, RemoveOutputs.self, JobShareCommand.self, JobSharesCommand.self,
-            JobUnshareCommand.self,
+            JobDownloadCommand.self, JobCopyCommand.self, Keep.self, RemoveOutputs.self, JobShareCommand.self,
+            JobSharesCommand.self, JobUnshareCommand.self,
         ])
 
     static func path(_ id: String, _ rest: String = "") -> String { "/api/v1/jobs/\(PercentCoding.encoded(id))\(rest)" }

@@ -78,6 +78,8 @@ enum JobText {
                 "\(file["path"]?.text ?? "")  \(ByteCount.text(file["bytes"]?.integer ?? 0))")
         }
         details.add("Outputs", outputs(job))
+        let copies = job["copies"]?.list?.compactMap(\.text) ?? []
+        details.add("Copied into", copies.isEmpty ? nil : copies.joined(separator: " "))
         return details.text()
     }
 

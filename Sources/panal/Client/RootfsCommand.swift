@@ -68,9 +68,11 @@ struct RootfsCommand: AsyncParsableCommand {
         details.add("Id", image["id"]?.text)
         details.add("Aliases", list(image["aliases"]))
         details.add("State", image["state"]?.text)
-        details.add("Because", image["message"]?.text)
+        details.add(
+            image["state"]?.text == RootfsState.available.rawValue ? "But" : "Because", image["message"]?.text)
         details.add("Digest", image["sha256"]?.text)
         details.add("Owner", image["owner"]?.text)
+        details.add("Copied from job", image["job"]?.text)
         details.add("For", image["public"]?.flag == true ? "everybody" : "its owner")
         details.add("Made", Humane.moment(image["created"]?.moment))
         details.add("Size", image["bytes"]?.integer.map(ByteCount.text))

@@ -43,7 +43,7 @@ struct SubmitOptions: ParsableArguments {
         request.repeatSafely(key: idempotencyKey ?? Self.freshKey())
     }
 
-    private static func freshKey() -> String {
+    static func freshKey() -> String {
         var generator = SystemRandomNumberGenerator()
         return (0..<2).map { _ in String(generator.next(), radix: 36) }.joined()
     }
