@@ -5,6 +5,7 @@ import NIOCore
 import PanalCore
 import PanalManifest
 import PanalService
+import Synchronization
 import Testing
 
 @testable import PanalHTTP

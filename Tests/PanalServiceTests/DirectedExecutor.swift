@@ -153,7 +153,7 @@ final class DirectedExecutor: Executor {
         guard isFrozen else { throw SystemError(step: "cell.copy", detail: "the program is not frozen") }
         if isHeld, await !released(attempt) { throw SystemError(step: "cell.copy", detail: "the program has ended") }
         guard layer.count <= maximumBytes else { throw SystemError(step: "cell.copy", detail: "more than it may be") }
-        let written = layer.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+        let written = layer.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
         guard written == layer.count else { throw SystemError(step: "cell.copy", detail: "it was not written") }
         return CopiedRoot(bytes: layer.count, skipped: ["run/x: it is a socket"])
     }
