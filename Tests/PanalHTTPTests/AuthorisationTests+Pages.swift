@@ -1,6 +1,7 @@
 import PanalCore
 import PanalManifest
 import PanalService
+import Testing
 
 /// Pages of administration and of webhooks.
 extension AuthorisationTests {
