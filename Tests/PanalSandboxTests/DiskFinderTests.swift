@@ -99,3 +99,50 @@ import Testing
         #expect(Disk(device: 0x11_032c).text == "259:300")
     }
 }
+
+/// The limit itself, held against files that are none of the kernel's.
+@Suite struct ReadingLimitTests {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "panal-reading-\(UUID().uuidString)")
+    private let disks = [Disk(major: 8, minor: 0), Disk(major: 254, minor: 16)]
+
+    private func limit(_ form: ReadingLimit.Form) throws -> ReadingLimit {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data().write(to: folder.appending(path: form.file))
+        return try #require(try ReadingLimit(folder.path, form))
+    }
+
+    private func text(_ form: ReadingLimit.Form) throws -> String {
+        String(decoding: try Data(contentsOf: folder.appending(path: form.file)), as: UTF8.self)
+    }
+
+    @Test(arguments: [ReadingLimit.Form.hybrid, .unified]) func whatDoesNotReadBackIsRefused(
+        form: ReadingLimit.Form
+    ) throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let limit = try limit(form)
+        try limit.lift()
+        try limit.set(ReadingRate(bytes: 1 << 20, disks: [disks[1]]))
+        #expect(try text(form) == (form == .hybrid ? "254:16 1048576" : "254:16 rbps=1048576"))
+        // Here each line takes the place of the one before, and none goes away.
+        #expect(throws: StepFailure.self) { try limit.set(ReadingRate(bytes: 1 << 20, disks: disks)) }
+        let error = try #require(throws: StepFailure.self) { try limit.lift() }
+        #expect(error.step == "cgroup.disk-read" && error.detail.contains("was to be empty"), "\(error)")
+    }
+
+    @Test func linesThatSayIt() {
+        let rows: [(ReadingLimit.Form, String, Bool)] = [
+            (.hybrid, "8:0 1048576", true), (.hybrid, "8:0 1048577", false), (.hybrid, "8:1 1048576", false),
+            (.hybrid, "18:0 1048576", false), (.hybrid, "8:0", false), (.hybrid, "", false),
+            (.hybrid, "8:0 1048576 1", false),
+            (.unified, "8:0 rbps=1048576 wbps=max riops=max wiops=max", true), (.unified, "8:0 rbps=max", false),
+            (.unified, "8:0 wbps=1048576", false), (.unified, "8:0 rbps=10485760", false), (.unified, "8:0", false),
+        ]
+        for (form, line, isSo) in rows { #expect(form.says(line[...], disks[0], 1 << 20) == isSo, "\(line)") }
+    }
+
+    /// A group without the file has no such limit.
+    @Test func whereTheFileIsMissing() throws {
+        #expect(try ReadingLimit(nil, .hybrid) == nil)
+        #expect(try ReadingLimit("/nowhere", .unified) == nil)
+    }
+}
