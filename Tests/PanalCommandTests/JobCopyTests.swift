@@ -28,11 +28,4 @@ import Testing
         let job: JSONValue = ["id": "1", "state": "running", "copies": ["01k8zq4m3rh7x2c5w9ta", "2"]]
         #expect(JobText.details(job).contains("01k8zq4m3rh7x2c5w9ta 2"))
     }
-
-    @Test func theArgumentsAreRead() throws {
-        let command = try #require(
-            try JobCommand.parseAsRoot(["copy", "1", "--name", "a b", "--end", "--wait"]) as? JobCopyCommand)
-        #expect(command.id == "1" && command.name == "a b" && command.end && command.wait)
-        #expect(throws: (any Error).self) { _ = try JobCommand.parseAsRoot(["copy", "1"]) }
-    }
 }
