@@ -90,7 +90,9 @@ private final class SlowImages: RootfsStore {
         await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
         return read
     }
-    func insert(_ image: RootfsImage) async throws { try await store.insert(image) }
+    func insert(_ image: RootfsImage, mark: RetryMark?, marksSince: Timestamp) async throws {
+        try await store.insert(image, mark: mark, marksSince: marksSince)
+    }
     func replace(_ expected: RootfsImage, with image: RootfsImage) async throws {
         try await store.replace(expected, with: image)
     }
