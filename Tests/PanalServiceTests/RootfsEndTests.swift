@@ -1,5 +1,7 @@
 import Foundation
 import PanalCore
+import PanalManifest
+import PanalPublication
 import PanalStore
 import Synchronization
 import Testing
@@ -12,6 +14,10 @@ import Testing
         let image = try await RootfsTests.make(fixture, isPublic: true)
         let path = fixture.path + "/rootfs/\(try #require(image.digest).hex)"
         return (image, path)
+    }
+
+    private static func manifest(_ rootfs: String) throws -> Manifest {
+        try Manifest(parsing: Data(#"{"name": "x", "rootfs": "\#(rootfs)"}"#.utf8))
     }
 
     /// It stayed *removing* for as long as tests of a publication may take, whether there were any or not.
@@ -30,13 +36,13 @@ import Testing
         let (image, path) = try await Self.removing(fixture)
         let word = try #require(image.digest).hex
         let (other, _) = try await Self.other(fixture)
-        var before: ChosenRootfs? = try fixture.panal.chosenRootfs(word, for: fixture.ana.user)
+        var before: ChosenRootfs? = try fixture.panal.chosenRootfs(of: try Self.manifest(word), for: fixture.ana.user)
         #expect(before?.name == word)
         _ = try await fixture.panal.removeRootfs(fixture.admin, image.id)
-        await refused(.invalid) { _ = try fixture.panal.chosenRootfs(word, for: fixture.ana.user) }
+        await refused(.invalid) { _ = try fixture.panal.chosenRootfs(of: try Self.manifest(word), for: fixture.ana.user) }
         try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
-        let later = try fixture.panal.chosenRootfs(other, for: fixture.ana.user)
+        let later = try fixture.panal.chosenRootfs(of: try Self.manifest(other), for: fixture.ana.user)
         try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
         before = nil
