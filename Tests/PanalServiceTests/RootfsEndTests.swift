@@ -39,7 +39,9 @@ import Testing
         var before: ChosenRootfs? = try fixture.panal.chosenRootfs(of: try Self.manifest(word), for: fixture.ana.user)
         #expect(before?.name == word)
         _ = try await fixture.panal.removeRootfs(fixture.admin, image.id)
-        await refused(.invalid) { _ = try fixture.panal.chosenRootfs(of: try Self.manifest(word), for: fixture.ana.user) }
+        await refused(.invalid) {
+            _ = try fixture.panal.chosenRootfs(of: try Self.manifest(word), for: fixture.ana.user)
+        }
         try await fixture.panal.collectRootfs()
         #expect(FileManager.default.fileExists(atPath: path + "/tree/etc/x"))
         let later = try fixture.panal.chosenRootfs(of: try Self.manifest(other), for: fixture.ana.user)
