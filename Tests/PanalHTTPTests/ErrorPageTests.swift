@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import NIOCore
 import PanalCore
+import PanalService
 @testable import PanalHTTP
 import Testing
 
