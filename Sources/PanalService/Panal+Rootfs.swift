@@ -230,9 +230,12 @@ extension Panal {
         var made = made
         made.changed = clock.now()
         do {
-            try await place.store.replace(image, with: made)
-            if let alias, made.state == .available { try await place.store.setRootfsAlias(alias, to: image.id) }
-            try await place.reload()
+            // Also where its maker was stopped: that is then what came of it.
+            try await uncancelled { [made] in
+                try await place.store.replace(image, with: made)
+                if let alias, made.state == .available { try await place.store.setRootfsAlias(alias, to: image.id) }
+                try await place.reload()
+            }
         } catch {
             logger.warning("an image was not recorded", metadata: ["image": "\(image.id)", "error": "\(error)"])
         }

@@ -53,10 +53,16 @@ extension Site {
 
 /// Copies of running jobs over HTTP: by programs, and by the page.
 @Suite("Copies of jobs", .timeLimit(.minutes(5))) struct CopyInterfaceTests {
+    private static func json(_ visitor: Visitor) -> HTTPFields {
+        var headers = visitor.bearer
+        headers[.contentType] = "application/json"
+        return headers
+    }
+
     @Test func aCopyIsAnsweredWithItsImage() async throws {
         try await Site.open { site, client in
             let job = try await site.writableJob()
-            var headers = site.owner.bearer
+            var headers = Self.json(site.owner)
             headers[.idempotencyKey] = "\"a-copy\""
             let body = ByteBuffer(string: #"{"name": "mine"}"#)
             let answer = try await client.send(.post, "/api/v1/jobs/\(job)/copy", headers, body: body)
@@ -85,7 +91,7 @@ extension Site {
         try await Site.open { site, client in
             let job = try await site.writableJob()
             let body = ByteBuffer(string: #"{"name": "mine", "then": "end"}"#)
-            let answer = try await client.send(.post, "/api/v1/jobs/\(job)/copy", site.owner.bearer, body: body)
+            let answer = try await client.send(.post, "/api/v1/jobs/\(job)/copy", Self.json(site.owner), body: body)
             #expect(answer.status == .accepted)
             let ended = try await site.panal.wait(try #require(site.owner.principal), job: job, atMost: .seconds(20))
             #expect(ended.state == .finished && ended.outcome == .cancelled)
@@ -100,7 +106,7 @@ extension Site {
                 (#"{"name": "x", "public": true}"#, "/public"), (#"{"name": 3}"#, "/name"),
             ] {
                 let answer = try await client.send(
-                    .post, "/api/v1/jobs/\(job)/copy", site.owner.bearer, body: ByteBuffer(string: body))
+                    .post, "/api/v1/jobs/\(job)/copy", Self.json(site.owner), body: ByteBuffer(string: body))
                 #expect(answer.status == .unprocessableContent, "\(body)")
                 #expect(try answer.json["errors"]?.list?.first?["pointer"]?.text == pointer, "\(answer.text)")
             }

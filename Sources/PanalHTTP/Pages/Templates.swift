@@ -35,6 +35,7 @@ struct Templates: Sendable {
         "restriction": PackageResources.restriction_mustache, "storage": PackageResources.storage_mustache,
         "tabs": PackageResources.tabs_mustache, "settings": PackageResources.settings_mustache,
         "credits": PackageResources.credits_mustache, "costs": PackageResources.costs_mustache,
+        "copy": PackageResources.copy_mustache,
         "images": PackageResources.images_mustache, "imageslive": PackageResources.imageslive_mustache,
         "image": PackageResources.image_mustache, "imagelive": PackageResources.imagelive_mustache,
         "imagenew": PackageResources.imagenew_mustache, "imageroom": PackageResources.imageroom_mustache,
