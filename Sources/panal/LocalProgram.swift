@@ -105,6 +105,7 @@ struct LocalProgram {
 
     private static func unpack(_ archive: String, as format: ArchiveFormat, to folder: String) throws {
         let limits = ArchiveLimits()
+        let name = archive.split(separator: "/").last.map(String.init) ?? archive
         let answer = "\(folder).answer"
         defer { _ = unsafe unlink(answer) }
         let words =
@@ -115,7 +116,7 @@ struct LocalProgram {
             .split(separator: "\n").joined(separator: " ")
         switch code {
         case 0: return
-        case 1: throw ServiceError(.unsupported, "‘\(archive)’ is refused: \(said)")
+        case 1: throw ServiceError(.unsupported, "‘\(name)’ is refused: \(said)")
         default: throw CommandFailure("\(archive) cannot be unpacked: \(said)")
         }
     }

@@ -81,7 +81,14 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let call = try await callOfServer() { return try await call.run() }
+        let call: ProgramRunCommand?
+        do {
+            call = try await callOfServer()
+        } catch let failure as CommandFailure {
+            StandardError.line("\(failure)")
+            throw ExitCode(ExitStatus.systemError)
+        }
+        if let call { return try await call.run() }
         // A reader that is gone is to show as EPIPE: the cell has to be taken down in good order.
         signal(SIGPIPE, SIG_IGN)
         do {

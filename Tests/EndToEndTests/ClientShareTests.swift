@@ -42,11 +42,6 @@ struct ClientShareTests {
         #expect(lines[1].hasSuffix(link))
         let document = try shell.run(["job", "shares", job, "--json"]).json
         #expect((document["shares"] as? [[String: Any]])?.count == 2)
-        // What Tab offers behind the job's id.
-        let offered = try shell.run([
-            "---completion", "job", "unshare", "--", "links", "3", "4", "panal", "job", "unshare", job, "",
-        ])
-        #expect(offered.output.contains(id), "\(offered.output)\(offered.error)")
         #expect(try shell.run(["job", "unshare", job, id]).output == "\(id) is ended.\n")
         #expect(try await stranger.get("").status == 404)
         try await stranger.close()

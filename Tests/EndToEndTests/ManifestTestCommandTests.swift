@@ -132,7 +132,7 @@ struct ManifestTestCommandTests {
                 (Self.manifest(#"{"inputs": {"wrod": "a"}}"#), Self.script, "#/tests/0/inputs/wrod: "),
                 (
                     Self.manifest(
-                        #"{"inputs": {"word": "a"}, "profile": "small"}"#, #", "resources": {"memory": "1TiB"}"#),
+                        #"{"inputs": {"word": "a"}, "profile": "small"}"#, #", "resources": {"disk": "1TiB"}"#),
                     Self.script, "profile small"
                 ),
             ] {
