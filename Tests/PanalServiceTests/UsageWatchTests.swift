@@ -49,6 +49,7 @@ import Testing
     /// A launcher that does not answer for one job: the others are looked at all the same, and what has ended is not remembered as running.
     @Test(.timeLimit(.minutes(1))) func oneWithoutAnAnswerStopsNoOther() async throws {
         let fixture = try await ServiceFixture(executor: .holds)
+        let keeper = Task { await fixture.panal.run() }
         _ = try await fixture.publish()
         let (deaf, other) = (try await fixture.submit().id, try await fixture.submit().id)
         fixture.executor.withholdSamples(of: deaf)
@@ -57,6 +58,8 @@ import Testing
         try await eventually { (fixture.executor.sampled[other] ?? 0) >= 2 }
         #expect(fixture.executor.sampled[deaf] == 1)
         fixture.executor.releaseSamples()
+        keeper.cancel()
+        await keeper.value
         await fixture.panal.shutdown()
     }
 
