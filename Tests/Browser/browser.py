@@ -592,14 +592,9 @@ def every_page(browser):
         "submission": {}, "sweep": {"input": "word", "values": ["one", "two", "three"]}})
     for made in [group, hook, user, share, batch]:
         check(made.ok, "there is something to show", made.text)
-    sent = api.post(f"{server}/api/v1/uploads", data=images.archive(work / "small.tar").read_bytes(), headers={
-        "Tus-Resumable": "1.0.0", "Upload-Length": str((work / "small.tar").stat().st_size), "Content-Type": "application/offset+octet-stream"})
-    image = api.post(f"{server}/api/v1/rootfs", json={"name": "small", "upload": sent.headers["location"].split("/")[-1], "alias": "small:1"})
-    check(image.status_code == 202, "there is an image to show", image.text)
-    end = time.monotonic() + 60
-    while api.get(f"{server}{image.headers['location']}").json()["state"] == "processing":
-        check_time(end, "an image")
-        time.sleep(0.01)
+    image = import_image("small", images.archive(work / "small.tar"))
+    import_image("busy", images.shell(work / "busy.tar"))
+    writing = running({"name": "writing", "rootfs": "busy:1", "writable": True, "inputs": []}, "#!/bin/sh\nsleep 600\n")
     api.get(f"{server}/api/v1/batches/{batch.json()['id']}", headers={"Prefer": "wait=50"}).raise_for_status()
     pages = {
         "/sign-in": ["/sign-in"],
@@ -608,7 +603,8 @@ def every_page(browser):
         "/programs/{name}": [f"/programs/{name}" for name in ["todo-junto", "blocks", "snippet", "sweep"]],
         "/publish": ["/publish"],
         "/jobs": ["/jobs"],
-        "/jobs/{id}": [f"/jobs/{finished}"],
+        "/jobs/{id}": [f"/jobs/{finished}", f"/jobs/{writing}"],
+        "/jobs/{id}/copy": [f"/jobs/{writing}/copy"],
         "/batches/{id}": [f"/batches/{batch.json()['id']}"],
         "/shared/{secret}": [share.json()["url"]],
         "/usage": ["/usage"],
@@ -649,6 +645,48 @@ def every_page(browser):
             check(page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} fits a phone ({scheme})")
             page.set_viewport_size({"width": 1280, "height": 800})
         watched.end(f"every page ({scheme})")
+    copy_by_form(browser, writing)
+
+
+def import_image(name, path):
+    """Makes `NAME:1` mean the image of an archive; answers what the import did."""
+    sent = api.post(f"{server}/api/v1/uploads", data=path.read_bytes(), headers={
+        "Tus-Resumable": "1.0.0", "Upload-Length": str(path.stat().st_size), "Content-Type": "application/offset+octet-stream"})
+    image = api.post(f"{server}/api/v1/rootfs", json={"name": name, "upload": sent.headers["location"].split("/")[-1], "alias": f"{name}:1"})
+    check(image.status_code == 202, "there is an image to show", image.text)
+    end = time.monotonic() + 60
+    while api.get(f"{server}{image.headers['location']}").json()["state"] == "processing":
+        check_time(end, "an image")
+        time.sleep(0.01)
+    return image
+
+
+def running(manifest, script):
+    """A job that runs until somebody ends it."""
+    publish(manifest, script)
+    job = api.post(f"{server}/api/v1/programs/{manifest['name']}/jobs", json={}).json()["id"]
+    end = time.monotonic() + 60
+    while api.get(f"{server}/api/v1/jobs/{job}").json()["state"] != "running":
+        check_time(end, "a job that runs")
+        time.sleep(0.01)
+    return job
+
+
+def copy_by_form(browser, job):
+    """An image of a running job's files, without scripts; the job ends behind it."""
+    watched = Watched(browser, java_script_enabled=False).enter()
+    page = watched.page
+    page.goto(f"/jobs/{job}")
+    page.get_by_role("link", name="Copy into an image").click()
+    page.fill("#name", "a copy")
+    page.check("#then")
+    page.click("main form button.primary")
+    page.wait_for_url(re.compile(".*/images/[0-9a-z]{20}$"))
+    expect(page.locator(".state.big")).to_have_text("available", timeout=60_000)
+    page.goto(f"/jobs/{job}")
+    expect(page.locator(".state.big")).to_have_text("finished", timeout=60_000)
+    expect(page.get_by_role("link", name="a copy")).to_be_visible()
+    watched.end("a copy of a job")
 
 
 with sync_playwright() as playwright:

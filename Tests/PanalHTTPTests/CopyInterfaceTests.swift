@@ -41,6 +41,15 @@ extension Site {
         return job.id
     }
 
+    /// Ends what of the owner's runs, so that others have its cores.
+    func endJobs() async throws {
+        let principal = try #require(owner.principal)
+        for job in try await panal.jobs(principal) where !job.state.isFinal {
+            _ = try await panal.cancel(principal, job.id)
+            _ = try await panal.wait(principal, job: job.id, atMost: .seconds(20))
+        }
+    }
+
     /// The image when it is not being made any more.
     func made(_ image: RootfsID) async throws -> RootfsImage {
         let principal = try #require(owner.principal)

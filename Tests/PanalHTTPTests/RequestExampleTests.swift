@@ -29,6 +29,7 @@ import Testing
                         #expect(
                             success.contains(answer.status),
                             "\(operation.id) \(type): \(answer.status.code) \(answer.text.prefix(400))")
+                        if operation.id == "copyJob" { try await site.endJobs() }
                     }
                 }
             }
