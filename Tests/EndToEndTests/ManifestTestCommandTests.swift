@@ -127,7 +127,10 @@ struct ManifestTestCommandTests {
             for (manifest, script, words) in [
                 (Self.manifest(good), "#!/bin/nothing\n", "‘/bin/nothing’"),
                 (Self.manifest(good), "no script", "neither an executable (ELF) nor a script"),
-                (Self.manifest(good, #", "command": ["nosuchtool", "{word}"]"#), Self.script, "#/command/0: "),
+                (
+                    Self.manifest(good, #", "command": ["nosuchtool", "{word}", "{file}"]"#), Self.script,
+                    "#/command/0: "
+                ),
                 (Self.manifest(good, #", "rootfs": "python:3""#), Self.script, "only a server knows"),
                 (Self.manifest(#"{"inputs": {"wrod": "a"}}"#), Self.script, "#/tests/0/inputs/wrod: "),
                 (

@@ -53,10 +53,22 @@ import Testing
         _ = try await fixture.publish()
         let (deaf, other) = (try await fixture.submit().id, try await fixture.submit().id)
         fixture.executor.withholdSamples(of: deaf)
-        try await eventually { fixture.executor.heldJobs == [deaf, other] }
-        fixture.clock.advance(.seconds(5))
+        try await eventually {
+            for job in [deaf, other] {
+                guard try await fixture.panal.job(fixture.ana, job).state == .running else { return false }
+            }
+            return true
+        }
+        // By its own clock each has run for a while, whenever it was noted that it does.
+        let passing = Task {
+            for _ in 0..<10 {
+                fixture.clock.advance(.seconds(2))
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
         try await eventually { (fixture.executor.sampled[other] ?? 0) >= 2 }
         #expect(fixture.executor.sampled[deaf] == 1)
+        passing.cancel()
         fixture.executor.releaseSamples()
         keeper.cancel()
         await keeper.value
