@@ -179,7 +179,7 @@ import Testing
         let whole = layer.bytes
         // Behind an entry's last byte the archive may end: what was told until there is then the layer.
         let ends = Set([0, 512, whole.count])
-        for count in 0..<whole.count where !ends.contains(count) && count != 512 + 512 + 700 {
+        for count in stride(from: 1, to: whole.count, by: 17) where !ends.contains(count) && count != 512 + 512 + 700 {
             do {
                 _ = try site.derive(from: base, Array(whole[..<count]))
                 // Padding alone may be missing.
