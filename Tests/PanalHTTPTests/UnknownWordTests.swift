@@ -18,7 +18,7 @@ import Testing
             #expect(typed.status == .badRequest)
             #expect(try typed.json["detail"] == "the query's ‘dryrun’ is not known here; did you mean ‘dryRun’?")
             let batch = try await client.json(
-                .post, "/api/v1/programs/everything-more/batches?dryRun=true", as: site.owner,
+                .post, "/api/v1/programs/everything-more/batches?dryRan=true", as: site.owner,
                 #"{"submissions": [{"text": "a"}]}"#)
             #expect(batch.status == .badRequest)
             let jobs = try await client.send(.get, "/api/v1/jobs", site.owner.bearer)
