@@ -272,9 +272,9 @@ import Testing
         #expect(try await panal.jobs(fixture.berta).isEmpty)
         #expect(try await panal.job(fixture.admin, job.id) == job)
         #expect(try await panal.jobs(fixture.admin).isEmpty)
-        // A list does not say what a job runs in.
+        // A list does not say what a job runs in, nor whether it may write there.
         var listed = job
-        listed.rootfs = nil
+        (listed.rootfs, listed.hasWritableRoot) = (nil, nil)
         #expect(try await panal.jobs(fixture.admin, everyone: true) == [listed])
         await refused(.notFound) { _ = try await panal.file(fixture.ana, job.id, path: "nothing") }
     }
