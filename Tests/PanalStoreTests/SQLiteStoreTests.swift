@@ -43,7 +43,7 @@ struct StoreFixture {
             id: .make(at: Self.start), owner: owner ?? self.owner.id, program: program.id, programName: program.name,
             version: 1, profile: "small", state: .queued, submitted: Self.start,
             fields: [JobField(id: "size", label: "tamaño", value: "3")])
-        job.rootfs = "host"
+        (job.rootfs, job.hasWritableRoot) = ("host", false)
         let limits = CellLimits(
             cpu: .shared(millicores: 500), memory: 1 << 30, processes: 64, wallTime: .seconds(60),
             cpuTime: .milliseconds(1_500), scratchBytes: 1, scratchFiles: 2, outputBytes: 3, collectedFiles: 4,
@@ -69,7 +69,7 @@ struct StoreFixture {
         let unfinished = try await again.unfinishedJobs()
         // What it runs in stands in its attempt.
         var stored = job
-        stored.rootfs = nil
+        (stored.rootfs, stored.hasWritableRoot) = (nil, nil)
         #expect(unfinished == [UnfinishedJob(job: stored, attempt: attempt, order: order)])
     }
 
