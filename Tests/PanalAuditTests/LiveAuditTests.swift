@@ -10,6 +10,9 @@ import Testing
     private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
+    /// Fewer repetitions where each takes long: in the virtual machine.
+    private static let runs = ProcessInfo.processInfo.environment["PANAL_AUDIT_RUNS"].flatMap { Int($0) } ?? 200
+
     /// What was built beside the test bundle.
     private static func companion(_ name: String) -> String {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
@@ -25,7 +28,7 @@ import Testing
             unpack: Self.companion("panal-unpack"), seccomp: seccomp ?? shipped,
             instance: "test-\(getpid())-\(kind.rawValue.lowercased())",
             folder: FileManager.default.temporaryDirectory.path, isInImage: isInImage)
-        let report = try await Audit(settings, classes: [kind]).run()
+        let report = try await Audit(settings, classes: [kind], fillingRuns: Self.runs).run()
         let folder = "\(settings.folder)/panal-\(settings.instance)"
         #expect(!FileManager.default.fileExists(atPath: folder), "the audit's folder is left")
         return report
