@@ -62,7 +62,9 @@ package struct ClientRequest: Sendable {
     }
 
     /// `?a=1&b=2` of what is not nil; nothing when all is.
-    package static func query(_ pairs: KeyValuePairs<String, String?>) -> String {
+    package static func query(_ pairs: KeyValuePairs<String, String?>) -> String { query(Array(pairs)) }
+
+    package static func query(_ pairs: [(key: String, value: String?)]) -> String {
         let words = pairs.compactMap { name, value in value.map { "\(name)=\(PercentCoding.encoded($0))" } }
         return words.isEmpty ? "" : "?" + words.joined(separator: "&")
     }

@@ -26,7 +26,8 @@ extension Check {
         "disk.file-system", "Data folder", [.root],
         meaning: """
             The database needs shared memory and locks that network file systems do not keep to (SQLite's write-ahead log), and a \
-            folder that is there after a restart.
+            folder that is there after a restart. An overlay cannot lie on an overlay: where the images are on one, as inside \
+            containers, programs that write to their image's root (`"writable": true`) are refused.
             """
     ) { facts in
         let data = facts.data
@@ -39,7 +40,9 @@ extension Check {
         if ["tmpfs", "ramfs"].contains(data.fileSystem) {
             return .warn("\(words), gone after a restart", elsewhere)
         }
-        if data.fileSystem == "overlay" { return .warn("\(words), gone with its upper layer", elsewhere) }
+        if data.fileSystem == "overlay" {
+            return .warn("\(words), gone with its upper layer, and without writable roots for images", elsewhere)
+        }
         return .pass(words)
     }
 

@@ -68,7 +68,7 @@ import PanalCore
         guard count >= 0 else { throw damaged }
         guard count > 0 else {
             isAtEnd = true
-            return nil
+            return unsafe missingPadding
         }
         bytes += count
         let allowed = max(Self.ratioFree, packedBytes.multipliedReportingOverflow(by: limits.ratio).partialValue)
@@ -78,6 +78,15 @@ import PanalCore
         let piece = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
         unsafe hash?.update(bufferPointer: piece)
         return unsafe piece
+    }
+
+    /// What fills the last file's block, where a layer's writer left that out, as umoci does: readers in Go take it, so images of that kind
+    /// are about. None for what has no digest: there it may as well be damage.
+    private var missingPadding: UnsafeRawBufferPointer? {
+        let missing = (512 - bytes % 512) % 512
+        guard hash != nil, missing > 0 else { return nil }
+        unsafe buffer[..<missing].initializeMemory(as: UInt8.self, repeating: 0)
+        return unsafe UnsafeRawBufferPointer(rebasing: buffer[..<missing])
     }
 
     /// SHA-256 of all of it, what nobody has read included; nil where it was not wanted.

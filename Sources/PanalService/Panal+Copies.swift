@@ -118,7 +118,7 @@ extension Panal {
         var made = image
         var isSaving = false
         do {
-            while place.works.withLock(\.isCollecting) { try await Task.sleep(for: .milliseconds(20)) }
+            try await place.waitForCollection()
             try await runner.standStill(for: copy)
             let copied = try await holding { held in
                 isSaving = true

@@ -21,9 +21,9 @@ package final class RootfsPlace: Sendable {
     let choices = RootfsChoices()
     /// How often the book was asked for anew, and by which of these it was read.
     private let reloads = Mutex<(asked: Int, read: Int)>((0, 0))
-    /// Who makes which image, and whether trees are being removed. Never both: who makes one may find it there in the moment in which
-    /// it goes.
-    let works = Mutex<(tasks: [RootfsID: Task<Void, Never>], isCollecting: Bool)>(([:], false))
+    /// Who makes which image, and, while trees are being removed, who waits for the end of that. Never both: who makes one may find it
+    /// there in the moment in which it goes.
+    let works = Mutex<(tasks: [RootfsID: Task<Void, Never>], waiting: [CheckedContinuation<Void, Never>]?)>(([:], nil))
     /// Whose images are on their way, from before the first look at the owner's room until they are recorded whole.
     let reserved = Mutex<[RootfsID: UserID]>([:])
 
@@ -31,6 +31,35 @@ package final class RootfsPlace: Sendable {
         self.store = store
         self.library = library
         self.quota = quota
+    }
+
+    /// For whoever is among those who make images: returns when no trees are being removed, and none are until the caller has ended.
+    func waitForCollection() async throws {
+        await withCheckedContinuation { continuation in
+            let isFree = works.withLock { works in
+                works.waiting?.append(continuation)
+                return works.waiting == nil
+            }
+            if isFree { continuation.resume() }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// False where an image is being made, or trees are being removed already.
+    func beginCollection() -> Bool {
+        works.withLock { works in
+            guard works.tasks.isEmpty, works.waiting == nil else { return false }
+            works.waiting = []
+            return true
+        }
+    }
+
+    func endCollection() {
+        let waiting = works.withLock { works in
+            defer { works.waiting = nil }
+            return works.waiting ?? []
+        }
+        for one in waiting { one.resume() }
     }
 
     /// Reads the book behind a change. One that was begun earlier and is slower puts nothing older in its place.
@@ -200,7 +229,7 @@ extension Panal {
         }
         defer { late.cancel() }
         do {
-            while place.works.withLock(\.isCollecting) { try await Task.sleep(for: .milliseconds(20)) }
+            try await place.waitForCollection()
             var configuration = RootfsConfiguration()
             configuration.environment = request.environment
             let (facts, _) = try await place.library.make(
@@ -383,13 +412,8 @@ extension Panal {
             logger.info("image removed", metadata: ["image": "\(image.id)"])
         }
         // One that has its place and is not recorded yet is still being made.
-        let isFree = rootfs.works.withLock { works in
-            guard works.tasks.isEmpty, !works.isCollecting else { return false }
-            works.isCollecting = true
-            return true
-        }
-        guard isFree else { return }
-        defer { rootfs.works.withLock { $0.isCollecting = false } }
+        guard rootfs.beginCollection() else { return }
+        defer { rootfs.endCollection() }
         let kept = Set(try await rootfs.store.rootfsImages().compactMap(\.digest))
         for digest in try await rootfs.library.images() where !kept.contains(digest) {
             guard try await rootfs.store.unfinishedJobs(in: digest) == 0 else { continue }

@@ -20,12 +20,12 @@ struct CellPlace: ParsableArguments {
         guard let hash = ContentHash(hex: digest) else {
             throw CommandFailure("‘\(digest)’ is no digest of an image: 64 hexadecimal digits")
         }
-        let place = try Self.real(images) + "/" + ContentLayout.rootfs(hash)
+        let place = "\(images)/\(ContentLayout.rootfs(hash))"
         guard Installation.isFolder("\(place)/tree") else {
             throw CommandFailure(
                 "\(place) is not there: name the folder of the images with --images, and see ‘panal rootfs list’")
         }
-        return place
+        return try Self.real(place)
     }
 
     /// Absolute: the launcher works from another folder than this one.

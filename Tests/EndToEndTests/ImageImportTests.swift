@@ -25,24 +25,8 @@ struct ImageImportTests {
         shell = try CommandShell()
     }
 
-    private func tool(_ words: [String]) throws {
-        let ended = try RunningCommand(["/usr/bin/env"] + words, input: "", environment: ["PATH": "/usr/bin:/bin"])
-            .end()
-        try #require(ended.code == 0, "\(words): \(ended.error)")
-    }
-
-    /// Busybox and a file of the image's own.
     private func makeTree() throws -> String {
-        let tree = shell.path("tree")
-        for folder in ["bin", "etc", "proc", "dev", "tmp"] {
-            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: true)
-        }
-        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
-        for name in ["sh", "cat", "ls", "awk", "id", "test", "echo"] {
-            try FileManager.default.createSymbolicLink(
-                atPath: "\(tree)/bin/\(name)", withDestinationPath: "busybox")
-        }
-        try Data("of the image\n".utf8).write(to: URL(filePath: "\(tree)/etc/own"))
+        let tree = try shell.makeTree(commands: ["cat", "ls", "awk", "id", "test", "echo"], files: ["etc/own"])
         try FileManager.default.setAttributes([.posixPermissions: 0o4755], ofItemAtPath: "\(tree)/bin/busybox")
         return tree
     }
@@ -58,22 +42,15 @@ struct ImageImportTests {
         let early = try shell.run(["program", "publish", script, "--manifest", manifest])
         #expect(early.code == 77 && early.error.contains("tool:1"), "\(early.error)")
 
-        let (tree, layout) = (try makeTree(), shell.path("layout"))
-        try tool(["umoci", "init", "--layout", layout])
-        try tool(["umoci", "new", "--image", "\(layout):one"])
-        try tool(["umoci", "insert", "--rootless", "--image", "\(layout):one", tree, "/"])
-        try tool(["umoci", "config", "--image", "\(layout):one", "--config.env", "GREETING=hello"])
-        let made = try shell.run(
-            ["rootfs", "import", "oci:\(layout):one", "--public", "--alias", "tool:1", "--json"])
-        #expect(made.code == 0, "\(made.error)")
-        let image = try made.json
+        let tree = try makeTree()
+        let image = try shell.importByUmoci(tree)
         let (id, digest) = (try #require(image["id"] as? String), try #require(image["sha256"] as? String))
         #expect(image["state"] as? String == "available")
         #expect(try shell.run(["rootfs", "show", id]).output.contains("bin/busybox"), "its setuid bit is told")
 
         // The same files by another way are the same image.
         let packed = shell.path("files.tar")
-        try tool(["tar", "-C", tree, "-cf", packed, "."])
+        try shell.tool(["tar", "-C", tree, "-cf", packed, "."])
         let again = try shell.run(["rootfs", "import", packed, "--json"])
         #expect(try again.json["sha256"] as? String == digest, "\(again.error)")
 

@@ -41,29 +41,6 @@ struct JobCopyTests {
         shell = try CommandShell()
     }
 
-    private func tool(_ words: [String]) throws {
-        let ended = try RunningCommand(["/usr/bin/env"] + words, input: "", environment: ["PATH": "/usr/bin:/bin"])
-            .end()
-        try #require(ended.code == 0, "\(words): \(ended.error)")
-    }
-
-    /// Busybox, and files that the program replaces or leaves alone.
-    private func makeTree() throws -> String {
-        let tree = shell.path("tree")
-        // A folder is the last of them: umoci leaves out what follows a file at the end of its layer.
-        for folder in ["bin", "etc", "proc", "dev", "tmp", "usr/share/old", "var"] {
-            try FileManager.default.createDirectory(atPath: "\(tree)/\(folder)", withIntermediateDirectories: true)
-        }
-        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: "\(tree)/bin/busybox")
-        for name in ["sh", "cat", "ls", "ln", "rm", "mkdir", "sleep", "test", "echo"] {
-            try FileManager.default.createSymbolicLink(atPath: "\(tree)/bin/\(name)", withDestinationPath: "busybox")
-        }
-        for name in ["etc/own", "etc/stays", "usr/share/old/one"] {
-            try Data("of the image\n".utf8).write(to: URL(filePath: "\(tree)/\(name)"))
-        }
-        return tree
-    }
-
     /// A job that has written all that it writes.
     private func running(_ word: String, seconds: Int) async throws -> String {
         let submitted = try shell.run([
@@ -85,14 +62,11 @@ struct JobCopyTests {
         let login = try shell.run(
             ["login", server.address, "--user", "admin", "--password-stdin"], input: server.password + "\n")
         #expect(login.code == 0, "\(login.error)")
-        let (tree, layout) = (try makeTree(), shell.path("layout"))
-        try tool(["umoci", "init", "--layout", layout])
-        try tool(["umoci", "new", "--image", "\(layout):one"])
-        try tool(["umoci", "insert", "--rootless", "--image", "\(layout):one", tree, "/"])
-        try tool(["umoci", "config", "--image", "\(layout):one", "--config.env", "GREETING=hello"])
-        let made = try shell.run(["rootfs", "import", "oci:\(layout):one", "--public", "--alias", "tool:1", "--json"])
-        #expect(made.code == 0, "\(made.error)")
-        let base = try made.json
+        // Files that the program replaces or leaves alone.
+        let base = try shell.importByUmoci(
+            try shell.makeTree(
+                commands: ["cat", "ls", "ln", "rm", "mkdir", "sleep", "test", "echo"],
+                files: ["etc/own", "etc/stays", "usr/share/old/one"]))
         let script = try shell.file("writer.sh", Self.writer)
         let published = try shell.run([
             "program", "publish", script, "--manifest", try shell.file("writer.json", Self.manifest),

@@ -45,6 +45,18 @@ import Testing
         #expect(try site.text("f", facts) == "2")
     }
 
+    /// As umoci leaves a layer: nothing behind the last file's bytes.
+    @Test func aLayerMayEndWithItsLastFile() throws {
+        var second = TestTar()
+        second.add("last", "one")
+        let site = try ImageSite()
+        let bare = Array(second.bytes.prefix(512 + 3))
+        let facts = try site.build(TestLayout([TestTar.smallest.finished, bare]).archive(), as: .layout).facts
+        #expect(try site.text("last", facts) == "one")
+        // What has no digest to be held against may as well be damaged.
+        #expect(throws: ArchiveError.self) { try site.build(bare) }
+    }
+
     @Test func aWhiteoutOfWhatIsNotThereIsNothing() throws {
         var second = TestTar()
         second.add("no/such/.wh.thing")

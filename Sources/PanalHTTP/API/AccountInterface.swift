@@ -101,34 +101,33 @@ struct AccountInterface: Sendable {
         context.auditNote.detail = [status.map { "status=\($0.rawValue)" }, role.map { "role=\($0.rawValue)" }]
             .compactMap(\.self).joined(separator: " ")
         guard status != nil || role != nil else { throw JSONBody.required("status") }
-        return try await Preconditions.guarded(
+        return try await guarded(request, principal, id) { known in
+            try .marked(
+                Documents.user(
+                    try await panal.changeUser(principal, id, status: status, role: role, expecting: known)))
+        }
+    }
+
+    /// Under the request's precondition, which is held against the user as a change answers it, and as it is read.
+    private func guarded(
+        _ request: Request, _ principal: Principal, _ id: UserID, _ act: (User?) async throws -> Response
+    ) async throws -> Response {
+        try await Preconditions.guarded(
             request,
             current: {
                 let user = try await panal.user(principal, id)
                 return (user: user, rights: try await panal.rights(principal, of: id))
             },
-            // As a change answers it, and as it is read.
             documents: { [Documents.user($0.user), Documents.user($0.user, $0.rights)] }
-        ) { known in
-            let user = try await panal.changeUser(
-                principal, id, status: status, role: role, expecting: known?.user)
-            return try .marked(Documents.user(user))
-        }
+        ) { try await act($0?.user) }
     }
 
     @Sendable private func close(_ request: Request, _ context: WebContext) async throws -> Response {
         let principal = try context.principal
         let id = try await panal.userID(principal, meantBy: try context.parameter("id"))
         context.auditNote.detail = "user=\(id)"
-        return try await Preconditions.guarded(
-            request,
-            current: {
-                let user = try await panal.user(principal, id)
-                return (user: user, rights: try await panal.rights(principal, of: id))
-            },
-            documents: { [Documents.user($0.user), Documents.user($0.user, $0.rights)] }
-        ) { known in
-            try await panal.closeUser(principal, id, expecting: known?.user)
+        return try await guarded(request, principal, id) { known in
+            try await panal.closeUser(principal, id, expecting: known)
             return Response(status: .noContent)
         }
     }

@@ -43,16 +43,7 @@ struct BatchCommand: AsyncParsableCommand {
         @Option(help: "At most so many, 1 to 200.")
         var limit = 20
 
-        @Option(
-            help: "Only those of one program.",
-            completion: .custom { _, _, prefix in await Completions.programs(prefix) })
-        var program: String?
-
-        @Flag(help: "Everybody's; for administrators.")
-        var everyone = false
-
-        @Option(help: "Only those behind this place of the list.")
-        var cursor: String?
+        @OptionGroup var range: ListRange
 
         @OptionGroup var server: ServerOptions
 
@@ -61,9 +52,7 @@ struct BatchCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let query = ClientRequest.query([
-                "limit": String(limit), "program": program, "everyone": everyone ? "true" : nil, "cursor": cursor,
-            ])
+            let query = ClientRequest.query(range.words(limit))
             try await server.ask(ClientRequest(.GET, "/api/v1/batches\(query)")) { page in
                 let columns: [ListColumn] = [
                     .fixed("id"), .flexible("program"), .number("jobs") { "\($0["size"]?.integer ?? 0)" },

@@ -23,22 +23,13 @@ struct JobCommand: AsyncParsableCommand {
         @Option(help: "At most so many.")
         var limit = 20
 
-        @Option(
-            help: "Only those of one program.",
-            completion: .custom { _, _, prefix in await Completions.programs(prefix) })
-        var program: String?
-
         @Option(help: "Only those in one state.", completion: .list(JobState.allCases.map(\.rawValue)))
         var state: String?
 
         @Option(help: "Only those of one batch, by its id.")
         var batch: String?
 
-        @Flag(help: "Everybody's; for administrators.")
-        var everyone = false
-
-        @Option(help: "Only those behind this place of the list.")
-        var cursor: String?
+        @OptionGroup var range: ListRange
 
         @OptionGroup var server: ServerOptions
 
@@ -53,16 +44,16 @@ struct JobCommand: AsyncParsableCommand {
         func run() async throws {
             let client = try server.client
             if server.json {
-                return try server.show(try await client.get(path(cursor, min(limit, Self.page)))) { _ in "" }
+                return try server.show(try await client.get(path(range.cursor, min(limit, Self.page)))) { _ in "" }
             }
             var jobs: [JSONValue] = []
-            var next = cursor
+            var next = range.cursor
             repeat {
                 let page = try await client.get(path(next, min(limit - jobs.count, Self.page))).document
                 jobs += try page.list("jobs")
                 next = page["next"]?.text
             } while next != nil && jobs.count < limit
-            StandardOutput.write(JobText.table(jobs, withOwner: everyone).text(width: Terminal.width))
+            StandardOutput.write(JobText.table(jobs, withOwner: range.everyone).text(width: Terminal.width))
         }
 
         /// As many as the server gives at a time.
@@ -70,10 +61,8 @@ struct JobCommand: AsyncParsableCommand {
 
         private func path(_ cursor: String?, _ limit: Int) -> String {
             "/api/v1/jobs"
-                + ClientRequest.query([
-                    "limit": String(limit), "program": program, "state": state, "batch": batch,
-                    "everyone": everyone ? "true" : nil, "cursor": cursor,
-                ])
+                + ClientRequest.query(
+                    range.words(limit, from: cursor) + [("state", state), ("batch", batch)])
         }
     }
 
