@@ -211,10 +211,10 @@ let spanishPhrases: [Phrase: String] = [
     .ofWhichForced: "%1, de ellos %2 forzados", .waited: "Espera",
 
     .useAndCredit: "Uso y crédito", .everyonesUse: "El uso de todos",
-    .nothingCharged: "Aquí no se cobran los trabajos; el coste es lo que supondrían.", .credit: "Crédito",
+    .nothingCharged: "Aquí no se cobran los trabajos; el costo es lo que supondrían.", .credit: "Crédito",
     .creditBalance: "Saldo", .creditSetAside: "Apartado para trabajos", .paidThisMonth: "Pagado este mes",
     .monthlyBudget: "Presupuesto de un mes", .leftOfBudget: "Queda de él", .month: "Mes", .anyMonth: "todos",
-    .noUse: "No se ha usado nada.", .coreTime: "Tiempo de núcleo", .cost: "Coste", .paid: "Pagado", .total: "Total",
+    .noUse: "No se ha usado nada.", .coreTime: "Tiempo de núcleo", .cost: "Costo", .paid: "Pagado", .total: "Total",
     .asTable: "Como tabla (CSV)", .creditMovements: "Movimientos", .creditMovement: "Movimiento", .creditWhen: "Cuándo",
     .creditAmount: "Créditos", .creditReason: "Motivo", .creditGranted: "concedido", .creditWithdrawn: "retirado",
     .creditHeld: "apartado", .creditSettled: "liquidado, el resto devuelto", .creditRefunded: "devuelto",
