@@ -23,10 +23,11 @@ struct ProfileCommand: ParsableCommand {
             for profile in catalog.profiles {
                 let limits = profile.limits
                 let refusal = capacity.refusal(of: limits)
+                let reading = limits.diskRead.map { "reads at most \(ByteCount.text($0))/s: " } ?? ""
                 let columns = [
                     Self.column(profile.name, 10), Self.column(Self.cores(limits.cpu), 10),
                     Self.column(ByteCount.text(limits.memory), 9), Self.column(Quantity.text(limits.wallTime), 10),
-                    refusal.map { "not available here: \($0)" } ?? profile.summary,
+                    refusal.map { "not available here: \($0)" } ?? reading + profile.summary,
                 ]
                 print(columns.joined(separator: " "))
             }

@@ -175,6 +175,10 @@ struct CommandLineTests {
             ])
         try withProfiles { folder in
             #expect(try panal(["profile", "check", "\(folder)/tiny.yaml"]).code == 0)
+            let reading = Self.profile + "\n    disk-read: 50MiB/s\n"
+            try Data(reading.utf8).write(to: URL(filePath: "\(folder)/tiny.yaml"))
+            let list = try panal(["profile", "list", "--profiles", folder])
+            #expect(list.output.contains("reads at most 50 MiB/s: for tests"), "\(list.output)\(list.error)")
             let wrong = Self.profile.replacingOccurrences(of: "64MiB", with: "64MB")
             try Data(wrong.utf8).write(to: URL(filePath: "\(folder)/tiny.yaml"))
             let ended = try panal(["profile", "check", "\(folder)/tiny.yaml"])

@@ -34,6 +34,14 @@ import Testing
         }
     }
 
+    @Test func whatAProfileMayReadIsSaid() throws {
+        var limits = try #require(Site.profiles.first).limits
+        #expect(Wording(.english).size(limits) == "1 core · 1 GiB of memory")
+        limits.diskRead = 50 << 20
+        #expect(Wording(.english).size(limits) == "1 core · 1 GiB of memory · reads at most 50 MiB/s")
+        #expect(Wording(.spanish).size(limits) == "1 núcleo · 1 GiB de memoria · lee como mucho 50 MiB/s")
+    }
+
     @Test func everySettingIsSaidInSpanishToo() async throws {
         try await Site.open { site, _ in
             for entry in try site.panal.settings(try #require(site.administrator.principal)) {

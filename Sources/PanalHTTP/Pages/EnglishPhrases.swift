@@ -108,7 +108,7 @@ let englishPhrases: [Phrase: String] = [
     .dropHere: "or drop it here", .uploading: "Sending", .stopUpload: "Stop",
     .formNotSent: "The form did not arrive. Try again.",
     .snippetHint: "With an API key from your account in PANAL_KEY.", .oneCore: "1 core", .cores: "%1 cores",
-    .coresPart: "%1 of a core", .memory: "%1 of memory",
+    .coresPart: "%1 of a core", .memory: "%1 of memory", .diskRead: "reads at most %1/s",
 
     .state: "State", .program: "Program", .anyState: "any", .filter: "Filter", .noJobs: "No job is listed here.",
     .choosePrograms: "Choose a program", .submitted: "Submitted", .duration: "Time", .outcome: "Outcome",

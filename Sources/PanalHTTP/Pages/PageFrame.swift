@@ -268,7 +268,7 @@ struct Wording: Sendable {
         }
     }
 
-    /// `2 cores · 2 GiB of memory`
+    /// `2 cores · 2 GiB of memory`, and what it may read of a disk where that is limited.
     func size(_ limits: CellLimits) -> String {
         let cores =
             switch limits.cpu {
@@ -276,6 +276,7 @@ struct Wording: Sendable {
             case .exclusive(let cores): t(.cores, String(cores))
             case .shared(let millicores): t(.coresPart, decimal(String(Double(millicores) / 1_000)))
             }
-        return "\(cores) · \(t(.memory, bytes(limits.memory)))"
+        let parts = [cores, t(.memory, bytes(limits.memory)), limits.diskRead.map { t(.diskRead, bytes($0)) }]
+        return parts.compactMap(\.self).joined(separator: " · ")
     }
 }

@@ -32,7 +32,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case fileTypes, atMostBytes, fileAgain, from, upTo, severalLines, secretHint, noChoice, fieldsWrong, allChoices
     case blockTimes, addBlock, removeBlock, blockAdded, blockRemoved
     case dropHere, uploading, stopUpload, formNotSent, snippetHint
-    case oneCore, cores, coresPart, memory
+    case oneCore, cores, coresPart, memory, diskRead
     // Jobs.
     case state, program, anyState, filter, noJobs, choosePrograms, submitted, duration, outcome, older, onlyMine
     case everyones, cancel, results, noFiles, download, nothingWritten, whole, truncated, lastPart, standardOutput

@@ -115,7 +115,7 @@ let spanishPhrases: [Phrase: String] = [
     .formNotSent: "El formulario no llegó. Inténtalo otra vez.",
     .snippetHint: "Con una clave de API de tu cuenta en PANAL_KEY.", .oneCore: "1 núcleo", .cores: "%1 núcleos",
     .coresPart: "%1 de un núcleo",
-    .memory: "%1 de memoria",
+    .memory: "%1 de memoria", .diskRead: "lee como mucho %1/s",
 
     .state: "Estado", .program: "Programa", .anyState: "cualquiera", .filter: "Filtrar",
     .noJobs: "No hay trabajos que mostrar.", .choosePrograms: "Elegir un programa", .submitted: "Enviado",
