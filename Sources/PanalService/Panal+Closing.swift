@@ -11,21 +11,7 @@ extension Panal {
     /// Throws `conflict` while it has unfinished jobs, credit or images, and for the last administrator; `changed` where the user is not as
     /// `expected`.
     package func closeUser(_ principal: Principal, _ id: UserID, expecting expected: User? = nil) async throws {
-        try requireAdministrator(principal)
-        guard id != principal.user else {
-            throw ServiceError(.conflict, "this is your own account: another administrator has to close it")
-        }
-        let obstacle: ClosingObstacle?
-        do {
-            obstacle = try await store.close(id, at: clock.now(), expecting: expected)
-        } catch StoreError.changed {
-            throw Self.changed
-        } catch StoreError.lastAdministrator {
-            throw ServiceError(.conflict, "nobody would be left to administer: make another administrator first")
-        } catch StoreError.unknown {
-            throw Self.noUser
-        }
-        switch obstacle {
+        switch try await tryToCloseUser(principal, id, expecting: expected) {
         case nil: break
         case .unfinishedJobs(let count):
             throw ServiceError(.conflict, "\(count) of their jobs have not ended: block them, and cancel these first")
@@ -34,9 +20,29 @@ extension Panal {
         case .images(let count):
             throw ServiceError(.conflict, "\(count) images are theirs: remove them first")
         }
+    }
+
+    /// The same, but answers what stands in the way, for whoever has words of their own for it; nil when the account is closed.
+    package func tryToCloseUser(
+        _ principal: Principal, _ id: UserID, expecting expected: User? = nil
+    ) async throws -> ClosingObstacle? {
+        try requireAdministrator(principal)
+        guard id != principal.user else {
+            throw ServiceError(.conflict, "this is your own account: another administrator has to close it")
+        }
+        do {
+            if let obstacle = try await store.close(id, at: clock.now(), expecting: expected) { return obstacle }
+        } catch StoreError.changed {
+            throw Self.changed
+        } catch StoreError.lastAdministrator {
+            throw ServiceError(.conflict, "nobody would be left to administer: make another administrator first")
+        } catch StoreError.unknown {
+            throw Self.noUser
+        }
         accessSignals.post(about: id)
         try await tenancyChanged()
         logger.info("account closed", metadata: ["user": "\(id)"])
+        return nil
     }
 
     /// Removes what the jobs of closed accounts have left, a part at a time.

@@ -116,6 +116,9 @@ extension AuthorisationTests {
         Row(
             route: "POST /users/{id}/restriction", uri: { "/users/\(try await user($0))/restriction" },
             body: .form(["runningCores": "2"]), statuses: [303, 403, 403, 303]),
+        Row(
+            route: "POST /users/{id}/close", uri: { "/users/\(try await leaver($0))/close" },
+            body: .form(["sure": "true"]), statuses: [303, 403, 403, 303]),
         Row(route: "GET /webhooks", uri: { _ in "/webhooks" }, statuses: [303, 200, 200, 200]),
         Row(
             route: "POST /webhooks", uri: { _ in "/webhooks" },

@@ -100,7 +100,7 @@ extension AuthorisationTests {
     }
 
     /// Somebody who may go.
-    private static func leaver(_ site: Site) async throws -> String {
+    static func leaver(_ site: Site) async throws -> String {
         let root = try #require(site.administrator.principal)
         let name = "leaver-\(JobID.make(at: site.panal.now))"
         return try await site.panal.createUser(root, name: name, password: nil, role: .user).user.id.text

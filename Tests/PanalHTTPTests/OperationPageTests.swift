@@ -166,4 +166,31 @@ import Testing
             #expect(try await client.send(.get, "/users/\(nobody)", root.browser).status == .notFound)
         }
     }
+
+    @Test func anAccountIsClosedOrItIsSaidWhatStandsInTheWay() async throws {
+        try await Site.open { site, client in
+            let root = site.administrator
+            let user = try #require(site.owner.principal).user
+            let path = "/users/\(user)"
+            #expect(try await client.send(.get, path, root.browser).text.contains("\(path)/close"))
+            let ownPath = "/users/\(try #require(root.principal).user)"
+            #expect(try await client.send(.get, ownPath, root.browser).text.contains("/close") == false)
+            #expect(try await client.post("\(ownPath)/close", as: root, ["sure": "true"]).status == .conflict)
+
+            let job = try await site.job(Script(isEndless: true))
+            let thoughtless = try await client.post("\(path)/close", as: root, [:])
+            #expect(thoughtless.status == .unprocessableContent)
+            let busy = try await client.post("\(path)/close", as: root, ["sure": "true"])
+            #expect(busy.status == .conflict && busy.text.contains("Jobs of theirs that have not ended: 1."))
+            _ = try await client.send(.delete, "/api/v1/jobs/\(job)", site.owner.bearer)
+            for _ in 0..<500 {
+                let answer = try await client.post("\(path)/close", as: root, ["sure": "true"])
+                if answer.status == .seeOther { break }
+                #expect(answer.status == .conflict)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try await client.send(.get, path, root.browser).status == .notFound)
+            #expect(try await client.send(.get, "/api/v1/jobs", site.owner.bearer).status == .unauthorized)
+        }
+    }
 }

@@ -227,7 +227,12 @@ let englishPhrases: [Phrase: String] = [
     .quantity: "Quantity", .hoursADay: "Hours a day",
     .whatHolds: "What holds", .ownRestriction: "Own restriction",
     .userRestrictionHint: "What is said here replaces what the user’s groups say of the same kind.",
-    .allocator: "Placement",
+    .allocator: "Placement", .closeAccount: "Close the account", .closeSure: "Yes, nobody is to use it any more",
+    .closeHint:
+        "Password, sessions, keys and webhooks are gone at once, programs are withdrawn, and what their jobs left is removed. What was used and paid stays in the books. This cannot be taken back.",
+    .closeUnfinishedJobs: "The account is not closed. Jobs of theirs that have not ended: %1. Cancel them first.",
+    .closeCredit: "The account is not closed. Credit on it: %1. Take it back first.",
+    .closeImages: "The account is not closed. Images that are theirs: %1. Remove them first.",
     .storage: "Storage", .storedOf: "%1 of %2",
     .outputsKeptFor: "Outputs of jobs are kept for %1 days; their owner is told %2 days before they go.",
     .leavingNext: "Removed next", .nearlyFullRefuses: "Nearly full: when it is, no more jobs are taken.",

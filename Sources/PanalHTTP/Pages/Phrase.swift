@@ -81,6 +81,7 @@ enum Phrase: String, Hashable, Sendable, CaseIterable {
     case partOfCost, costItems, costItem, newCostItem, price, unit, unitHour, unitMonth, unitGibibyteMonth, quantity
     case hoursADay
     case whatHolds, ownRestriction, userRestrictionHint, allocator
+    case closeAccount, closeHint, closeSure, closeUnfinishedJobs, closeCredit, closeImages
     // Storage.
     case storage, storedOf, outputsKeptFor, leavingNext, nearlyFullRefuses, nearlyFullRemoves
     // Webhooks.

@@ -242,7 +242,12 @@ let spanishPhrases: [Phrase: String] = [
     .quantity: "Cantidad", .hoursADay: "Horas al día",
     .whatHolds: "Lo que vale", .ownRestriction: "Restricción propia",
     .userRestrictionHint: "Lo que se dice aquí reemplaza lo que dicen los grupos del usuario de la misma clase.",
-    .allocator: "Asignación",
+    .allocator: "Asignación", .closeAccount: "Cerrar la cuenta", .closeSure: "Sí, que nadie la use más",
+    .closeHint:
+        "La contraseña, las sesiones, las claves y los webhooks desaparecen enseguida, los programas se retiran y se borra lo que dejaron sus trabajos. Lo que se usó y se pagó queda en los libros. No se puede deshacer.",
+    .closeUnfinishedJobs: "La cuenta no se ha cerrado. Trabajos suyos sin terminar: %1. Cancélalos antes.",
+    .closeCredit: "La cuenta no se ha cerrado. Crédito que le queda: %1. Retíralo antes.",
+    .closeImages: "La cuenta no se ha cerrado. Imágenes suyas: %1. Elimínalas antes.",
     .storage: "Almacenamiento", .storedOf: "%1 de %2",
     .outputsKeptFor: "Las salidas se guardan %1 días; a su dueño se le avisa %2 días antes de borrarlas.",
     .leavingNext: "Lo próximo que se borra",

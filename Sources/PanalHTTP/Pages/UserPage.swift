@@ -12,6 +12,7 @@ struct UserPage: Sendable {
         [
             Route(.get, "/users/{id}", .administratorPage) { _, context in try await page(context) },
             Route(.post, "/users/{id}/restriction", .administratorPage, restrict),
+            Route(.post, "/users/{id}/close", .administratorPage, close),
         ]
     }
 
@@ -37,6 +38,7 @@ struct UserPage: Sendable {
                 (t(.pools), rights.pools.joined(separator: ", ")), (t(.allocator), rights.allocator),
                 (t(.runningCores), limit(rights.runningCores)), (t(.queuedJobs), limit(rights.queuedJobs)),
             ].map { ["label": $0.0, "text": $0.1.isEmpty ? "–" : $0.1] as Templates.Values },
+            "closeAction": "/users/\(id)/close", "mayClose": id != principal.user,
             "storage": try await StorageCard.values(of: id, panal, context), "restrictHint": t(.userRestrictionHint),
         ]
         values.merge(RestrictionForm.values(restriction, action: "/users/\(id)/restriction", panal)) { _, new in new }
@@ -58,6 +60,30 @@ struct UserPage: Sendable {
                 context, AccountPages.refused(error, t, labels: RestrictionForm.labels(t)),
                 status: Problem(error).status)
         }
+    }
+}
+
+extension UserPage {
+    /// The form says that somebody has thought about it. What stands in the way is told on the user's page.
+    @Sendable private func close(_ request: Request, _ context: WebContext) async throws -> Response {
+        let wording = Wording(context)
+        let t = wording.t
+        let form = try await PageFrame.form(request, context)
+        let principal = try context.principal
+        let id = try context.identifier("id", of: User.self)
+        context.auditNote.detail = "user=\(id)"
+        guard try form.text("sure") == "true" else {
+            throw ServiceError(
+                .invalid, t(.closeSure), mistakes: [Mistake(pointer: "/sure", detail: t(.closeSure))])
+        }
+        let notice: String
+        switch try await panal.tryToCloseUser(principal, id) {
+        case nil: return .seeOther("/users")
+        case .unfinishedJobs(let count): notice = t(.closeUnfinishedJobs, String(count))
+        case .credit(let balance): notice = t(.closeCredit, wording.decimal("\(balance)"))
+        case .images(let count): notice = t(.closeImages, String(count))
+        }
+        return try await page(context, ["notice": notice], status: .conflict)
     }
 }
 
