@@ -31,22 +31,28 @@ enum ProfileKey: String, CaseIterable {
         case price
     }
 
+    /// A week.
+    static let longestTime = 604_800
+
+    /// Within what the launcher takes: a profile beyond would be refused at each run.
     var kind: Kind {
         let mebibyte = 1 << 20
         return switch self {
         case .summary, .seccomp, .network: .text
         case .cores: .cores
         case .memory: .bytes(4 * mebibyte...(1 << 44))
-        case .scratch: .bytes(mebibyte...(1 << 44))
+        case .scratch: .bytes(mebibyte...(1 << 40))
         case .output: .bytes(1_024...(1 << 34))
-        case .results: .bytes(0...(1 << 44))
-        case .fileSize: .bytes(mebibyte...(1 << 44))
+        case .results: .bytes(0...(1 << 40))
+        case .fileSize: .bytes(mebibyte...(1 << 40))
         case .diskRead: .rate(mebibyte...(1 << 44))
-        case .processes: .count(2...4_194_304)
-        case .scratchFiles: .count(16...100_000_000)
-        case .resultFiles: .count(0...100_000)
-        case .openFiles: .count(16...1_048_576)
-        case .time, .cpuTime, .cpuBurst: .time(1...31_536_000)
+        case .processes: .count(2...32_768)
+        case .scratchFiles: .count(16...10_000_000)
+        case .resultFiles: .count(0...10_000)
+        case .openFiles: .count(16...65_536)
+        case .time, .cpuBurst: .time(1...Self.longestTime)
+        // Of all cores together.
+        case .cpuTime: .time(1...4_096 * Self.longestTime)
         case .price, .memoryPrice, .opportunisticPrice: .price
         }
     }

@@ -165,6 +165,15 @@ extension ProfileReader {
                     + "scratch files are kept in memory and count as such")
             return nil
         }
+        let most = Duration.seconds(ProfileKey.longestTime * limits.cpu.parallelism)
+        if limits.cpuTime > most, let node = settings[.cpuTime] {
+            report(
+                node,
+                "cpu-time: \(Quantity.text(limits.cpuTime)) is more than \(limits.cpu.parallelism) "
+                    + "\(limits.cpu.parallelism == 1 ? "core" : "cores") can use in the longest time that a run may take; "
+                    + "write at most \(Quantity.text(most))")
+            return nil
+        }
         return profile
     }
 

@@ -85,9 +85,15 @@ private func mistakes(_ text: String) -> [String] {
         ("cores: 1e3", ["‘1e3’ is no number of cores; write whole ones such as 2, or a fraction such as 0.5"]),
         ("time: 60", ["‘60’ has no unit; write 60s for seconds, or ms, min, h, d"]),
         ("time: 5 minutes", ["‘5 minutes’ is no span of time; write a number and ms, s, min, h or d"]),
-        ("time: 10ms", ["10ms is out of range; write 1s to 365d"]),
-        ("processes: 1", ["‘1’ should be a whole number from 2 to 4194304"]),
-        ("open-files: many", ["‘many’ should be a whole number from 16 to 1048576"]),
+        ("time: 10ms", ["10ms is out of range; write 1s to 7d"]),
+        (
+            "cpu-time: 8d",
+            [
+                "8d is more than 1 core can use in the longest time that a run may take; write at most 7d"
+            ]
+        ),
+        ("processes: 1", ["‘1’ should be a whole number from 2 to 32768"]),
+        ("open-files: many", ["‘many’ should be a whole number from 16 to 65536"]),
         ("seccomp: ../x", ["‘../x’ is no name of a policy; write the name of its file without .json, such as default"]),
         ("cpu-burst: 20ms", ["whole cores have nothing to save up; leave it out"]),
         ("disk-read: 50MiB", ["‘50MiB’ is a size, not a rate; write 50MiB/s for so much in each second"]),
