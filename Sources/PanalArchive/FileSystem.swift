@@ -163,7 +163,13 @@ package enum Files {
         }
         defer { unsafe closedir(folder) }
         var names: [String] = []
-        while let entry = unsafe readdir(folder) {
+        while true {
+            // The end and a failure look alike but for this.
+            errno = 0
+            guard let entry = unsafe readdir(folder) else {
+                guard errno == 0 else { throw FileError("readdir", path) }
+                break
+            }
             let length = unsafe Int(entry.pointee.d_reclen)
             let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) ?? 0
             let start = unsafe UnsafeRawPointer(entry) + offset

@@ -23,9 +23,11 @@ package struct RootfsFacts: Hashable, Sendable, Codable {
     package var manifest: ContentHash?
     package var settings: RootfsConfiguration
     package var neutralised: NeutralisedEntries
+    /// Names of files beyond the first of each: hard links. Nil where there are none.
+    package var furtherNames: Int?
 
     /// What it takes of a disk, and of its owner's quota: a name costs as much as a small file, and a million empty ones are not nothing.
-    package var diskBytes: Int { bytes + Self.bytesOfAName * (files + folders + links) }
+    package var diskBytes: Int { bytes + Self.bytesOfAName * (files + folders + links + (furtherNames ?? 0)) }
     package static let bytesOfAName = 4_096
 
     package init(

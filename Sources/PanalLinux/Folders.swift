@@ -49,7 +49,14 @@ package enum Folders {
         }
         defer { unsafe closedir(stream) }
         var names: [[UInt8]] = []
-        while names.count < limit, let entry = unsafe readdir(stream) {
+        while names.count < limit {
+            // The end and a failure look alike but for this.
+            errno = 0
+            guard let entry = unsafe readdir(stream) else {
+                let number = errno
+                guard number == 0 else { throw SystemCallFailure(call: "readdir", errno: number) }
+                break
+            }
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { tuple in
                 unsafe tuple.withMemoryRebound(to: UInt8.self, capacity: 256) { bytes in
                     unsafe Array(UnsafeBufferPointer(start: bytes, count: strnlen(tuple, 256)))

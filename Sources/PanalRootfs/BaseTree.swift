@@ -124,12 +124,19 @@ extension RootfsBuilder {
         }
     }
 
+    /// How a base's file came to a further name.
+    enum Linking {
+        case linked, copied
+    }
+
     /// A further name for a base's file. Where the file has as many as its file system allows, the file is copied.
-    func link(_ file: String, to path: String) throws {
+    func link(_ file: String, to path: String) throws -> Linking {
         do throws(FileError) {
             try Files.link(file, to: path)
+            return .linked
         } catch  where error.errno == EMLINK {
             try copy(file, to: path)
+            return .copied
         }
     }
 

@@ -21,7 +21,11 @@ import PanalCore
     /// Up to here any ratio is taken.
     private static let ratioFree = 64 << 20
 
-    init(path: String, limits: RootfsLimits, isHashed: Bool) throws {
+    /// Asked for each piece; throws where nobody wants it any more.
+    private let check: () throws -> Void
+
+    init(path: String, limits: RootfsLimits, isHashed: Bool, check: @escaping () throws -> Void) throws {
+        self.check = check
         hash = isHashed ? SHA256() : nil
         file = try OwnedDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
         packedBytes = try file.size()
@@ -64,6 +68,7 @@ import PanalCore
     /// The next bytes, valid until the next call; nil at the end.
     fileprivate func next() throws -> UnsafeRawBufferPointer? {
         guard !isAtEnd else { return nil }
+        try check()
         let count = unsafe archive_read_data(archive, buffer.baseAddress, buffer.count)
         guard count >= 0 else { throw damaged }
         guard count > 0 else {
@@ -91,7 +96,13 @@ import PanalCore
 
     /// SHA-256 of all of it, what nobody has read included; nil where it was not wanted.
     func finish() throws -> ContentHash? {
-        while unsafe try next() != nil {}
+        let end = bytes
+        while unsafe try next() != nil {
+            guard bytes - end <= limits.tailBytes else {
+                throw ArchiveError(
+                    .tooLarge, "it goes on for more than \(ByteCount.text(limits.tailBytes)) behind its end")
+            }
+        }
         return hash.map { ContentHash($0) }
     }
 

@@ -81,11 +81,16 @@ package struct RootfsLimits: Hashable, Sendable {
     package var layers: Int
     /// Of one of an image's JSON documents.
     package var documentBytes: Int
+    /// Steps along names and links that laying the layers upon each other takes, and entries that their marks make one look at. An
+    /// entry below folders that are links takes about a dozen.
+    package var steps: Int
+    /// Of a layer behind its archive's end: writers fill that up to a whole record.
+    package var tailBytes: Int
 
     package init(
         entries: Int = 1_000_000, nameBytes: Int = 64 << 20, diskBytes: Int = .max, bytes: Int = 32 << 30,
         ratio: Int = 200, depth: Int = 64, pathBytes: Int = 2_048,
-        layers: Int = 256, documentBytes: Int = 4 << 20
+        layers: Int = 256, documentBytes: Int = 4 << 20, steps: Int = 64_000_000, tailBytes: Int = 64 << 20
     ) {
         self.entries = entries
         self.nameBytes = nameBytes
@@ -96,5 +101,7 @@ package struct RootfsLimits: Hashable, Sendable {
         self.pathBytes = pathBytes
         self.layers = layers
         self.documentBytes = documentBytes
+        self.steps = steps
+        self.tailBytes = tailBytes
     }
 }

@@ -29,7 +29,7 @@ struct LayerReader {
     /// Reads the layer in the file at `path`; answers SHA-256 of it as it is without its compression, of an image's layer. Nobody asks
     /// for that of an archive of files.
     mutating func read(_ path: String, into tree: inout RootfsTree) throws -> ContentHash? {
-        let stream = try DecodedStream(path: path, limits: limits, isHashed: hasWhiteouts)
+        let stream = try DecodedStream(path: path, limits: limits, isHashed: hasWhiteouts, check: check)
         // The reader below knows it by its address alone.
         defer { withExtendedLifetime(stream) {} }
         tree.beginLayer()

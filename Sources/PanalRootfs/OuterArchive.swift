@@ -113,7 +113,8 @@ struct OuterArchive {
     }
 
     private func forEach(_ body: (OpaquePointer, OpaquePointer) throws -> Bool) throws {
-        let stream = try DecodedStream(path: path, limits: limits, isHashed: false)
+        // Whoever reads it asks by itself, for each file and each piece.
+        let stream = try DecodedStream(path: path, limits: limits, isHashed: false, check: {})
         // The reader below knows it by its address alone.
         defer { withExtendedLifetime(stream) {} }
         guard let archive = unsafe archive_read_new() else { throw FileError("archive_read_new", path, errno: ENOMEM) }

@@ -128,13 +128,15 @@ package struct RootfsBuilder {
             digest: RootfsDigest.of(tree), bytes: tree.contents.values.reduce(0) { $0 + $1.bytes },
             files: tree.contents.count, layers: layers, manifest: manifest, settings: settings,
             neutralised: neutralised)
+        var names = 0
         tree.forEach { entry in
             switch entry.kind {
             case .folder: facts.folders += 1
             case .link: facts.links += 1
-            case .file: break
+            case .file: names += 1
             }
         }
+        if names > facts.files { facts.furtherNames = names - facts.files }
         guard facts.diskBytes <= limits.diskBytes else {
             throw ArchiveError(
                 .tooLarge,
@@ -167,6 +169,8 @@ package struct RootfsBuilder {
     }
 
     private func write(_ tree: RootfsTree, to top: String, contents: String, _ base: BaseTree?) throws {
+        // Of a base's files that have as many names as can be, the copy that has the next ones.
+        var copies: [Int: String] = [:]
         try tree.forEach { entry in
             try check()
             let path = entry.path.isEmpty ? top : top + "/" + String(decoding: entry.path, as: UTF8.self)
@@ -178,7 +182,7 @@ package struct RootfsBuilder {
             case .link(let target): try Files.makeLink(target, at: path)
             case .file(let number):
                 if let place = base?.path(of: number) {
-                    try link(place, to: path)
+                    if try link(copies[number] ?? place, to: path) == .copied { copies[number] = path }
                     return
                 }
                 let content = "\(contents)/\(number)"

@@ -55,6 +55,7 @@ package struct RootfsTree {
     private(set) var layer = 0
     private(set) var entries = 0
     private var nameBytes = 0
+    private var steps = 0
     let limits: RootfsLimits
 
     package init(limits: RootfsLimits = RootfsLimits()) {
@@ -108,7 +109,7 @@ package struct RootfsTree {
     package mutating func addHardLink(_ name: [UInt8], to target: [UInt8]) throws(ArchiveError) {
         guard let (folder, last) = try place(name) else { throw Self.nameless }
         let parts = try ImagePath.parts(of: target, limits)
-        guard let first = parts.dropLast().isEmpty ? 0 : find(Array(parts.dropLast())), let name = parts.last,
+        guard let first = parts.dropLast().isEmpty ? 0 : try seek(Array(parts.dropLast())), let name = parts.last,
             let there = nodes[first].children[name], nodes[there].kind != .folder
         else {
             throw ArchiveError(
@@ -122,14 +123,14 @@ package struct RootfsTree {
     package mutating func addWhiteout(_ name: [UInt8]) throws(ArchiveError) {
         guard let (folder, last) = try place(name, making: false) else { return }
         guard let there = nodes[folder].children[last] else { return }
-        removeEarlier(there, named: last, in: folder)
+        try removeEarlier(there, named: last, in: folder)
     }
 
     /// Takes away what earlier layers have in this folder.
     package mutating func addOpaque(_ name: [UInt8]) throws(ArchiveError) {
         let parts = try ImagePath.parts(of: name, limits)
-        guard let folder = find(parts), nodes[folder].kind == .folder else { return }
-        for (name, child) in nodes[folder].children { removeEarlier(child, named: name, in: folder) }
+        guard let folder = try seek(parts), nodes[folder].kind == .folder else { return }
+        for (name, child) in nodes[folder].children { try removeEarlier(child, named: name, in: folder) }
     }
 
     private static let nameless = ArchiveError(.forbidden, "an entry that is no folder has no name")
@@ -149,7 +150,7 @@ package struct RootfsTree {
                     folder = child
                     continue
                 }
-                guard let found = find(Array(parts[...count])), nodes[found].kind == .folder else {
+                guard let found = try seek(Array(parts[...count])), nodes[found].kind == .folder else {
                     guard making else { return nil }
                     throw ArchiveError(
                         .forbidden, entry: ImagePath.shown(name), "lies in what is no folder of the image")
@@ -166,12 +167,33 @@ package struct RootfsTree {
         return (folder, last)
     }
 
+    /// What a path of a layer leads to. Each step counts: a few names of many links each would cost hours.
+    private mutating func seek(_ path: [ImageName]) throws(ArchiveError) -> Int? {
+        var taken = 0
+        let found = find(path, steps: &taken)
+        try walk(taken)
+        return found
+    }
+
+    private mutating func walk(_ count: Int) throws(ArchiveError) {
+        steps += count
+        guard steps <= limits.steps else {
+            throw ArchiveError(.tooLarge, "its layers need more than \(limits.steps) steps to be laid upon each other")
+        }
+    }
+
     /// What a path leads to, links followed inside the image, at most 40 of them.
     func find(_ path: [ImageName]) -> Int? {
+        var taken = 0
+        return find(path, steps: &taken)
+    }
+
+    private func find(_ path: [ImageName], steps: inout Int) -> Int? {
         var rest = Array(path.reversed())
         var way = [0]
         var hops = 0
         while let part = rest.popLast() {
+            steps += 1
             if part.bytes == Array("..".utf8) {
                 if way.count > 1 { way.removeLast() }
                 continue
@@ -233,8 +255,9 @@ package struct RootfsTree {
         nodes[folder].children[name] = nodes.count - 1
     }
 
-    private mutating func removeEarlier(_ node: Int, named name: ImageName, in folder: Int) {
-        for (name, child) in nodes[node].children { removeEarlier(child, named: name, in: node) }
+    private mutating func removeEarlier(_ node: Int, named name: ImageName, in folder: Int) throws(ArchiveError) {
+        try walk(1)
+        for (name, child) in nodes[node].children { try removeEarlier(child, named: name, in: node) }
         guard nodes[node].layer < layer, nodes[node].children.isEmpty else { return }
         release(node)
         nodes[folder].children[name] = nil

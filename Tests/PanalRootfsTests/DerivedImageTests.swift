@@ -220,7 +220,9 @@ import Testing
     /// Files have as many names as their file system allows, and one more as a copy.
     @Test func aFileWithAllNamesThatItMayHaveIsCopied() throws {
         let site = try ImageSite()
-        let base = try site.build(TestTar.smallest.finished).facts
+        var tar = TestTar.smallest
+        for name in ["etc/a", "etc/b"] { tar.add(name, kind: .hardLink, link: "etc/passwd") }
+        let base = try site.build(tar.finished).facts
         let file = site.tree(base) + "/etc/passwd"
         let names = site.path + "/names"
         try FileManager.default.createDirectory(atPath: names, withIntermediateDirectories: true)
@@ -237,6 +239,10 @@ import Testing
             try FileManager.default.attributesOfItem(atPath: site.tree($0) + "/etc/passwd")[.modificationDate] as? Date
         }
         #expect(times[0] == times[1])
+        // One copy has all the names.
+        for name in ["etc/a", "etc/b"] {
+            #expect(try Self.number(name, site, facts) == Self.number("etc/passwd", site, facts))
+        }
     }
 }
 

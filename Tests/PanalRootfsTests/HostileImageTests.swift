@@ -268,6 +268,52 @@ import Testing
         }
     }
 
+    // MARK: Work without end
+
+    /// Few bytes that make much work: marks that look at the same names again and again, and links of many steps.
+    @Test(arguments: ["marks", "links"]) func workIsBounded(kind: String) throws {
+        let site = try ImageSite()
+        site.limits.steps = 20_000
+        var tar = TestTar.smallest
+        if kind == "marks" {
+            for number in 0..<150 { tar.add("d/\(number)") }
+            for _ in 0..<150 { tar.add("d/.wh..wh..opq") }
+        } else {
+            tar.folder("far")
+            for number in 0..<20 {
+                tar.link(
+                    "l\(number)", to: String(repeating: "far/../", count: 12) + (number == 0 ? "far" : "l\(number - 1)")
+                )
+            }
+            for number in 0..<100 { tar.add("l19/\(number)") }
+        }
+        let layout = try TestLayout([tar.finished]).archive()
+        #expect(site.refusal(layout, as: .layout)?.contains("more than 20000 steps") == true)
+        #expect(try ImageSite().refusal(layout, as: .layout) == nil)
+    }
+
+    @Test func whatFollowsTheEndIsBounded() throws {
+        let site = try ImageSite()
+        site.limits.tailBytes = 20_000
+        let layer = TestTar.smallest.finished
+        for (count, isTaken) in [(10_240, true), (60_000, false)] {
+            let archive = try TestLayout([layer + [UInt8](repeating: 0, count: count)]).archive()
+            let refusal = site.refusal(archive, as: .layout)
+            #expect(isTaken ? refusal == nil : refusal?.contains("behind its end") == true, "\(refusal ?? "taken")")
+            try? FileManager.default.removeItem(atPath: site.path + "/rootfs")
+            try FileManager.default.createDirectory(atPath: site.path + "/rootfs", withIntermediateDirectories: true)
+        }
+    }
+
+    @Test func furtherNamesCount() throws {
+        var tar = TestTar.smallest
+        let plain = try ImageSite().build(tar.finished).facts
+        for number in 0..<10 { tar.add("n\(number)", kind: .hardLink, link: "etc/passwd") }
+        let facts = try ImageSite().build(tar.finished).facts
+        #expect(facts.files == plain.files && facts.furtherNames == 10)
+        #expect(facts.diskBytes == plain.diskBytes + 10 * RootfsFacts.bytesOfAName)
+    }
+
     // MARK: Cut off
 
     @Test func anArchiveCutOffAnywhereLeavesNothing() throws {
