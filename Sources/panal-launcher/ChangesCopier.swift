@@ -49,8 +49,9 @@ struct ChangesCopier: ~Copyable {
     /// What is left out, with its reason; as one line whatever its name is.
     private mutating func leave(_ path: [UInt8], _ reason: String) {
         guard skipped.count < CopyReport.mostSkipped - 1 else { return skippedMore += 1 }
-        let shown = path.prefix(CopyReport.longestSkipped / 4).map { $0 < 32 || $0 == 127 ? UInt8(ascii: "?") : $0 }
-        skipped.append("\(String(decoding: shown, as: UTF8.self)): \(reason)")
+        let scalars = String(decoding: path.prefix(CopyReport.longestSkipped / 4), as: UTF8.self).unicodeScalars
+            .map { $0.value < 32 || (127...159).contains($0.value) ? "?" : $0 }
+        skipped.append("\(String(String.UnicodeScalarView(scalars))): \(reason)")
     }
 
     private mutating func visit(_ folder: borrowing Descriptor, path: [UInt8], depth: Int) throws(StepFailure) {

@@ -32,7 +32,11 @@ extension Launcher {
     }
 
     func takeCopied(_ copy: RootCopy) {
-        guard let report = copy.take() else { return }
+        guard var report = copy.take() else { return }
+        // Whoever is being ended may have written while the last of it was read.
+        if case .done = report, cells[copy.id]?.isFrozen != true {
+            report = RootCopy.failed(.mismatch(RootCopy.step, "the program no longer stands still"))
+        }
         let isWanted = copies.contains { $0 === copy }
         drop([copy])
         if isWanted { server.send(.copied(id: copy.id, report)) }
