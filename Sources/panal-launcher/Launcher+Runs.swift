@@ -112,10 +112,9 @@ extension Launcher {
         try cores.take(request)
         guard let slot = pool.next(for: run) else { return false }
         do throws(StepFailure) {
+            let pipes = zip(run.streams, kinds).filter { $1 == S_IFIFO && Self.isNameless($0) }.map(\.0)
             let start = CellStart(
-                request: request, streams: run.streams,
-                pipes: zip(run.streams, kinds).filter { $1 == S_IFIFO }.map(\.0), owner: users.owner(slot.index),
-                reading: reading)
+                request: request, streams: run.streams, pipes: pipes, owner: users.owner(slot.index), reading: reading)
             cells[request.id] = try start.run(in: slot)
         } catch {
             cores.giveBack(request)
@@ -156,6 +155,12 @@ extension Launcher {
     private static func kind(_ number: Int32) -> UInt32 {
         var found = stat()
         return unsafe fstat(number, &found) == 0 ? found.st_mode & S_IFMT : 0
+    }
+
+    /// Whether a pipe has no name in a file system: one that has is not the run's alone, and stays whose it is.
+    private static func isNameless(_ number: Int32) -> Bool {
+        var system = [UInt64](repeating: 0, count: 4)
+        return unsafe panal_fstatfs(number, &system) == 0 && system[3] == Mounts.pipeMagic
     }
 
     // MARK: Its end

@@ -70,7 +70,7 @@ enum Mounts {
             unsafe panal_seal_mount(AT_FDCWD, path, noDevices ? 1 : 0, recursive ? 1 : 0), "mount_setattr(\(path))")
     }
 
-    /// A detached, read-only, nosuid and nodev clone of what `folder` + `path` is.
+    /// A detached, read-only, nosuid and nodev clone of what is open as `tree`, without what is mounted below it.
     static func sealedClone(of tree: borrowing Descriptor) throws(SystemCallFailure) -> Descriptor {
         let clone = Descriptor(
             owning: try SystemCallFailure.check(unsafe panal_clone_tree(tree.raw, "", 0), "open_tree"))
@@ -117,6 +117,7 @@ enum Mounts {
     }
 
     static let tmpfsMagic: UInt64 = 0x0102_1994
+    static let pipeMagic: UInt64 = 0x5049_5045
     static let overlayMagic: UInt64 = 0x794c_7630
 }
 
