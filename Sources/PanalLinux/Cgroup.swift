@@ -69,11 +69,11 @@ package protocol CgroupDriver {
     /// Makes the instance's own group and removes what an earlier process of this instance left in it.
     func prepare() throws(StepFailure)
 
-    /// Makes an empty group, without limits but for what is the same for every cell (no swap, whole cell killed at its
-    /// memory limit, its weight). A group that cannot be made whole is removed again.
+    /// Makes an empty group, without limits but for what is the same for every cell (no swap; v1: the period of its quota; v2:
+    /// the whole cell killed at its memory limit). A group that cannot be made whole is removed again.
     func create(_ name: GroupName) throws(StepFailure)
 
-    /// Opens everything of a group that runs need.
+    /// Opens everything of a group that runs need. Makes it idle where its name says so, and reads back which it is.
     func open(_ name: GroupName) throws(StepFailure) -> any CellGroup
 
     /// Moves a process into the group and reads its membership back (v1).

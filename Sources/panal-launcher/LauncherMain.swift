@@ -8,24 +8,26 @@ internal import PanalLinux
 /// `panal-launcher` is the only privileged part of Panal: root, or root of a user namespace of its own when an ordinary user has
 /// started it; one thread, no network, no database, no Foundation. Its parent (`panald`, or `panal run`) starts it with two
 /// descriptors: 3, a socket that keeps message boundaries, and 4, the table of everything that may ever be asked for. It reads
-/// the table once; after that its parent gives up its own privileges, and nothing that comes over the socket can widen the table.
-/// Where the table says so, it outlives its parent, and goes on with the next server of the same table.
+/// the table once, and nothing that comes over the socket can widen it. Once it is ready `panald` gives up its own privileges;
+/// `panal run`, `panal audit` and other parents stay what they are. Where the table says so, it outlives its parent, and goes on
+/// with the next server of the same table.
 ///
 /// ## Who is trusted
 ///
 /// The launcher, its maker and its spawners trust each other and the kernel; they are one program of one user. The server is
-/// trusted with the table while both are still root, and with nothing afterwards: each field of a request is held against the
-/// table, streams must be files, pipes or character devices, and what it asks to see is opened below the data folder without
-/// links. A program is trusted with nothing: what it leaves is opened without links, and what it could say goes to no line that
-/// it holds.
+/// trusted with the table, which `panald` gives while it is still root, and with nothing afterwards, also where it stays root: each
+/// field of a request is held against the table, streams must be files, pipes or character devices, and what it asks to see is
+/// opened below the data folder without links. A program is trusted with nothing: what it leaves is opened without links, and what
+/// it could say goes to no line that it holds.
 ///
 /// ## Every step that needs rights, in order
 ///
 /// **L** the launcher · **M** the maker of slots · **S** a slot's spawner · **I** a cell's init · **P** the process that becomes the
 /// program. Rights: *all* is root with every capability that it has been given, or root of its own user namespace; *kept* is the same
-/// with an empty bounding set, no groups and no_new_privs, so that nothing that is executed has any; *none* is a user id of its own
-/// without capabilities. A step that fails, or does not read back, ends the start of the launcher, the slot or the run, and is named.
-/// “answer” where the call's own answer says all there is to say.
+/// with an empty bounding set and no_new_privs, so that nothing that is executed has any, and with root without groups; *none* is a
+/// user id of its own without capabilities. A step that fails, or does not read back, ends the start of the launcher, the slot or
+/// the run, and is named; where it is otherwise, the notes below the table say so. “answer” where the call's own answer says all
+/// there is to say.
 ///
 /// | | who | rights | step | read back |
 /// |---|---|---|---|---|
@@ -33,7 +35,7 @@ internal import PanalLinux
 /// | 1 | L | all | descriptors from 5 on are closed | answer |
 /// | 2 | L | all | root: the capabilities that are needed are there (`NeededCapabilities`) | capget |
 /// | 3 | L | user's | without root: a user namespace, one id in it (`UserNamespace`) | its maps |
-/// | 4 | L | all | session, signals, umask, empty environment, not dumpable (`Processes.standAlone`) | umask; answers |
+/// | 4 | L | all | session, signals, umask, empty environment, not dumpable (`Processes.standAlone`) | umask; answers, not setsid's |
 /// | 5 | L | all | the table is read; nothing widens it afterwards | `LauncherTable` |
 /// | 6 | L | all | locks: the instance's name, a block of user ids (`HostLocks`, `UserBlock`) | inode at the path |
 /// | 7 | L | all | a mount namespace, private; the stage, a small tmpfs in it (`HostRootfs`) | 27: no peers |
@@ -41,14 +43,14 @@ internal import PanalLinux
 /// | 9 | L | all | the instance's groups, swept; groups of dead instances (`CgroupDriver.prepare`, `sweep`); where the table says that runs are held to a rate of reading, the controller for it, and the disks of `/usr`, data and images (`ReadPlaces`) | controllers, cores; /sys |
 /// | 10 | L | all | the socket for the next server, 0600 in a folder of 0700 (`ServerLine`); fork of M (`SlotMaker`) | answer |
 /// | | | | **a slot** (`SlotMaker.make`, `Spawner.setUp`) | |
-/// | 11 | M | all | v1: the slot's group, in blkio only where the table says so; no swap, its period, no balancing, idle or not | each file |
+/// | 11 | M | all | v1: the slot's group, in blkio only where the table says so; no swap, its period, no balancing | each file |
 /// | 12 | M | all | fork of S, a child of L's; v1: S is moved into the group | cgroup.procs |
-/// | 13 | S | all | all descriptors but 0 to 2, its line and the owners' namespace are closed; it dies with L | answer |
+/// | 13 | S | all | all descriptors but 0 to 2, its line and the owners' namespace are closed; it dies with L | answers of closing |
 /// | 14 | S | all | every signal as programs expect it | /proc/self/status |
 /// | 15 | S | all | mount, network, uts, and with v1 cgroup namespaces; the host name | name; /proc/self/cgroup |
 /// | 16 | S | all | pivot into the stage, a view of the root `host` with inodes of its own (`Stage.makeView`) | 27 |
 /// | 17 | S | all | root: another mount namespace with nothing but that view (`RootViews`); for an image see below | 27 |
-/// | 18 | S | kept | bounding set, groups, no_new_privs (`Privileges.dropInheritance`) | prctl |
+/// | 18 | S | kept | bounding set, no_new_privs, with root groups (`Privileges.dropInheritance`) | prctl; groups in 29, 31, 47 |
 /// | 19 | S | kept | limits that are the same for all (`ProgramStart.fixedLimits`) | getrlimit |
 /// | | | | **a cell, before there is a run** (`Slot.order`, `Spawner.make`, `CellInit`) | |
 /// | 20 | L | all | v2: the cell's group; no swap, killed as a whole, idle or not | each file |
@@ -75,7 +77,7 @@ internal import PanalLinux
 /// | 39 | I, P | none, kept | the order is taken, streams become 0 to 2, all else is closed (`takeStreams`) | *ahead* the filter's number |
 /// | 40 | S | kept | program and inputs: opened below the data folder without links, views of their own (`Stage.tree`) | fstat: regular, no set-id |
 /// | 41 | S, P | kept | scratch's size, `/program`, `/input` (`CellRoot.complete`); *ahead* S enters the cell for it and leaves | 43, 44 |
-/// | 42 | L | all | v2: the cell lives in its group (`begin`) | cgroup.events |
+/// | 42 | L | all | v2: the cell lives in its group; done in 35 (`begin`) | cgroup.events |
 /// | 43 | I, P | none, kept | scratch: quota, nosuid, nodev, at both places | statfs |
 /// | 44 | S, I, P | kept, none | program and inputs: views; read-only, nosuid, nodev; `/input` besides noexec | statfs |
 /// | 45 | P | none, kept | limits of the run: files, file size, processes | getrlimit |
@@ -89,6 +91,27 @@ internal import PanalLinux
 /// | 52 | L | all | nobody but I is in the group, or I is killed, again each second; the usage | pids, cgroup.events |
 /// | 53 | L | all | result files, opened below the scratch without links (`Collector`); many: in a process of its own, with the launcher's rights, which has 0 to 2, the scratch and a line (`CollectorProcess`) | fstat: regular, one link |
 /// | 54 | L | all | v2: the group is removed when its memory is back (`Leftovers`); v1: 21 | memory.current |
+///
+/// What has no room in a row, by the rows' numbers:
+///
+/// - 4: `setsid` fails where the launcher leads a group already, and then nothing has to be done. 10, 13: whether M and S get the
+///   signal of L's death is not looked at either; both also end when their line to L does.
+/// - Between 6 and 7, without root and with v2: L moves every process that is in the group that was handed over to one below it, and
+///   enables the controllers (`Delegation`), by the answers; 9 reads the controllers back.
+/// - 8: where the cells' loader cache is not there, or older than the host's, L executes `/usr/sbin/ldconfig` with all rights, an empty
+///   environment and nothing open but 0 to 2 (`LoaderCache`). No tenant is near then.
+/// - 11: that the group is idle, or not, L sees to when it opens it for its runs (`Slot.init`, `GroupWeight`); 37 reads it back again.
+/// - Between 14 and 15 S opens what is out of sight afterwards, and keeps it: the host's `/proc`, only as a place to start from, with
+///   root its own rank when memory runs out (23), with v1 two files of its group's memory (21).
+/// - After 24 S takes hold of the cell's mount namespace. Where it cannot, nobody hears of it before 41 needs that.
+/// - Before 28, with root, I leaves the idle policy; it reads that back, and so does P in 30. After 28, *ahead* in 39, I closes all
+///   but its line and the gate. Without root it keeps 0 to 2 as well, while the program runs: `/dev/null`, and the error stream of
+///   whoever started the launcher. The program does not get there: I is not dumpable, and in a user namespace above its own.
+/// - 29: where I and P share their memory, P's later change of ids (31, 47) makes “not dumpable” what fs.suid_dumpable says. At 1, of
+///   which the doctor says FAIL, the program is still kept out by I's own user id.
+/// - Before 31, *ahead*: P raises the hard limits that an order may ask more of (`ProgramStart.allowLimits`). Where it may not, 45
+///   fails for a run that needs it.
+/// - Between 36 and 37 L orders 40, or *ahead* 40 and 41, from S (`CellStart.orderContents`), by the answer.
 ///
 /// ## Why in this order
 ///
@@ -108,8 +131,8 @@ internal import PanalLinux
 /// `clone3` into new mount, pid and ipc namespaces · there `CellInit`: with v2 controllers a cgroup namespace · scratch, proc,
 /// without root `pivot_root`, all that is mounted read back (`CellRoot.prepare`) · a process that will be the program, which stays
 /// at a gate, since it shares init's memory until it executes (without root it has a copy) · init drops its own rights · opens the
-/// gate and waits. All this is done at the idle policy, except where a run waits for it; while one runs and none waits, a cell that
-/// has been made is not even taken.
+/// gate and waits. With root all this, up to the program's process, is done at the idle policy, except where a run waits for it; while
+/// one runs and none waits, a cell that has been made is not even taken.
 ///
 /// The program's process (`ProgramStart`) takes a session of its own. Which filter a run has is known before the run where the last
 /// two in the slot had the same, or none has been there, and then the table's first is expected. With such a one that makes no
@@ -137,8 +160,9 @@ internal import PanalLinux
 /// get a turn among them, so it is like them, the group's quota is lifted, and it is told again each second until it is gone; only an
 /// init that is alone goes on at the idle policy. Either way the usage is read, the result files are opened (`Collector`) and the
 /// server is told. When init is gone the slot's spawner takes down what is left of the cell and makes the next. Deadlines (wall,
-/// processor time), the memory event and the server's kills all act by killing init. When the server says so, or has gone and nothing is
-/// to be kept, every cell is killed, every group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
+/// processor time), the memory event and the server's kills all act by killing init; with v2 the kernel is told to kill the group
+/// besides (`cgroup.kill`, from Linux 5.14 on). When the server says so, or has gone and nothing is to be kept, every cell is killed,
+/// every group removed, and the launcher exits. When the launcher itself is killed, the parent-death signal takes each spawner and
 /// init, and the next launcher on this host sweeps.
 ///
 /// Kernel threads give some memory back only after the last process is gone, and results take some until they are stored. Until it is
@@ -288,13 +312,14 @@ internal import PanalLinux
 /// keeps a program from the others is then not its uid: it sees no process but its own cell's, init is not dumpable and its
 /// pid namespace's first, and the program's own user namespace has no power over anything, not even over what it lives in. The
 /// groups are made below the one in which the launcher was started and which has to be that user's (`Delegation`); core locks
-/// are that user's own, and exclude neither root's Panals nor other users'. Everything else, each reading back too, is the same.
+/// are that user's own, and exclude neither root's Panals nor other users'. The user's groups stay, since the kernel lets nobody leave
+/// one there, and init keeps 0 to 2. Everything else, each reading back too, is the same.
 ///
 /// ## What got out elsewhere, and what is in its way here
 ///
 /// | | numbers are the table's steps |
 /// |---|---|
-/// | a folder or file of the host left open (runc CVE-2024-21626, nsjail #328) | closed at 13, 25 and 39; where init stands is read back (26) |
+/// | a folder or file of the host left open (runc CVE-2024-21626, nsjail #328) | closed at 13, 25, 39, as noted for 28; init's place: 26 |
 /// | the runtime's own file overwritten by /proc/self/exe (runc CVE-2019-5736) | no tenant's code runs before 50, after which nobody in sight executes it |
 /// | mount points of an image that are links (runc CVE-2021-30465, -2025-31133) | they are Panal's own; all mounts are read back (27) |
 /// | release_agent and other writable control groups (CVE-2022-0492) | no such file system is in a cell |
@@ -316,6 +341,11 @@ internal import PanalLinux
 /// pages of the same file; that may be as much as the run's memory, for as long as its rate takes, and no longer than it runs: the limit is
 /// taken away before its end (`CellGroup.hasten`, `relax`). What the server feeds to standard input is read by the server. Of a
 /// btrfs that is given another disk later, that disk is not limited before the launcher is started anew.
+///
+/// Without root a program can write its own `/proc/self/oom_score_adj` back to what its user had: of a rank that was taken without
+/// CAP_SYS_RESOURCE the kernel makes no floor. The user's other processes may then be chosen first when the host runs out of memory.
+/// And some things the kernel counts for a user, over all of the user's processes: descriptors on their way through sockets, pages in
+/// pipes, locked memory, waiting signals. A cell can use up what the session's other programs then lack.
 ///
 /// Runs at the same time can signal: by futexes on pages of files that both map, which the
 /// kernel finds by the file below every view, and wakes at also when a thread ends (the policy `strict` has neither shared

@@ -161,7 +161,7 @@ final class Slot {
         return true
     }
 
-    /// The cell's run is over, or there never was one; nothing of the cell may be left. Answers whether the slot can be used
+    /// The cell's run is over, or there never was one; nothing of the cell may be left. Throws where the slot is not to be used
     /// again.
     func finish(_ request: RunRequest?) throws(StepFailure) {
         let ended = cell

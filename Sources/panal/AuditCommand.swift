@@ -11,7 +11,7 @@ struct AuditCommand: AsyncParsableCommand {
         abstract: "Run hostile programs in cells on this machine, and say what they achieved.",
         discussion: """
             Each class of attacks has a line: how many things were tried, and whether all of them held. Cells and programs are \
-            the audit's own; it takes about a minute and one core, and leaves nothing behind.
+            the audit's own; it takes half a minute to a minute and one core, and leaves nothing behind.
 
             LIMIT marks what is known to get through and cannot be kept apart by any open interface of the kernel, with what \
             it means.
