@@ -9,7 +9,8 @@ internal import Synchronization
 extension Scenarios {
     /// Five for each run that fills its scratch: `--runs 20000` starts 100,000.
     var spawns: Int { fillingRuns * 5 }
-    static let startedLaunchers = 10
+    /// Each takes long beside so much work.
+    var startedLaunchers: Int { min(10, max(2, fillingRuns / 20)) }
     /// For one start; a hang has no end.
     private static let patience = 60
 
@@ -40,7 +41,7 @@ extension Scenarios {
         let noise = BusyThreads(4, starting: [host.settings.hostile, "list"])
         defer { noise.stop() }
         var seen = Observation()
-        for number in 0..<Self.startedLaunchers {
+        for number in 0..<startedLaunchers {
             let settings = LauncherSettings(
                 executable: host.settings.launcher, instance: "\(host.settings.instance)-n", dataFolder: host.data,
                 seccomp: host.settings.seccomp, preparedCells: 0)

@@ -77,7 +77,7 @@ struct Scenarios {
             Scenario(
                 kind: .threads, name: "launchers",
                 what: "launchers that such a process starts: each has one thread and holds no lock",
-                body: launching, tried: Self.startedLaunchers),
+                body: launching, tried: startedLaunchers),
             Scenario(
                 kind: .rootfs, name: "writable-root",
                 what:
