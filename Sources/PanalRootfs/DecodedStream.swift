@@ -15,6 +15,8 @@ import PanalCore
     private var hash: SHA256?
     private var isAtEnd = false
     private(set) var bytes = 0
+    /// Whether something was given at the end that is not there.
+    private(set) var isPadded = false
     /// What went wrong while somebody else was reading.
     private(set) var failure: (any Error)?
     private static let pieceBytes = 256 << 10
@@ -90,6 +92,7 @@ import PanalCore
     private var missingPadding: UnsafeRawBufferPointer? {
         let missing = (512 - bytes % 512) % 512
         guard hash != nil, missing > 0 else { return nil }
+        isPadded = true
         unsafe buffer[..<missing].initializeMemory(as: UInt8.self, repeating: 0)
         return unsafe UnsafeRawBufferPointer(rebasing: buffer[..<missing])
     }

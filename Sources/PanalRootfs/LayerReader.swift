@@ -38,6 +38,8 @@ struct LayerReader {
         unsafe archive_read_support_format_tar(archive)
         unsafe archive_read_support_format_empty(archive)
         guard unsafe stream.feed(archive) == ARCHIVE_OK else { throw unsafe unreadable(archive, stream) }
+        // Where the last entry's bytes end.
+        var end = 0
         while true {
             var entry: OpaquePointer?
             let status = unsafe archive_read_next_header(archive, &entry)
@@ -45,10 +47,18 @@ struct LayerReader {
             guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let entry = unsafe entry else {
                 throw unsafe unreadable(archive, stream)
             }
+            end = unsafe Int(clamping: archive_filter_bytes(archive, 0))
+            if unsafe archive_entry_filetype(entry) == S_IFREG, unsafe archive_entry_hardlink(entry) == nil {
+                end += unsafe Int(clamping: min(archive_entry_size(entry), 1 << 60))
+            }
             try check()
             try tree.count()
             try unsafe take(entry, of: archive, stream, into: &tree)
             for number in tree.takeDropped() { try Files.removeFile("\(folder)/\(number)") }
+        }
+        // What was filled up is a last block behind its bytes, and no part of them.
+        guard !stream.isPadded || end <= stream.bytes else {
+            throw ArchiveError(.unreadable, "it is damaged or no tar archive (it is cut off)")
         }
         return try stream.finish()
     }
