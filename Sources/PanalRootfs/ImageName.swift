@@ -84,7 +84,7 @@ package struct RootfsLimits: Hashable, Sendable {
     /// Steps along names and links that laying the layers upon each other takes, and entries that their marks make one look at. An
     /// entry below folders that are links takes about a dozen.
     package var steps: Int
-    /// Of a layer behind its archive's end: writers fill that up to a whole record.
+    /// Of a layer behind its archive's end, and behind what was read at once with that: writers fill the end up to a whole record.
     package var tailBytes: Int
 
     package init(
